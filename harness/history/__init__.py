@@ -1,0 +1,1 @@
+"""The history: an append-only timeline of everything that happened around one terminal."""

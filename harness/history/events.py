@@ -1,0 +1,325 @@
+"""The event schema, version 1. One JSON object a line in ``history.jsonl``; documented in docs/history.md.
+
+Every event has ``seq`` (1, 2, 3... in the order of recording, per log), ``t`` (nanoseconds of CLOCK_MONOTONIC at the
+moment it happened, one clock for every process of a host), ``span`` (the test under way, or null) and ``kind``.
+Nothing here is a judgement: checkers make those from these events alone.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+SCHEMA_VERSION = 1
+
+Hex = Annotated[str, Field(pattern=r"^([0-9A-F]{2})*$")]
+
+
+class Event(BaseModel):
+    """What all events have. ``seq`` and ``span`` are filled by the recorder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    seq: int = 0
+    t: int
+    span: str | None = None
+
+
+class Firmware(BaseModel):
+    """The image that the terminal booted: its name, version and the SHA-256 of the whole image (hex)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    version: str
+    sha256: str
+
+
+class RunOpened(Event):
+    """First event of every log. Holds all that judging needs beside the events: profile and model, as data."""
+
+    kind: Literal["run.opened"] = "run.opened"
+    schema_version: int = SCHEMA_VERSION
+    hil97: str
+    run: str
+    bench: str
+    group: str  # benches of one group are the same (model, firmware, profile, kind of bench)
+    model: str
+    firmware: Firmware
+    profile: dict[str, Any]  # harness.protocol.profile.Profile as JSON
+    declaration: dict[str, Any]  # the model file as JSON
+    physical: bool  # a real device
+    physical_like: bool  # emulated, but without any convenience of the emulator
+    time_scale: float  # protocol timers of the terminal run this many times faster
+    wall: str  # ISO 8601 UTC at t
+
+
+class RunClosed(Event):
+    kind: Literal["run.closed"] = "run.closed"
+
+
+class TestOpened(Event):
+    """A test begins; events up to its TestClosed carry ``span`` = ``test``."""
+
+    kind: Literal["test.opened"] = "test.opened"
+    test: str  # pytest node id (or robot long name), unique in the run
+    title: str
+    declares: list[str]  # requirement ids which this test must decide
+
+
+class TestPhase(Event):
+    """setup: the bench is made ready. body: the test drives. conclude: registration restored, batch reconciled."""
+
+    kind: Literal["test.phase"] = "test.phase"
+    phase: Literal["setup", "body", "conclude"]
+
+
+class TestClosed(Event):
+    """``waiting_s`` is the part of ``duration_s`` spent waiting for the terminal or the host; the rest is ours."""
+
+    kind: Literal["test.closed"] = "test.closed"
+    test: str
+    outcome: Literal["passed", "failed", "error", "skipped"]
+    message: str = ""
+    duration_s: float
+    waiting_s: float
+
+
+class OperationInvoked(Event):
+    """Somebody starts to do something to the terminal. ``op`` is unique in the log.
+
+    Names: sign_in, echo, sale, void, settle, reprint, acknowledge (one key from idle), menu (management menu opened and
+    left), load_tmk, set_identity, set_host, read_counters, present_card, abort (cancel keys until idle).
+    Arguments are strings: amount (cents), entry (magnetic, chip), pin ("yes"/"no", never the PIN), trace, tid, mid, ...
+    """
+
+    kind: Literal["operation.invoked"] = "operation.invoked"
+    op: int
+    name: str
+    via: Literal["keypad", "cashier", "service", "operator"]
+    args: dict[str, str] = {}
+
+
+class OperationCompleted(Event):
+    """ok: the terminal said it was done or approved. fail: it said no. unknown: nothing readable in time.
+
+    ``code`` is what the terminal told (a response code such as "97", or a local result such as "Z2"), if it told one.
+    """
+
+    kind: Literal["operation.completed"] = "operation.completed"
+    op: int
+    outcome: Literal["ok", "fail", "unknown"]
+    code: str | None = None
+    detail: str = ""
+
+
+class HostChanged(Event):
+    """The back office changed something. ``detail`` holds strings, e.g. batch, tmk_kcv."""
+
+    kind: Literal["host.changed"] = "host.changed"
+    change: Literal[
+        "merchant_registered", "merchant_removed", "merchant_suspended", "merchant_restored",
+        "terminal_registered", "terminal_removed", "terminal_suspended", "terminal_restored",
+        "terminal_pending", "terminal_rejected",
+        "tmk_issued", "signed_out", "batch_set", "clock_set", "clock_cleared",
+    ]
+    mid: str
+    tid: str = ""
+    detail: dict[str, str] = {}
+
+
+class HostArmed(Event):
+    """The acquirer was told to misbehave (``rule`` as in docs/acquirer.md), or (``rule`` empty) to stop that."""
+
+    kind: Literal["host.armed"] = "host.armed"
+    rule_id: int
+    rule: dict[str, Any]
+
+
+class HostJournal(Event):
+    """One frame in the acquirer's own journal. ``note`` is its decision in words; ``rule_id`` the misbehaviour used.
+
+    direction "in" = received by the acquirer, "out" = sent, "withheld" = decided but (told so) never sent.
+    """
+
+    kind: Literal["host.journal"] = "host.journal"
+    jid: int
+    connection: int
+    direction: Literal["in", "out", "withheld"]
+    hex: Hex
+    note: str = ""
+    rule_id: int | None = None
+
+
+class LedgerEntry(BaseModel):
+    """An accepted money movement at the host. ``amount`` in cents; ``kind`` sale or void; ``date`` MMDD (F13)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    batch: str
+    trace: str
+    kind: Literal["sale", "void"]
+    amount: int
+    rrn: str
+    date: str
+    state: Literal["approved", "reversed", "voided"]
+    reversals: int = 0  # how often a reversal of it took effect: 0 or 1
+
+
+class HostLedger(Event):
+    """The host's books for one terminal as read at ``t``: every entry since the terminal was first registered."""
+
+    kind: Literal["host.ledger"] = "host.ledger"
+    mid: str
+    tid: str
+    entries: list[LedgerEntry]
+
+
+class WireFrame(Event):
+    """A whole frame rebuilt by the tap from the TCP stream at the terminal's port; ``t`` is its last byte's time.
+
+    ``hex`` includes the 2-byte length. ``packets`` are packet numbers (from 1) in ``wire.pcapng``.
+    """
+
+    kind: Literal["wire.frame"] = "wire.frame"
+    frame: int
+    stream: int
+    direction: Literal["to_acquirer", "to_terminal"]
+    hex: Hex
+    packets: list[int]
+    t_first: int
+
+
+class WireConnection(Event):
+    """A TCP connection of the terminal. ``by`` says who did it, where that is known.
+
+    opening: SYN seen. open: handshake complete. refused: SYN answered with RST. closed: FIN seen from ``by``.
+    reset: RST seen from ``by``.
+    """
+
+    kind: Literal["wire.connection"] = "wire.connection"
+    stream: int
+    state: Literal["opening", "open", "refused", "closed", "reset"]
+    by: Literal["terminal", "acquirer"] | None = None
+    packet: int
+
+
+class WireBytes(Event):
+    """Bytes on a stream which are no whole frame. ``reason`` in words (cut short at close, length too small, ...)."""
+
+    kind: Literal["wire.bytes"] = "wire.bytes"
+    stream: int
+    direction: Literal["to_acquirer", "to_terminal"]
+    hex: Hex
+    reason: str
+
+
+class WireLink(Event):
+    """The cable between terminal and wire was plugged or unplugged."""
+
+    kind: Literal["wire.link"] = "wire.link"
+    state: Literal["up", "down"]
+
+
+class Screen(Event):
+    """The screen as an instrument saw it. ``lines`` is what could be read; ``unreadable`` counts cells that could not.
+
+    ``image`` is a PNG, relative to the bench's folder. A blank (unpowered) screen has no lines.
+    """
+
+    kind: Literal["screen"] = "screen"
+    image: str
+    lines: list[str]
+    unreadable: int = 0
+
+
+class Slip(Event):
+    """One printed slip, read from its pixels like a screen."""
+
+    kind: Literal["slip"] = "slip"
+    image: str
+    lines: list[str]
+    unreadable: int = 0
+
+
+class Cashier(Event):
+    """A message on the cashier link. ``fields`` by tag, text; empty where the bytes are no message."""
+
+    kind: Literal["cashier"] = "cashier"
+    direction: Literal["to_terminal", "from_terminal"]
+    hex: Hex
+    fields: dict[str, str] = {}
+
+
+class Service(Event):
+    """A line on the service port. Keys are written as *** (their check value stands in the ``key`` event)."""
+
+    kind: Literal["service"] = "service"
+    direction: Literal["to_terminal", "from_terminal"]
+    text: str
+
+
+class Counters(Event):
+    """What the terminal says of itself on the service port, parsed. Weaker evidence than what is seen from outside."""
+
+    kind: Literal["counters"] = "counters"
+    values: dict[str, str]
+
+
+class Power(Event):
+    """Supply on or off. reason: operator (switched), cut (pulled at a chosen moment), watchdog (the terminal reset itself)."""
+
+    kind: Literal["power"] = "power"
+    state: Literal["on", "off"]
+    reason: Literal["operator", "cut", "watchdog"]
+
+
+class Key(Event):
+    """A *test* key the bench knows, so that MACs can be verified by the judge: TMK of (mid, tid), hex."""
+
+    kind: Literal["key"] = "key"
+    mid: str
+    tid: str
+    name: Literal["TMK"] = "TMK"
+    value: Hex
+
+
+class UnitReplaced(Event):
+    """From here on another unit stands on the bench (the emulated flash was made new): its memory is blank."""
+
+    kind: Literal["unit.replaced"] = "unit.replaced"
+    serial: str
+    why: str = ""
+
+
+class Heartbeat(Event):
+    """How late the bench's own clock tick came (ms): above the profile's ``heartbeat_lag_ms`` timing is not judged."""
+
+    kind: Literal["heartbeat"] = "heartbeat"
+    lag_ms: float
+
+
+class BenchFailed(Event):
+    """The bench failed: what was seen up to here counts, the verdicts that need more are ERROR."""
+
+    kind: Literal["bench.failed"] = "bench.failed"
+    what: str
+
+
+class Measurement(Event):
+    """A measured value with its unit and, where there is one, its limits: e.g. recovery time in s (REC-10)."""
+
+    kind: Literal["measurement"] = "measurement"
+    name: str
+    value: float
+    unit: str
+    low: float | None = None
+    high: float | None = None
+
+
+AnyEvent = Annotated[
+    RunOpened | RunClosed | TestOpened | TestPhase | TestClosed | OperationInvoked | OperationCompleted
+    | HostChanged | HostArmed | HostJournal | HostLedger | WireFrame | WireConnection | WireBytes | WireLink
+    | Screen | Slip | Cashier | Service | Counters | Power | Key | UnitReplaced | Heartbeat | BenchFailed | Measurement,
+    Field(discriminator="kind"),
+]
+
+ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

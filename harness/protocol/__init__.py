@@ -1,0 +1,1 @@
+"""The wire in pure functions: frames, fields, codes, keys. No I/O."""

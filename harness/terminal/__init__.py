@@ -1,0 +1,1 @@
+"""What a terminal offers (contracts, model declarations), and one driver a file."""
