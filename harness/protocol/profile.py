@@ -1,6 +1,7 @@
 """A profile: a network's or provider's dialect, and the limits it sets. Data lives in ``lab_config/profiles/*.yaml``.
 
-On points where public sources disagree the profile decides, for the terminal's judgement and for the simulated acquirer alike.
+On points where public sources disagree the profile decides, for the terminal's judgement and for the simulated acquirer
+alike.
 """
 
 from __future__ import annotations
