@@ -1,0 +1,86 @@
+"""The main job's numbers, each beside its limit: ``python benchmarks/lab.py [--setup] [--runs N] [-- hil97 run arguments]``.
+
+Run it with the Python of an environment in which hil97 is installed, from the project's folder. ``--setup`` also makes a
+fresh environment (in a temporary folder) and says how long that took and how large it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMITS = {
+    "main job, four benches": (180.0, "s"),
+    "collecting the suites": (2.0, "s"),
+    "harness share of test time": (20.0, "%"),
+    "set-up of the environment": (60.0, "s"),
+    "size of the environment": (300.0, "MB"),
+}
+
+
+def report(name: str, value: float) -> bool:
+    """One line: value, limit and their ratio. True when within the limit."""
+    limit, unit = LIMITS[name]
+    print(f"{name:28} {value:8.2f} {unit:2}  limit {limit:6.1f} {unit:2}  ratio {value / limit:5.2f}")
+    return value <= limit
+
+
+def timed(command: list[str]) -> tuple[float, int]:
+    """Seconds and exit status; output is shown only when the command is not happy."""
+    began = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - began
+    if done.returncode != 0:
+        print(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}", file=sys.stderr)
+    return seconds, done.returncode
+
+
+def setup() -> list[bool]:
+    """A fresh environment with the base install."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        pip = [f"{folder}/bin/pip", "install", "-q", "--disable-pip-version-check", str(ROOT)]
+        subprocess.run(pip, check=True)
+        seconds = time.monotonic() - began
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file() and not path.is_symlink())
+    return [report("set-up of the environment", seconds), report("size of the environment", size / 1e6)]
+
+
+def main_job(arguments: list[str]) -> list[bool]:
+    """One run of the lab suites: its time, and what part of the tests' time was ours."""
+    with tempfile.TemporaryDirectory() as results:
+        seconds, status = timed([sys.executable, "-m", "harness.cli", "run", "--results", results, *arguments])
+        verdicts = json.loads((Path(results) / "latest" / "verdicts.json").read_text(encoding="utf-8"))
+        durations = sum(test["duration_s"] for test in verdicts["tests"])
+        waiting = sum(test["waiting_s"] for test in verdicts["tests"])
+    print(f"exit status {status}, {len(verdicts['tests'])} tests")
+    return [
+        report("main job, four benches", seconds),
+        report("harness share of test time", 100 * (durations - waiting) / durations),
+        status == 0,
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--setup", action="store_true", help="also measure a fresh environment (needs a package registry)")
+    parser.add_argument("--runs", type=int, default=1, help="how many times the main job is run")
+    parser.add_argument("arguments", nargs="*", help="arguments for hil97 run, after --")
+    args = parser.parse_args()
+    fine = setup() if args.setup else []
+    seconds, _ = timed([sys.executable, "-m", "pytest", "--collect-only", "-q", "suites"])
+    fine.append(report("collecting the suites", seconds))
+    for _ in range(args.runs):
+        fine += main_job(args.arguments)
+    return 0 if all(fine) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""From a decision to the frame that says it: header and TPDU, the fields every answer has, the MAC.
+
+Sources: facts on the response of each transaction (field tables of the public terminal applications) and the public
+frames S01 (0810 declined: F11, F12, F13, F32, F37, F39, F41, F42, F60) and S07 (0810 approved: the same and F62).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from harness.protocol import keys
+from harness.protocol.codes import is_financial, response_mti
+from harness.protocol.frames import Frame, build, swap_tpdu
+
+APPROVED = "00"
+ACQUIRER = "00010000"  # F32
+ORGANISATION = "CUP"  # first three characters of F63
+_COPIED = (3, 4, 11, 25, 41, 42, 49)
+_F60_DIGITS = 11  # F60.1 to F60.3: what follows describes the terminal and stays out of answers
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the host wants to say. ``why`` goes to the journal, ``extra`` into the frame, over the usual fields."""
+
+    code: str
+    why: str
+    extra: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def approved(self) -> bool:
+        return self.code == APPROVED
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What the host puts on an answer: its clock, and a retrieval reference number (F37, 12 digits)."""
+
+    now: datetime
+    rrn: str
+
+    @property
+    def date(self) -> str:
+        """F13, MMDD."""
+        return f"{self.now:%m%d}"
+
+
+def card_number(request: Frame) -> str:
+    """The PAN of F2, or of track 2 (F35) up to its separator; "" where the request has neither."""
+    return request.get(2) or request.get(35).partition("D")[0]
+
+
+def compose(request: Frame, answer: Answer, stamp: Stamp, header_request: str | None = None) -> Frame:
+    """The answer's frame, without a MAC. ``header_request`` replaces header nibble 5, the processing request."""
+    fields = {number: request.fields[number] for number in _COPIED if number in request.fields}
+    fields |= {
+        12: f"{stamp.now:%H%M%S}",
+        13: stamp.date,
+        32: ACQUIRER,
+        37: stamp.rrn,
+        39: answer.code,
+    }
+    if 60 in request.fields:
+        fields[60] = request.fields[60][:_F60_DIGITS]
+    if is_financial(request.mti):
+        fields[15] = stamp.date
+        fields[44] = f"{ACQUIRER:<11}{ACQUIRER:<11}   "
+        fields[63] = ORGANISATION
+        pan = card_number(request)
+        if pan.isdigit() and request.mti == "0200":
+            fields[2] = pan[:19]
+    elif request.mti == "0500":
+        fields[15] = stamp.date
+    fields |= answer.extra
+    header = request.header
+    if header_request is not None:
+        header = header[:5] + header_request + header[6:]
+    return build(response_mti(request.mti), fields, tpdu=swap_tpdu(request.tpdu), header=header)
+
+
+def seal(frame: Frame, mak: bytes | None, *, wanted: bool) -> Frame:
+    """With F64, where it is wanted, the host has a key, and the message is of a kind that carries one."""
+    if mak is None or not wanted or not is_financial(frame.mti):
+        return frame
+    return keys.seal(frame, mak)
+
+
+def spoil_mac(frame: Frame, mak: bytes | None) -> Frame:
+    """With an F64 that is certainly wrong; also on a message that usually carries none."""
+    right = "" if mak is None else keys.seal(frame, mak).get(64)
+    wrong = right
+    while wrong == right or not wrong:
+        wrong = secrets.token_hex(4).upper()
+    return frame.but({64: wrong})
+
+
+def foreign_trace(frame: Frame) -> Frame:
+    """With the next trace number in F11, where it has one. An F64 does not fit any more."""
+    trace = frame.get(11)
+    return frame.but({11: f"{(int(trace) + 1) % 1_000_000:06d}"}) if trace else frame

@@ -1,0 +1,68 @@
+"""The acquirer's own record of every frame: what came, what was sent, what was decided but not sent."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.acquirer.store import Store
+
+Direction = Literal["in", "out", "withheld"]
+
+
+@dataclass(frozen=True)
+class JournalRow:
+    """``frame`` includes the 2-byte length; ``t`` is CLOCK_MONOTONIC in ns; ``connection`` counts TCP connections."""
+
+    jid: int
+    t: int
+    connection: int
+    direction: Direction
+    frame: bytes
+    note: str
+    rule_id: int | None
+
+    def as_event(self) -> dict[str, Any]:
+        """As control clients get it."""
+        return {
+            "ev": "journal", "jid": self.jid, "t": self.t, "connection": self.connection, "direction": self.direction,
+            "hex": self.frame.hex().upper(), "note": self.note, "rule_id": self.rule_id,
+        }
+
+
+class Journal:
+    """Rows are appended in the caller's transaction, together with what they are the evidence of."""
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.db
+
+    def append(
+        self, t: int, connection: int, direction: Direction, frame: bytes, note: str, rule_id: int | None = None
+    ) -> JournalRow:
+        cursor = self._db.execute(
+            "INSERT INTO journal (t, connection, direction, frame, note, rule_id) VALUES (?, ?, ?, ?, ?, ?)",
+            (t, connection, direction, frame, note, rule_id),
+        )
+        assert cursor.lastrowid is not None
+        return JournalRow(cursor.lastrowid, t, connection, direction, frame, note, rule_id)
+
+    def since(self, jid: int) -> list[JournalRow]:
+        """The rows after ``jid`` (0: all)."""
+        return [_row(row) for row in self._db.execute("SELECT * FROM journal WHERE jid > ? ORDER BY jid", (jid,))]
+
+    def last_jid(self) -> int:
+        """The newest row's number, 0 where there is none."""
+        return int(self._db.execute("SELECT coalesce(max(jid), 0) FROM journal").fetchone()[0])
+
+    def last_connection(self) -> int:
+        return int(self._db.execute("SELECT coalesce(max(connection), 0) FROM journal").fetchone()[0])
+
+    def last_rule_id(self) -> int:
+        return int(self._db.execute("SELECT coalesce(max(rule_id), 0) FROM journal").fetchone()[0])
+
+
+def _row(row: sqlite3.Row) -> JournalRow:
+    return JournalRow(
+        row["jid"], row["t"], row["connection"], row["direction"], row["frame"], row["note"], row["rule_id"]
+    )

@@ -1,0 +1,211 @@
+"""The back office: every operation of the control channel, as a function from a request to a reply. No sockets here.
+
+Requests and replies are JSON objects; docs/acquirer.md lists them. Wrong requests raise :class:`BadInput`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from harness.acquirer.host import Host
+from harness.acquirer.ledger import Entry
+from harness.acquirer.misbehaviour import parse_rule
+from harness.acquirer.registry import SignState
+from harness.acquirer.transactions import kcv_text
+from harness.errors import BadInput
+
+Request = Mapping[str, Any]
+Reply = dict[str, Any]
+
+_MID = re.compile(r"[ -~]{15}")
+_TID = re.compile(r"[ -~]{8}")
+_TMK = re.compile(r"[0-9A-Fa-f]{32}")
+_BATCH = re.compile(r"[0-9]{1,6}")
+
+
+class Office:
+    """``carry_out({"op": ..., ...})``: one operation, one database transaction."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._operations: Mapping[str, Callable[[Request], Reply]] = {
+            "register_merchant": self._register_merchant,
+            "suspend_merchant": self._suspend_merchant,
+            "restore_merchant": self._restore_merchant,
+            "remove_merchant": self._remove_merchant,
+            "register_terminal": self._register_terminal,
+            "remove_terminal": self._remove_terminal,
+            "suspend_terminal": self._suspend_terminal,
+            "restore_terminal": self._restore_terminal,
+            "set_terminal_state": self._set_terminal_state,
+            "sign_out": self._sign_out,
+            "issue_tmk": self._issue_tmk,
+            "set_batch": self._set_batch,
+            "terminal": self._terminal,
+            "misbehave": self._misbehave,
+            "clear_misbehaviour": self._clear_misbehaviour,
+            "ledger": self._ledger,
+            "reconciliation": self._reconciliation,
+            "set_clock": self._set_clock,
+            "journal": self._journal,
+        }
+
+    def carry_out(self, request: Request) -> Reply:
+        """The reply's own keys. Raises :class:`BadInput`; nothing is changed then."""
+        operation = self._operations.get(str(request.get("op")))
+        if operation is None:
+            known = ", ".join((*self._operations, "sync", "status", "shut_down"))
+            raise BadInput(f"there is no operation {request.get('op')!r}", remedy=f"Known: {known}")
+        with self._host.store.transaction():
+            return operation(request)
+
+    # -- merchants ----------------------------------------------------------------------------------------------------
+
+    def _register_merchant(self, request: Request) -> Reply:
+        name = request.get("name", "")
+        if not isinstance(name, str) or not name.isprintable():
+            raise BadInput(f"name is {name!r}, expected printable text")
+        self._host.registry.register_merchant(_mid(request), name)
+        return {}
+
+    def _suspend_merchant(self, request: Request) -> Reply:
+        self._host.registry.set_merchant_state(_mid(request), "suspended")
+        return {}
+
+    def _restore_merchant(self, request: Request) -> Reply:
+        self._host.registry.set_merchant_state(_mid(request), "active")
+        return {}
+
+    def _remove_merchant(self, request: Request) -> Reply:
+        self._host.registry.remove_merchant(_mid(request))
+        return {}
+
+    # -- terminals ----------------------------------------------------------------------------------------------------
+
+    def _register_terminal(self, request: Request) -> Reply:
+        mid, tid, tmk = _mid(request), _tid(request), _text(request, "tmk", _TMK, required=False)
+        write_off = request.get("write_off", False)
+        if not isinstance(write_off, bool):
+            raise BadInput(f"write_off is {write_off!r}, expected true or false")
+        key = self._host.registry.register_terminal(mid, tid, None if tmk is None else bytes.fromhex(tmk))
+        if write_off:
+            self._host.ledger.write_off(mid, tid)
+        return _key_reply(key)
+
+    def _remove_terminal(self, request: Request) -> Reply:
+        self._host.registry.remove_terminal(_mid(request), _tid(request))
+        return {}
+
+    def _suspend_terminal(self, request: Request) -> Reply:
+        self._host.registry.suspend_terminal(_mid(request), _tid(request))
+        return {}
+
+    def _restore_terminal(self, request: Request) -> Reply:
+        self._host.registry.restore_terminal(_mid(request), _tid(request))
+        return {}
+
+    def _set_terminal_state(self, request: Request) -> Reply:
+        state = request.get("state")
+        if state not in ("pending", "rejected"):
+            raise BadInput(
+                f"state is {state!r}, expected pending or rejected",
+                remedy="suspend_terminal, restore_terminal, register_terminal and remove_terminal make the others.",
+            )
+        self._host.registry.set_application_state(_mid(request), _tid(request), state)
+        return {}
+
+    def _sign_out(self, request: Request) -> Reply:
+        self._host.registry.set_sign_state(_mid(request), _tid(request), SignState.SIGNED_OFF)
+        return {}
+
+    def _issue_tmk(self, request: Request) -> Reply:
+        return _key_reply(self._host.registry.issue_tmk(_mid(request), _tid(request)))
+
+    def _set_batch(self, request: Request) -> Reply:
+        self._host.registry.set_batch(_mid(request), _tid(request), _batch(request))
+        return {}
+
+    def _terminal(self, request: Request) -> Reply:
+        row = self._host.registry.application(_mid(request), _tid(request))
+        if row is None:
+            return {"terminal": None}
+        return {
+            "terminal": {
+                "state": row.state, "sign_state": row.sign_state.value, "batch": f"{row.batch:06d}",
+                "registration": row.registration,
+            }
+        }
+
+    # -- misbehaviour, books, clock, journal --------------------------------------------------------------------------
+
+    def _misbehave(self, request: Request) -> Reply:
+        rule = request.get("rule")
+        if not isinstance(rule, dict):
+            raise BadInput(f"rule is {rule!r}, expected an object")
+        return {"rule_id": self._host.misbehaviour.arm(parse_rule(rule))}
+
+    def _clear_misbehaviour(self, request: Request) -> Reply:
+        self._host.misbehaviour.clear()
+        return {}
+
+    def _ledger(self, request: Request) -> Reply:
+        return {"entries": [_ledger_entry(entry) for entry in self._host.ledger.entries(_mid(request), _tid(request))]}
+
+    def _reconciliation(self, request: Request) -> Reply:
+        batch = _batch(request)
+        batch_id = self._host.ledger.latest_batch(_mid(request), _tid(request), batch)
+        if batch_id is None:
+            raise BadInput(f"the host has no batch {batch:06d} of this terminal")
+        return asdict(self._host.ledger.reconcile(batch_id))
+
+    def _set_clock(self, request: Request) -> Reply:
+        epoch = request.get("epoch")
+        if epoch is not None and (not isinstance(epoch, int | float) or isinstance(epoch, bool)):
+            raise BadInput(f"epoch is {epoch!r}, expected seconds since 1970 or null")
+        self._host.clock.set(epoch)
+        return {}
+
+    def _journal(self, request: Request) -> Reply:
+        since = request.get("since", 0)
+        if not isinstance(since, int) or isinstance(since, bool) or not 0 <= since < 1 << 63:
+            raise BadInput(f"since is {since!r}, expected a journal number or 0")
+        return {"rows": [row.as_event() for row in self._host.journal.since(since)]}
+
+
+def _ledger_entry(entry: Entry) -> dict[str, Any]:
+    """As :class:`harness.history.events.LedgerEntry` has it."""
+    return {
+        "batch": f"{entry.batch:06d}", "trace": entry.trace, "kind": entry.kind, "amount": entry.amount,
+        "rrn": entry.rrn, "date": entry.date, "state": entry.state, "reversals": entry.reversals,
+    }
+
+
+def _key_reply(tmk: bytes) -> Reply:
+    return {"tmk": tmk.hex().upper(), "kcv": kcv_text(tmk)}
+
+
+def _mid(request: Request) -> str:
+    return _text(request, "mid", _MID) or ""
+
+
+def _tid(request: Request) -> str:
+    return _text(request, "tid", _TID) or ""
+
+
+def _batch(request: Request) -> int:
+    value = request.get("batch")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return int(_text({"batch": value}, "batch", _BATCH) or "0")
+
+
+def _text(request: Request, key: str, pattern: re.Pattern[str], *, required: bool = True) -> str | None:
+    value = request.get(key)
+    if value is None and not required:
+        return None
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise BadInput(f"{key} is {value!r}, expected text that fits {pattern.pattern}")
+    return value

@@ -1,0 +1,1 @@
+"""A bench: one terminal and everything around it, put together and taken apart."""

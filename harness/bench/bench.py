@@ -1,0 +1,293 @@
+"""Puts the parts of one emulated bench together, and takes them apart.
+
+What is opened is closed in the opposite order; every process dies with the worker, so nothing outlives a ``kill -9``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from harness import __version__
+from harness.acquirer.client import AcquirerClient
+from harness.bench.cable import Cable
+from harness.bench.host import Host
+from harness.bench.ready import HOST_PORT
+from harness.errors import BenchError
+from harness.history.events import (
+    BenchFailed,
+    Firmware,
+    Heartbeat,
+    Measurement,
+    OperationInvoked,
+    Power,
+    RunClosed,
+    RunOpened,
+    TestPhase,
+    UnitReplaced,
+    WireFrame,
+    WireLink,
+)
+from harness.history.recorder import Recorder
+from harness.lab.process import Child, spawn
+from harness.protocol.profile import Profile
+from harness.terminal.drivers.panel import PanelTerminal
+from harness.terminal.front import Front
+from harness.terminal.links import CashierLink, ServicePort
+from harness.terminal.model import Model
+from harness.wire.tap_client import TapClient
+from harness.wire.topology import ACQUIRER_ADDRESS, Topology
+
+TICK_S = 0.25
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """All that is needed to open one bench: its entry of the inventory resolved, the image, where evidence goes.
+
+    ``identity`` is (TID, MID). ``receive_timeout_s`` is the terminal's own, before scaling; None leaves its default.
+    """
+
+    run: str
+    bench: str
+    group: str
+    model: Model
+    profile: Profile
+    image: Path
+    boot_key: Path
+    firmware: Firmware
+    time_scale: float
+    physical_like: bool
+    folder: Path
+    identity: tuple[str, str]
+    serial_number: str
+    receive_timeout_s: float | None = None
+
+    @property
+    def timeout_s(self) -> float:
+        """What the terminal waits for an answer, in real seconds (scaled network timers never fall below 3 s)."""
+        return max(3.0, (self.receive_timeout_s or self.profile.receive_timeout_s) / self.time_scale)
+
+
+class Bench:
+    """An open bench. ``terminal``, ``host``, ``cable``, ``front`` are what a test drives; ``history`` is what it leaves."""
+
+    def __init__(self, plan: BenchPlan) -> None:
+        self.plan, self.name = plan, plan.bench
+        self.model, self.profile = plan.model, plan.profile
+        self._stack = contextlib.ExitStack()
+        self._children: list[Child] = []
+        self._units = 0
+        self.provisioned = False
+        self.failed: str = ""
+
+    # -- opening ------------------------------------------------------------------------------------------------------
+
+    def open(self) -> Bench:
+        """Everything up to a running, unprovisioned terminal. Raises BenchError with what was already open closed again."""
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _open(self) -> None:
+        plan = self.plan
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        self.history = Recorder(plan.folder / "history.jsonl", bench=plan.bench)
+        self._stack.callback(self.history.close)
+        self.history.append(
+            RunOpened(
+                t=time.monotonic_ns(), hil97=__version__, run=plan.run, bench=plan.bench, group=plan.group,
+                model=plan.model.name, firmware=plan.firmware, profile=plan.profile.model_dump(mode="json"),
+                declaration=plan.model.model_dump(mode="json"), physical=False, physical_like=plan.physical_like,
+                time_scale=plan.time_scale, wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            )
+        )
+        self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))
+        self._scratch = Path(tempfile.mkdtemp(prefix="hil97-"))
+        self._stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
+        (self._scratch / "profile.json").write_text(plan.profile.model_dump_json(), encoding="utf-8")
+        (self._scratch / "model.json").write_text(plan.model.model_dump_json(), encoding="utf-8")
+        self._start_heartbeat()
+        topology = Topology.build()
+        self._stack.callback(topology.close)
+        self._topology = topology
+        self.tap = TapClient.start(
+            netns_fd=topology.wire_fd, pcapng=plan.folder / "wire.pcapng", log=plan.folder / "logs" / "tap.log",
+            on_event=self.history.append,
+        )
+        self._stack.callback(self.tap.close)
+        self._start_acquirer(topology)
+        self.cable = Cable(topology, self.history, log=plan.folder / "logs" / "injector.log", bench=self.name)
+        self._stack.callback(self.cable.close)
+        self._unit = contextlib.ExitStack()
+        self._stack.callback(lambda: self._unit.close())
+        self._start_unit()
+
+    def _start_acquirer(self, topology: Topology) -> None:
+        plan = self.plan
+        control = self._scratch / "acquirer.sock"
+        child = spawn(
+            [sys.executable, "-m", "harness.acquirer", "--control", str(control), "--db", str(plan.folder / "acquirer.sqlite"),
+             "--listen", f"{ACQUIRER_ADDRESS}:{HOST_PORT}", "--profile", str(self._scratch / "profile.json")],
+            netns_fd=topology.acquirer_fd, log=plan.folder / "logs" / "acquirer.log", name="acquirer",
+        )
+        self._adopt(child)
+        client = AcquirerClient.connect(control, child=child)
+        self._stack.callback(client.close)
+        tid, mid = plan.identity
+        self.host = Host(client, self.history, mid=mid, tid=tid, bench=self.name)
+
+    def _start_unit(self, why: str = "first unit of this bench") -> None:
+        """A unit fresh from the factory: blank memory, the image in slot A, supply on."""
+        plan = self.plan
+        self._units += 1
+        control = self._scratch / f"panel-{self._units}.sock"
+        child = spawn(
+            [sys.executable, "-m", "harness.emulator", "--control", str(control), "--flash", str(self._scratch / f"flash-{self._units}.bin"),
+             "--model", str(self._scratch / "model.json"), "--boot-key", str(plan.boot_key), "--serial-number", plan.serial_number,
+             "--time-scale", str(plan.time_scale), "--image", str(plan.image)],
+            netns_fd=self._topology.terminal_fd, log=plan.folder / "logs" / "terminal.log", name="terminal",
+        )
+        self._unit.callback(child.stop)
+        self._children = [one for one in self._children if one.name != "terminal"] + [child]
+        self.history.append(UnitReplaced(t=time.monotonic_ns(), serial=plan.serial_number, why=why))
+        self.front = Front(control, plan.model, self.history, plan.folder, self.name)
+        self._unit.callback(self.front.close)
+        self.power = self.front.supply
+        self.provisioned = False
+        cashier = service = None
+        if plan.model.cashier_link:
+            cashier = CashierLink(self.front.cashier_port, self.history, bench=self.name)
+            self._unit.callback(cashier.close)
+        if plan.model.service_port:
+            service = ServicePort(self.front.service_port, self.history, bench=self.name)
+            self._unit.callback(service.close)
+        self.terminal = PanelTerminal(
+            plan.model, self.front, self.history, cashier=cashier, service=service,
+            answer_s=3 * plan.timeout_s + 15, keys_by_operator=plan.physical_like, bench=self.name,
+        )
+
+    def replace_unit(self, why: str) -> None:
+        """Take the unit away and put a new one there (emulated benches only); it must be provisioned again.
+
+        The new unit brings an empty batch: what the old one held is lost with it, as its history says.
+        """
+        self._unit.close()
+        self._unit = contextlib.ExitStack()
+        self._start_unit(why)
+
+    def _adopt(self, child: Child) -> None:
+        self._children.append(child)
+        self._stack.callback(child.stop)
+
+    # -- health -------------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raises BenchError when a process of the bench died; the history says so too."""
+        for child in self._children:
+            try:
+                child.check()
+            except BenchError as error:
+                self.fail(str(error))
+                raise
+        self.tap.check()
+
+    def fail(self, what: str) -> None:
+        """Record that the bench failed."""
+        self.failed = what
+        self.history.append(BenchFailed(t=time.monotonic_ns(), what=what))
+
+    def sync(self) -> None:
+        """Until everything that has happened on the wire and at the host is in the history."""
+        self.tap.sync()
+        self.host.sync()
+
+    # -- waiting for what happens -------------------------------------------------------------------------------------
+
+    def await_frame(self, mti: str, *, deadline_s: float = 10.0) -> WireFrame:
+        """The first frame of ``mti`` on the wire since the last thing that was done to the terminal."""
+        done = (OperationInvoked, Power, WireLink, TestPhase)
+        since = next((event.seq for event in reversed(self.history.events) if isinstance(event, done)), 0)
+        found = self.history.wait_for(
+            lambda e: isinstance(e, WireFrame) and e.hex[26:30] == mti, deadline_s, f"a frame {mti} on the wire", since=since
+        )
+        assert isinstance(found, WireFrame)
+        return found
+
+    def observe_terminal_time(self, seconds: float, what: str) -> None:
+        """Leave the terminal alone for ``seconds`` of its own time and record what it does; ``what`` says what for."""
+        until = time.monotonic_ns() + int(seconds / self.plan.time_scale * 1e9)
+        self.history.wait_for(
+            lambda e: isinstance(e, Heartbeat) and e.t >= until, seconds / self.plan.time_scale + 30, f"the bench's clock: {what}"
+        )
+
+    def start_recovery(self) -> Recovery:
+        """The operator's action begins; ``done()`` on the first approved sale records how long it took (REC-10)."""
+        return Recovery(self)
+
+    def another_day(self) -> float:
+        """A time (epoch seconds) that is plainly not now: 40 days on, at 09:37."""
+        day = datetime.now().replace(hour=9, minute=37, second=0, microsecond=0) + timedelta(days=40)
+        return day.timestamp()
+
+    def _start_heartbeat(self) -> None:
+        stop = threading.Event()
+
+        def beat() -> None:
+            due = time.monotonic() + TICK_S
+            quiet = 0
+            while not stop.wait(max(0.0, due - time.monotonic())):
+                lag = (time.monotonic() - due) * 1000
+                quiet += 1
+                if lag > self.profile.limits.heartbeat_lag_ms / 2 or quiet * TICK_S >= 1.0:
+                    self.history.append(Heartbeat(t=time.monotonic_ns(), lag_ms=round(lag, 1)))
+                    quiet = 0
+                due = max(due + TICK_S, time.monotonic())
+
+        thread = threading.Thread(target=beat, name=f"{self.name} heartbeat", daemon=True)
+        thread.start()
+        self._stack.callback(thread.join, 1.0)
+        self._stack.callback(stop.set)
+
+    # -- closing ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Everything stopped and released; the history ends with run.closed."""
+        self._stack.close()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Bench]:
+        """``with Bench(plan).opened() as bench:``"""
+        self.open()
+        try:
+            yield self
+        finally:
+            self.close()
+
+
+class Recovery:
+    """Time from the operator's action to the first approved sale, as a measurement ``recovery_s``."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench, self._began = bench, time.monotonic()
+
+    def done(self) -> None:
+        """Now it is approved."""
+        seconds = round(time.monotonic() - self._began, 3)
+        self._bench.history.append(
+            Measurement(
+                t=time.monotonic_ns(), name="recovery_s", value=seconds, unit="s", low=0.0,
+                high=self._bench.profile.limits.recovery_s,
+            )
+        )

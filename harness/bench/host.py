@@ -1,0 +1,155 @@
+"""The acquirer as a bench uses it: its back office, its misbehaviour, its books - each change recorded in the history."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from harness.acquirer.client import AcquirerClient
+from harness.errors import BenchError
+from harness.history.events import HostArmed, HostChanged, HostJournal, HostLedger, Key, LedgerEntry
+from harness.history.recorder import Recorder
+
+
+class Host:
+    """One merchant and one terminal at the simulated acquirer.
+
+    ``mid`` (F42, 15 characters) and ``tid`` (F41, 8 characters) are those that the bench registers.
+    """
+
+    def __init__(self, client: AcquirerClient, recorder: Recorder, *, mid: str, tid: str, bench: str) -> None:
+        self._client, self._recorder, self._bench = client, recorder, bench
+        self.mid, self.tid = mid, tid
+        self.tmk = ""
+        self.terminal_registered = False
+        self.merchant_registered = False
+        self.suspended = False
+        client.on_event(self._on_event)
+
+    def _on_event(self, event: dict[str, Any]) -> None:
+        if event["ev"] == "journal":
+            self._recorder.append(
+                HostJournal(
+                    t=event["t"], jid=event["jid"], connection=event["connection"], direction=event["direction"],
+                    hex=event["hex"].upper(), note=event.get("note", ""), rule_id=event.get("rule_id"),
+                )
+            )
+
+    def _ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        reply = self._client.request({"op": op, **arguments})
+        if not reply.get("ok"):
+            raise BenchError(f"the acquirer refused {op}: {reply.get('error')}", bench=self._bench)
+        return reply
+
+    def _changed(self, change: Any, **detail: str) -> None:
+        terminal_less = change.startswith("merchant") or change.startswith("clock")
+        self._recorder.append(
+            HostChanged(t=time.monotonic_ns(), change=change, mid=self.mid, tid="" if terminal_less else self.tid, detail=detail)
+        )
+
+    # -- registration -------------------------------------------------------------------------------------------------
+
+    def register_merchant(self) -> None:
+        self._ask("register_merchant", mid=self.mid, name="测试商户")
+        self.merchant_registered = True
+        self._changed("merchant_registered")
+
+    def remove_merchant(self) -> None:
+        self.merchant_registered = False
+        self._changed("merchant_removed")
+        self._ask("remove_merchant", mid=self.mid)
+
+    def register(self, *, new_tmk: bool = False, write_off: bool = False) -> str:
+        """Register the terminal; the row is new, so its first sign-in gets batch 000001. Returns the TMK (hex).
+
+        ``write_off``: for a new unit, whose predecessor's open batches nobody will settle any more.
+        """
+        if not self.merchant_registered:
+            self.register_merchant()
+        keep = {} if new_tmk or not self.tmk else {"tmk": self.tmk}
+        reply = self._ask("register_terminal", mid=self.mid, tid=self.tid, write_off=write_off, **keep)
+        self.terminal_registered, self.suspended = True, False
+        self._know(reply["tmk"])
+        self._changed("terminal_registered", tmk_kcv=reply["kcv"], new_tmk="yes" if new_tmk else "no")
+        return self.tmk
+
+    def deregister(self) -> None:
+        """The terminal's row is deleted: from now on 97."""
+        self.terminal_registered = False
+        self._changed("terminal_removed")
+        self._ask("remove_terminal", mid=self.mid, tid=self.tid)
+
+    def set_state(self, state: str) -> None:
+        """"pending" or "rejected": an application without a row for the switch."""
+        self.terminal_registered = False
+        self._changed("terminal_pending" if state == "pending" else "terminal_rejected")
+        self._ask("set_terminal_state", mid=self.mid, tid=self.tid, state=state)
+
+    def suspend(self) -> None:
+        self.suspended = True
+        self._changed("terminal_suspended")
+        self._ask("suspend_terminal", mid=self.mid, tid=self.tid)
+
+    def restore(self) -> None:
+        self._ask("restore_terminal", mid=self.mid, tid=self.tid)
+        self.suspended = False
+        self._changed("terminal_restored")
+
+    def sign_out(self) -> None:
+        """The centre considers the terminal signed off: 77 on its next request."""
+        self._ask("sign_out", mid=self.mid, tid=self.tid)
+        self._changed("signed_out")
+
+    def issue_tmk(self) -> str:
+        """A new terminal master key for the same registration."""
+        reply = self._ask("issue_tmk", mid=self.mid, tid=self.tid)
+        self._know(reply["tmk"])
+        self._changed("tmk_issued", tmk_kcv=reply["kcv"])
+        return self.tmk
+
+    def set_batch(self, batch: str) -> None:
+        self._ask("set_batch", mid=self.mid, tid=self.tid, batch=batch)
+        self._changed("batch_set", batch=batch)
+
+    def set_clock(self, epoch: float | None) -> None:
+        """The host's clock (seconds since 1970, local time of its frames), or None for the machine's own."""
+        self._ask("set_clock", epoch=epoch)
+        if epoch is None:
+            self._changed("clock_cleared")
+        else:
+            self._changed("clock_set", epoch=str(epoch))
+
+    def _know(self, tmk: str) -> None:
+        if tmk.upper() != self.tmk:
+            self.tmk = tmk.upper()
+            self._recorder.append(Key(t=time.monotonic_ns(), mid=self.mid, tid=self.tid, value=self.tmk))
+
+    # -- misbehaviour -------------------------------------------------------------------------------------------------
+
+    def misbehave(self, mti: str, action: str, *, count: int = 1, **parameters: Any) -> int:
+        """For the next ``count`` requests of ``mti`` do ``action`` (docs/acquirer.md). Returns the rule's id."""
+        rule = {"mti": mti, "action": action, "count": count, **parameters}
+        rule_id = int(self._ask("misbehave", rule=rule)["rule_id"])
+        self._recorder.append(HostArmed(t=time.monotonic_ns(), rule_id=rule_id, rule=rule))
+        return rule_id
+
+    def answer(self, mti: str, code: str, *, count: int = 1, **parameters: Any) -> int:
+        """Answer the next ``count`` requests of ``mti`` with ``code`` instead of deciding."""
+        return self.misbehave(mti, "answer", count=count, code=code, **parameters)
+
+    def behave(self) -> None:
+        """Forget every misbehaviour."""
+        self._ask("clear_misbehaviour")
+        self._recorder.append(HostArmed(t=time.monotonic_ns(), rule_id=0, rule={}))
+
+    # -- books --------------------------------------------------------------------------------------------------------
+
+    def read_ledger(self) -> list[LedgerEntry]:
+        """What the host has booked for this terminal; recorded."""
+        entries = [LedgerEntry.model_validate(entry) for entry in self._ask("ledger", mid=self.mid, tid=self.tid)["entries"]]
+        self._recorder.append(HostLedger(t=time.monotonic_ns(), mid=self.mid, tid=self.tid, entries=entries))
+        return entries
+
+    def sync(self) -> None:
+        """Until every journal row so far is in the history."""
+        self._ask("sync")

@@ -1,0 +1,56 @@
+"""The end of a run: judged, reported, summed up in an exit status."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+from harness.campaigns.plan import RunPlan
+
+INTERRUPTED, INTERNAL, USAGE, NOTHING_COLLECTED = 2, 3, 4, 5  # pytest's own exit statuses
+
+
+def write_placeholder(plan: RunPlan) -> None:
+    """A page from the first second on: whoever opens it learns how to see what a killed run left."""
+    text = html.escape(f"Run {plan.run} has not ended (or was killed). What was seen so far: hil97 judge {plan.folder}")
+    (plan.folder / "index.html").write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>hil97 {plan.run}</title><p>{text}</p></html>\n',
+        encoding="utf-8",
+    )
+
+
+def finish(plan: RunPlan, pytest_status: int, writer: Any) -> int:
+    """Judge, write every report, print the summary. Returns the exit status of the run (see ``hil97 run --help``)."""
+    from rich.console import Console
+
+    from harness.judge import judge_run
+    from harness.reports import junit, page, summary
+
+    if pytest_status in (USAGE, NOTHING_COLLECTED):
+        writer.line("hil97: no test was selected: nothing was judged")
+        return 2
+    merge_robot(plan.folder)
+    status = judge_run(plan.folder).status
+    if pytest_status in (INTERRUPTED, INTERNAL) and status == 0:
+        status = 3
+    plan.close(status)
+    page.write(plan.folder)
+    junit.write(plan.folder)
+    summary.print_summary(plan.folder, Console(highlight=False))
+    return status
+
+
+def merge_robot(folder: Path) -> None:
+    """The outputs of single Robot tests as one ``robot/log.html`` and ``report.html``."""
+    outputs = sorted((folder / "robot").glob("output-*.xml"))
+    if not outputs:
+        return
+    import io
+
+    from robot.rebot import rebot
+
+    rebot(
+        *[str(path) for path in outputs], outputdir=str(folder / "robot"), output="output.xml", log="log.html",
+        report="report.html", name="hil97", stdout=io.StringIO(), stderr=io.StringIO(),
+    )

@@ -1,0 +1,201 @@
+"""The plan of a run: its folder, its benches resolved, the images they boot. The controller makes it, workers read it.
+
+``results/<run>/run.json`` holds all of it that judging and reporting need beside the histories.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.bench.bench import BenchPlan
+from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY, TEST_PUBLIC_KEY, defect_sources
+from harness.errors import BadInput
+from harness.history.events import Firmware
+from harness.lab.inventory import BenchEntry, Lab, load_lab
+from harness.lab.lease import lease
+
+REFERENCE_VERSION = "1.0.0"
+FIRST_SERIAL = 97_000_000
+
+
+@dataclass(frozen=True)
+class Image:
+    """A firmware image of this run: where it is, and what it says of itself."""
+
+    path: str
+    name: str
+    version: str
+    sha256: str
+
+
+class RunPlan:
+    """``images``: the inventory's ``firmware`` value -> image."""
+
+    def __init__(self, run: str, folder: Path, lab: Lab, images: Mapping[str, Image]) -> None:
+        self.run, self.folder, self.lab, self._images = run, folder, lab, dict(images)
+
+    # -- the controller -----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def make(cls, lab: Lab, results: Path, *, name: str | None = None) -> RunPlan:
+        """Make the run's folder and its images. Raises BadInput (a name that exists, a source that can't be built)."""
+        run = name or f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder = (results / run).resolve()
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            raise BadInput(f"the run {run} exists already", where=str(folder), remedy="choose another --run-name") from None
+        images = {entry.firmware: make_image(entry.firmware, folder / "firmware") for entry in lab.emulated}
+        _point(results / "latest", folder)
+        return cls(run, folder, lab, images)
+
+    def write(self, arguments: Sequence[str]) -> None:
+        """``run.json`` as known at the start."""
+        self._merge(
+            {
+                "version": 1, "hil97": __version__, "run": self.run, "lab": str(self.lab.path), "arguments": list(arguments),
+                "opened": datetime.now().astimezone().isoformat(timespec="seconds"),
+                "python": sys.version.split()[0],
+                "benches": [
+                    {
+                        "bench": entry.name, "group": entry.group, "label": entry.label, "model": entry.model.name,
+                        "profile": entry.profile.name, "firmware": vars(self._images[entry.firmware]),
+                        "time_scale": entry.time_scale, "physical_like": entry.physical_like, "kind": entry.kind,
+                    }
+                    for entry in self.lab.emulated
+                ],
+            }
+        )
+
+    def declare(self, declared: Mapping[str, Iterable[str]], tests: Iterable[Mapping[str, Any]]) -> None:
+        """What the collected tests must decide, by group, and which tests there are."""
+        self._merge({"declared": {group: sorted(set(rules)) for group, rules in declared.items()}, "tests": list(tests)})
+
+    def close(self, status: int) -> None:
+        """The run came to its end by itself; ``status`` is its exit status."""
+        self._merge({"closed": datetime.now().astimezone().isoformat(timespec="seconds"), "status": status})
+
+    def _merge(self, values: Mapping[str, Any]) -> None:
+        path = self.folder / "run.json"
+        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        scratch = path.with_suffix(f".{os.getpid()}")
+        scratch.write_text(json.dumps(content | dict(values), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        scratch.replace(path)
+
+    # -- to the workers -----------------------------------------------------------------------------------------------
+
+    def packed(self) -> dict[str, Any]:
+        """As plain values that travel to a worker."""
+        return {
+            "run": self.run, "folder": str(self.folder), "lab": self.lab.packed(),
+            "images": {firmware: vars(image) for firmware, image in self._images.items()},
+        }
+
+    @classmethod
+    def unpacked(cls, packed: Mapping[str, Any]) -> RunPlan:
+        images = {firmware: Image(**values) for firmware, values in packed["images"].items()}
+        return cls(packed["run"], Path(packed["folder"]), Lab.unpacked(packed["lab"]), images)
+
+    # -- questions ----------------------------------------------------------------------------------------------------
+
+    def benches_of(self, label: str) -> list[str]:
+        """The names of the benches in the group of that label."""
+        return [entry.name for entry in self.lab.emulated if entry.label == label]
+
+    def labels(self) -> dict[str, BenchEntry]:
+        """label -> one entry of its group."""
+        return {entry.label: entry for entry in reversed(self.lab.emulated)}
+
+    def bench_plan(self, name: str) -> BenchPlan:
+        """Everything to open that bench. A bench that was opened before in this run gets a folder of its own."""
+        entry = next(one for one in self.lab.emulated if one.name == name)
+        number = self.lab.emulated.index(entry)
+        image = self._images[entry.firmware]
+        folder = self.folder / "benches" / name
+        again = 1
+        while folder.exists():
+            again += 1
+            folder = self.folder / "benches" / f"{name}.{again}"
+        return BenchPlan(
+            run=self.run, bench=name, group=entry.group, model=entry.model, profile=entry.profile,
+            image=Path(image.path), boot_key=TEST_PUBLIC_KEY,
+            firmware=Firmware(name=image.name, version=image.version, sha256=image.sha256), time_scale=entry.time_scale,
+            physical_like=entry.physical_like, folder=folder, identity=entry.identity,
+            serial_number=entry.serial_number or f"HT{FIRST_SERIAL + number}", receive_timeout_s=entry.receive_timeout_s,
+        )
+
+
+def make_image(firmware: str, folder: Path) -> Image:
+    """The inventory's ``firmware``: "reference", the name of a shipped defect, an image, or a source folder to build.
+
+    Raises BadInput for what is none of these, can't be built, or is a damaged image (with the offset).
+    """
+    shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
+    source = shipped.get(firmware, Path(firmware))
+    if source.is_file():
+        return _existing(source)
+    if not source.is_dir():
+        raise BadInput(
+            f"firmware {firmware!r} is neither reference, a shipped defect, an image file nor a source folder",
+            remedy=f"shipped: {', '.join(sorted(shipped))}; or see docs/firmware-images.md",
+        )
+    from harness.emulator.build import build
+
+    folder.mkdir(parents=True, exist_ok=True)
+    output = folder / f"{Path(firmware).name}.img"
+    info = build(source, REFERENCE_VERSION, TEST_KEY, output)
+    return Image(str(output), info.name, info.version, info.sha256)
+
+
+def _existing(path: Path) -> Image:
+    from harness.emulator.image import ImageRefused, public_key_bytes, read
+
+    try:
+        application = read(path.read_bytes(), public_key_bytes(TEST_PUBLIC_KEY.read_text(encoding="ascii")))
+    except ImageRefused as error:
+        raise BadInput(
+            f"the firmware image is refused: {error.reason}", where=f"{path}: offset {error.offset}",
+            remedy="build it again: hil97 firmware build --help",
+        ) from error
+    return Image(str(path.resolve()), application.name, application.version, application.sha256)
+
+
+def check_startable(lab: Lab) -> None:
+    """What would stop a run at once, said before anything is started: physical benches, benches in use. BadInput."""
+    for entry in lab.physical:
+        for what, url in (("cashier link", entry.cashier), ("service port", entry.service)):
+            if url and url.startswith("/") and not Path(url).exists():
+                raise BadInput(
+                    f"bench {entry.name}: the serial port {url} of its {what} is missing", where=str(lab.path),
+                    remedy="plug the adapter in, or correct the inventory (ls -l /dev/serial/by-id shows what there is)",
+                )
+        raise BadInput(
+            f"bench {entry.name} is physical; this version drives emulated benches only",
+            where=str(lab.path), remedy="name an inventory without it: hil97 run --lab lab_config/emulated.yaml",
+        )
+    if not lab.emulated:
+        raise BadInput("this inventory has no bench to run on", where=str(lab.path))
+    for entry in lab.emulated:
+        lease(entry.name, scope=entry.scope).release()
+
+
+def open_lab(path: Path, firmware: str | None = None) -> Lab:
+    """The inventory, every emulated bench booting ``firmware`` if given."""
+    lab = load_lab(path)
+    return lab.with_firmware(firmware) if firmware else lab
+
+
+def _point(link: Path, folder: Path) -> None:
+    scratch = link.with_name(f".latest.{os.getpid()}")
+    scratch.unlink(missing_ok=True)
+    scratch.symlink_to(folder.name)
+    scratch.replace(link)

@@ -1,0 +1,94 @@
+"""A test as a span of a bench's history: made ready, driven, concluded, judged at once on what it left.
+
+pytest and Robot Framework both run their tests through this.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.bench.bench import Bench
+from harness.bench.ready import conclude, make_ready
+from harness.checkers.finding import Finding
+from harness.errors import BenchError
+from harness.history.events import Key, RunOpened, TestClosed, TestOpened, TestPhase, UnitReplaced
+from harness.judge import judge_bench
+
+Outcome = Literal["passed", "failed", "error", "skipped"]
+
+
+class TestSpan:
+    """``begin``, drive, ``end`` - in that order, each once."""
+
+    __test__ = False  # the name is a word of test labs, not a pytest class
+
+    def __init__(self, bench: Bench, test: str, title: str, declares: Sequence[str]) -> None:
+        self.bench, self.test = bench, test
+        self._title, self._declares = title, list(declares)
+        self._began = 0.0
+        self._waiting_before = 0.0
+
+    def begin(self) -> None:
+        """Opens the span and makes the bench ready. On an exception the caller still calls :meth:`end`."""
+        history = self.bench.history
+        self._began, self._waiting_before = time.monotonic(), history.waiting_s
+        history.append(TestOpened(t=time.monotonic_ns(), test=self.test, title=self._title, declares=self._declares))
+        self._phase("setup")
+        self.bench.check()
+        make_ready(self.bench)
+        self._phase("body")
+
+    def end(self, error: BaseException | None) -> Judged:
+        """Concludes, judges what the span holds, closes it. ``error`` is what the body raised, or None."""
+        history = self.bench.history
+        trouble = error
+        if not isinstance(error, BenchError):
+            try:
+                self._phase("conclude")
+                conclude(self.bench)
+            except Exception as late:
+                trouble = trouble or late
+        try:
+            self.bench.check()
+        except BenchError as dead:
+            trouble = dead
+        if isinstance(trouble, BenchError) and not self.bench.failed:
+            self.bench.fail(str(trouble))
+        findings = [finding for finding in self._judge() if finding.verdict == "FAIL"]
+        outcome: Outcome = "passed"
+        message = ""
+        if findings:
+            outcome = "failed"
+            message = "\n".join(f"{finding.rule} FAIL: {finding.reason}" for finding in findings)
+        elif isinstance(trouble, BenchError):
+            outcome, message = "error", str(trouble)
+        elif trouble is not None:
+            outcome, message = "failed", f"{type(trouble).__name__}: {trouble}"
+        history.append(
+            TestClosed(
+                t=time.monotonic_ns(), test=self.test, outcome=outcome, message=message,
+                duration_s=round(time.monotonic() - self._began, 4),
+                waiting_s=round(history.waiting_s - self._waiting_before, 4),
+            )
+        )
+        return Judged(outcome, message, tuple(findings))
+
+    def _judge(self) -> list[Finding]:
+        """What this span alone shows. Rules that reach across tests are judged again on the whole log at the run's end."""
+        lasting = (RunOpened, Key, UnitReplaced)
+        return judge_bench(e for e in self.bench.history.events if e.span == self.test or isinstance(e, lasting))
+
+    def _phase(self, phase: Literal["setup", "body", "conclude"]) -> None:
+        self.bench.history.append(TestPhase(t=time.monotonic_ns(), phase=phase))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How a test ended: ``outcome``, its message, and the findings that fail it."""
+
+    outcome: Outcome
+    message: str
+    findings: tuple[Finding, ...]

@@ -1,0 +1,252 @@
+"""What the wire says must be in a terminal's batch: originals, settlements, uploads, in periods from close to close.
+
+A batch number alone does not name a batch: a host may start again at 000001. A :class:`Period` is one batch of one
+terminal, from its first request until its end was accepted or another unit stood on the bench.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from harness.checkers.reading import SECOND, Exchange, Reading
+from harness.history.events import OperationCompleted, Power, UnitReplaced, WireFrame
+from harness.protocol.frames import FrameError
+from harness.protocol.nested import Original, batch_records, settlement_totals
+from harness.protocol.profile import Profile
+
+Record = tuple[str, int]  # trace, amount in cents
+Sums = tuple[int, int, int, int]  # debit amount and count, credit amount and count
+STORING_S = 3.0  # power lost so soon after an approval: whether it was stored is open
+MAX_DOUBTS = 6
+NO_ANSWER = "Z2"  # local result of an operation: nothing came in time
+
+
+@dataclass(eq=False)
+class Period:
+    """One batch. ``closed`` is the accepted request that closed it; None: still open, or its unit was taken away."""
+
+    mid: str
+    tid: str
+    batch: str
+    originals: list[Exchange] = field(default_factory=list)  # 0100, 0200, 0220, balance inquiries left out
+    reversals: list[Exchange] = field(default_factory=list)
+    settlements: list[Exchange] = field(default_factory=list)
+    uploads: list[Exchange] = field(default_factory=list)  # 0320 with records
+    ends: list[Exchange] = field(default_factory=list)  # 0320 batch end
+    closed: Exchange | None = None
+
+    def approved(self, reading: Reading, until: int) -> list[Exchange]:
+        """Originals sent before ``until`` which the terminal knows as approved, and did not reverse before."""
+        undone = {r.trace for r in self.reversals if r.t < until}
+        return [
+            e
+            for e in self.originals
+            if e.t < until and e.approved(reading.profile) and e.trace not in undone and not gave_up(reading, e)
+        ]
+
+    def accepted_uploads(self, reading: Reading) -> list[Exchange]:
+        """Upload requests whose acceptance reached the terminal."""
+        return [e for e in self.uploads if e.approved(reading.profile)]
+
+    @property
+    def begun(self) -> int:
+        """When its first request was sent."""
+        return min(e.t for e in (*self.originals, *self.settlements, *self.uploads, *self.ends))
+
+
+_periods: WeakKeyDictionary[Reading, tuple[Period, ...]] = WeakKeyDictionary()
+
+
+def periods(reading: Reading) -> tuple[Period, ...]:
+    """All batches of the log in the order of their first request."""
+    if reading not in _periods:
+        _periods[reading] = tuple(_periods_of(reading))
+    return _periods[reading]
+
+
+def period_of(reading: Reading, exchange: Exchange) -> Period | None:
+    """The batch that this original, settlement or upload belongs to."""
+    for period in periods(reading):
+        known = (*period.originals, *period.settlements, *period.uploads, *period.ends)
+        if any(e.request.seq == exchange.request.seq for e in known):
+            return period
+    return None
+
+
+def _periods_of(reading: Reading) -> Iterator[Period]:
+    steps: list[Exchange | UnitReplaced] = [*reading.exchanges, *reading.all(UnitReplaced)]
+    open_ones: dict[tuple[str, str, str], Period] = {}
+    latest: dict[tuple[str, str, str], Period] = {}
+    for step in sorted(steps, key=lambda s: s.t):
+        if isinstance(step, UnitReplaced):
+            open_ones.clear()
+            continue
+        kind, key = step.transaction, (step.mid, step.tid, step.batch)
+        if step.mti == "0400":
+            owner = open_ones.get(key) or latest.get(key)
+            if owner:
+                owner.reversals.append(step)
+            continue
+        if not (step.financial or step.mti in ("0500", "0320")) or kind == "balance":
+            continue
+        period = open_ones.get(key)
+        if period is None:
+            if step.financial:
+                _close_balanced(open_ones, step, reading.profile)
+            period = open_ones[key] = latest[key] = Period(*key)
+            yield period
+        _file(period, step)
+        if kind == "batch_end" and step.approved(reading.profile):
+            period.closed = step
+            del open_ones[key]
+
+
+def _file(period: Period, step: Exchange) -> None:
+    if step.financial:
+        period.originals.append(step)
+    elif step.mti == "0500":
+        period.settlements.append(step)
+    elif step.transaction == "batch_end":
+        period.ends.append(step)
+    else:
+        period.uploads.append(step)
+
+
+def _close_balanced(open_ones: dict[tuple[str, str, str], Period], step: Exchange, profile: Profile) -> None:
+    """A terminal that sends no batch end closes at the balanced answer: seen when it goes on with another number."""
+    for key, period in list(open_ones.items()):
+        settled = next((s for s in reversed(period.settlements) if s.approved(profile) and result_of(s) == 1), None)
+        if key[:2] == (step.mid, step.tid) and settled:
+            period.closed = settled
+            del open_ones[key]
+
+
+# -- what stands in settlements and uploads ----------------------------------------------------------------------------
+
+
+def totals_of(settlement: Exchange) -> Sums | None:
+    """What the terminal claims in F48 of a 0500; None where it can't be read."""
+    try:
+        home, _ = settlement_totals(settlement.sent)
+    except FrameError:
+        return None
+    return home.debit_amount, home.debit_count, home.credit_amount, home.credit_count
+
+
+def result_of(settlement: Exchange) -> int | None:
+    """1 balanced, 2 not balanced, by the host's answer; None where there is none."""
+    if settlement.answer is None:
+        return None
+    try:
+        return settlement_totals(settlement.answer)[0].result
+    except FrameError:
+        return None
+
+
+def records_of(upload: Exchange) -> list[Record] | None:
+    """The transactions that one upload request lists; None where they can't be read."""
+    if upload.transaction == "batch_upload_chip":
+        return [(upload.trace, upload.amount)] if upload.trace and upload.amount is not None else None
+    try:
+        return [(record.trace, record.amount) for record in batch_records(upload.sent)]
+    except FrameError:
+        return None
+
+
+def record(original: Exchange) -> Record:
+    """An original as an upload lists it."""
+    return original.trace or "", original.amount or 0
+
+
+def is_credit(original: Exchange) -> bool:
+    """A void or refund: F3 begins 20."""
+    return original.sent.get(3).startswith("20")
+
+
+def voided_trace(original: Exchange) -> str | None:
+    """The trace number of the sale that a void undoes."""
+    if original.transaction != "void":
+        return None
+    try:
+        return Original.of(original.sent).trace
+    except FrameError:
+        return None
+
+
+# -- what must be there ------------------------------------------------------------------------------------------------
+
+
+def sums(originals: Iterable[Exchange], *, netted: bool = False) -> Sums:
+    """Totals of approved originals. ``netted``: a void takes its sale away instead of standing as a credit."""
+    listed = list(originals)
+    if netted:
+        gone = {trace for e in listed if (trace := voided_trace(e))}
+        listed = [e for e in listed if e.trace not in gone and e.transaction != "void"]
+    debits = [e.amount or 0 for e in listed if not is_credit(e)]
+    credits = [e.amount or 0 for e in listed if is_credit(e)]
+    return sum(debits), len(debits), sum(credits), len(credits)
+
+
+def possible_batches(reading: Reading, period: Period, until: int) -> list[list[Exchange]]:
+    """The sets of originals that the batch may hold at ``until``: one, unless power went right after an approval."""
+    certain: list[Exchange] = []
+    doubtful: list[Exchange] = []
+    for e in period.approved(reading, until):
+        (doubtful if lost_power_while_storing(reading, e) else certain).append(e)
+    choices: list[list[Exchange]] = []
+    for size in range(len(doubtful[:MAX_DOUBTS]), -1, -1):
+        choices += [[*certain, *some] for some in itertools.combinations(doubtful[:MAX_DOUBTS], size)]
+    return choices
+
+
+def lost_power_while_storing(reading: Reading, exchange: Exchange) -> Power | None:
+    """Power went so soon after the answer that the terminal may or may not have stored it."""
+    answered = exchange.answered_at
+    return reading.power_lost_within(answered, answered + int(STORING_S * SECOND)) if answered else None
+
+
+def matching_batch(reading: Reading, period: Period, until: int, claimed: Sums) -> list[Exchange] | None:
+    """The originals which explain the totals that the terminal claims at ``until``; None: nothing allowed does."""
+    for choice in possible_batches(reading, period, until):
+        if claimed in (sums(choice), sums(choice, netted=True)):
+            return choice
+    return None
+
+
+def frames(exchanges: Iterable[Exchange]) -> list[WireFrame]:
+    """Requests and responses."""
+    return [event for e in exchanges for event in e.events]
+
+
+def gave_up(reading: Reading, exchange: Exchange) -> OperationCompleted | None:
+    """The terminal had told its user "no answer" before the answer came, on a connection that it left open."""
+    operation = reading.operation_at(exchange.t)
+    if operation is None or operation.completed is None or operation.code != NO_ANSWER or exchange.response is None:
+        return None
+    return operation.completed if operation.completed.t < exchange.response.t else None
+
+
+# -- what comes later --------------------------------------------------------------------------------------------------
+
+
+def later(reading: Reading, exchange: Exchange) -> Iterator[Exchange]:
+    """What the same terminal (mid, tid, unit) sent after this request, in order."""
+    replaced = next((e.t for e in reading.all(UnitReplaced) if e.t > exchange.t), None)
+    for other in reading.exchanges:
+        if (other.t, other.request.seq) <= (exchange.t, exchange.request.seq):
+            continue
+        if replaced is not None and other.t >= replaced:
+            return
+        if (other.mid, other.tid) == (exchange.mid, exchange.tid):
+            yield other
+
+
+def same_transaction(reading: Reading, one: Exchange, other: Exchange) -> bool:
+    """A request sent again within one operation, byte for byte: a repeat and not another transaction."""
+    if one.request.hex != other.request.hex:
+        return False
+    first, second = reading.operation_at(one.t), reading.operation_at(other.t)
+    return first is not None and second is not None and first.op == second.op

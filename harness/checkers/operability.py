@@ -1,0 +1,275 @@
+"""STA-05 retries nobody asked for, STA-06 operable over many 97s, STA-07 identity fixed while the batch is not empty."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from harness.checkers import shown
+from harness.checkers.batches import periods
+from harness.checkers.finding import Finding, checker
+from harness.checkers.observing import is_idle, quoted, seconds, seen_until, watched
+from harness.checkers.reading import SECOND, Exchange, Operation, Reading
+from harness.history.events import Event, Power, Screen, Service, UnitReplaced
+
+MINUTE, HOUR = 60.0, 3600.0  # of the terminal's own time
+JITTER = 0.9  # a gap may be so much shorter than the one before and still count as not shorter
+GAPS_TO_TELL = 3  # so many gaps tell whether they grow
+SETTLE_FIRST = ("先结算", "未结算", "请结算", "有交易")  # how Chinese terminals word it on the screen
+
+
+# -- STA-05 --------------------------------------------------------------------------------------------------------
+
+
+@checker("STA-05")
+def retries_are_limited(reading: Reading) -> Iterator[Finding]:
+    """Occasion: a time of at least one of the terminal's minutes from a 97 on in which nobody touched it.
+
+    Every 97 in it opens a minute and an hour of its own.
+    """
+    rule, limits = "STA-05", reading.limits
+    covered = 0
+    for exchange in reading.definite_97s:
+        start = exchange.answered_at or exchange.t
+        if start < covered:
+            continue
+        end = covered = _quiet_until(reading, start)
+        alone = [e for e in reading.exchanges_between(start, end) if reading.attended_by(e) is None]
+        opened = [start, *(e.answered_at for e in alone if e.definite_97 and e.answered_at)]
+        too_many = _too_many(reading, opened, alone)
+        steady = _without_back_off(alone)
+        minutes = reading.terminal_seconds(start, end) / MINUTE
+        if too_many:
+            sent, period, limit = too_many
+            reason = f"{len(sent)} requests of its own in {period} after a 97, the limit is {limit}"
+            yield Finding.failed(rule, reason, (*exchange.events, *(e.request for e in sent)), at=exchange.response)
+        elif steady:
+            gaps = ", ".join(f"{seconds(a.t, b.t):.1f}" for a, b in itertools.pairwise(steady))
+            reason = f"retries of {steady[0].transaction} without back-off: {gaps} s apart"
+            yield Finding.failed(rule, reason, (*exchange.events, *(e.request for e in steady)), at=exchange.response)
+        elif minutes >= 1:
+            reason = (
+                f"{len(alone)} requests of its own in {minutes:.1f} of the terminal's minutes after a 97 "
+                f"(limits {limits.unattended_first_minute} in the first, {limits.unattended_per_hour} an hour)"
+            )
+            yield Finding.passed(rule, reason, exchange.events, at=exchange.response)
+
+
+def _quiet_until(reading: Reading, start: int) -> int:
+    """Until somebody acts, power or link goes, or nothing more was seen."""
+    operation = reading.operation_at(start)
+    begun = [o.t for o in reading.operations_after(start) if o.invoked.via != "service"][:1]
+    lost = reading.power_lost_within(start, seen_until(reading))
+    down = reading.link_lost_within(start, seen_until(reading))
+    ends = [seen_until(reading), *begun, *([lost.t] if lost else []), *([max(start, down.start)] if down else [])]
+    busy = operation.done if operation and operation.completed else start
+    return max(busy, min(ends))
+
+
+def _too_many(
+    reading: Reading, opened: Sequence[int], alone: Sequence[Exchange]
+) -> tuple[list[Exchange], str, int] | None:
+    limits = reading.limits
+    for start in opened:
+        for period, length, limit in (
+            ("the first minute", MINUTE, limits.unattended_first_minute), ("an hour", HOUR, limits.unattended_per_hour),
+        ):
+            sent = [e for e in alone if start < e.t <= reading.after(start, length)]
+            if len(sent) > limit:
+                return sent, period, limit
+    return None
+
+
+def _without_back_off(alone: Sequence[Exchange]) -> list[Exchange] | None:
+    """The retries of one kind whose gaps shrink, or (of three gaps and more) do not grow at all."""
+    kinds: dict[str, list[Exchange]] = defaultdict(list)
+    for exchange in alone:
+        kinds[exchange.transaction].append(exchange)
+    for retries in kinds.values():
+        gaps = [b.t - a.t for a, b in itertools.pairwise(retries)]
+        shrinking = any(b < a * JITTER for a, b in itertools.pairwise(gaps))
+        if shrinking or (len(gaps) >= GAPS_TO_TELL and gaps[-1] * JITTER <= gaps[0]):
+            return retries
+    return None
+
+
+# -- STA-06 --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Row:
+    """97s one after the other, nothing else answered and no loss of power between."""
+
+    met: list[Exchange] = field(default_factory=list)
+    idle: list[Screen | None] = field(default_factory=list)  # after each of them; None: it was not waited for
+    ended: int = 0
+
+    @property
+    def frames(self) -> list[Event]:
+        return [event for e in self.met for event in e.events]
+
+
+@checker("STA-06")
+def stays_operable(reading: Reading) -> Iterator[Finding]:
+    """Occasions: a row of as many 97s as the profile asks for, and the management menu after it. Whatever hangs, or
+    resets itself, after a 97 fails in any number."""
+    limits = reading.limits
+    real = reading.header.physical or reading.header.physical_like
+    wanted = limits.repeated_97_physical if real else limits.repeated_97
+    for row in _rows(reading):
+        failed = _stuck(reading, row)
+        if failed:
+            yield failed
+        elif len(row.met) >= wanted:
+            yield _operable(reading, row)
+
+
+def _rows(reading: Reading) -> Iterator[_Row]:
+    row = _Row()
+    for exchange in reading.exchanges:
+        if exchange.outcome != "answered" or exchange.answered_at is None:
+            continue
+        broken = row.met and reading.power_lost_within(row.met[-1].t, exchange.t)
+        if row.met and (broken or not exchange.definite_97):
+            row.ended = exchange.t
+            yield row
+            row = _Row()
+        if exchange.definite_97:
+            row.met.append(exchange)
+            row.idle.append(_idle_after(reading, exchange, exchange.answered_at))
+    if row.met:
+        row.ended = reading.end + 1
+        yield row
+
+
+def _idle_deadline(reading: Reading, answered: int) -> int:
+    """Shown (real seconds), then idle again (of the terminal's own time)."""
+    return reading.after(answered + int(reading.limits.show_s * SECOND), reading.limits.idle_s)
+
+
+def _idle_after(reading: Reading, exchange: Exchange, answered: int) -> Screen | None:
+    """The idle screen that followed the result at once (nothing else between), in time."""
+    if reading.attended_by(exchange) is None:
+        return reading.screen_at(answered)  # nobody stood there: it need not have left idle
+    later = reading.screens_between(answered, _idle_deadline(reading, answered) + 1)
+    shows = [shown.shows_code(s.lines, exchange.code or "", reading.profile.texts.code_labels) for s in later]
+    result = shows.index(True) if True in shows else 0
+    after = next((s for s, still in list(zip(later, shows, strict=True))[result:] if not still), None)
+    if True not in shows:
+        after = next((s for s in later if is_idle(reading, s)), None)
+    return after if after and is_idle(reading, after) else None
+
+
+def _stuck(reading: Reading, row: _Row) -> Finding | None:
+    rule = "STA-06"
+    first, last = row.met[0], row.met[-1]
+    what = f"after {len(row.met)} times 97 in a row" if len(row.met) > 1 else "after a 97"
+    reset = next((p for p in reading.between(Power, first.t, row.ended) if p.reason == "watchdog"), None)
+    if reset:
+        return Finding.failed(rule, f"{what} the terminal reset itself", (*last.events, reset), at=reset)
+    for exchange, idle in zip(row.met, row.idle, strict=True):
+        answered = exchange.answered_at or exchange.t
+        deadline = _idle_deadline(reading, answered)
+        operation = reading.attended_by(exchange)
+        if idle or operation is None or operation.until < deadline or not reading.offers("screen"):
+            continue
+        if reading.power_lost_within(answered, deadline) or not watched(reading, deadline):
+            continue
+        window = reading.screens_between(answered, deadline)
+        if not window or any(s.unreadable for s in window) or not reading.timing_reliable(answered, deadline):
+            continue
+        limit = f"{seconds(answered, deadline):.1f} s"
+        reason = f"{what} the terminal was not idle again within {limit}; the screen said {quoted(window[-1])}"
+        return Finding.failed(rule, reason, (*exchange.events, window[-1]), at=exchange.response)
+    menu = _menu_after(reading, row)
+    if menu and menu.completed and menu.outcome != "ok" and not reading.power_lost_within(menu.t, menu.done + 1):
+        spoiled = any(s.unreadable for s in reading.screens_between(menu.t, menu.done + 1))
+        if not spoiled:
+            reason = f"{what} the management menu could not be opened"
+            return Finding.failed(rule, reason, (*last.events, menu.invoked, menu.completed), at=menu.invoked)
+    return None
+
+
+def _menu_after(reading: Reading, row: _Row) -> Operation | None:
+    """The first time somebody opens the management menu after the row, before anything else than 97 was answered."""
+    after = row.met[-1].answered_at or row.met[-1].t
+    return next((o for o in reading.operations_after(after) if o.name == "menu" and o.t < row.ended), None)
+
+
+def _operable(reading: Reading, row: _Row) -> Finding:
+    rule, last, count = "STA-06", row.met[-1], len(row.met)
+    unseen = sum(screen is None for screen in row.idle)
+    menu = _menu_after(reading, row)
+    evidence = (*row.frames, *row.idle, menu.invoked if menu else None, menu.completed if menu else None)
+    if unseen:
+        reason = f"{count} times 97 in a row; after {unseen} of them idle was not seen"
+        return Finding.undecided(rule, reason, evidence, at=last.response)
+    if menu is None or menu.outcome != "ok":
+        reason = f"{count} times 97 in a row; the management menu was not tried, or could not be read, afterwards"
+        return Finding.undecided(rule, reason, evidence, at=last.response)
+    reason = f"{count} times 97 in a row, idle after each, and the management menu opened"
+    return Finding.passed(rule, reason, evidence, at=last.response)
+
+
+# -- STA-07 --------------------------------------------------------------------------------------------------------
+
+
+@checker("STA-07")
+def identity_is_fixed(reading: Reading) -> Iterator[Finding]:
+    """Occasion: somebody tries to set another TID or MID while the batch holds transactions."""
+    for operation in reading.operations:
+        if operation.name != "set_identity" or reading.power_lost_within(operation.t, operation.done + 1):
+            continue
+        stored = _stored(reading, operation.t)
+        if stored is None:
+            continue
+        wanted = {name: operation.invoked.args.get(name) for name in ("tid", "mid")}
+        present = {"tid": stored.tid, "mid": stored.mid}
+        if any(value and value != present[name] for name, value in wanted.items()):
+            yield _refused(reading, operation, stored)
+
+
+def _stored(reading: Reading, t: int) -> Exchange | None:
+    """The last approved transaction in a batch that is open at ``t``."""
+    stored = [
+        e for period in periods(reading) for e in period.approved(reading, t)
+        if period.closed is None or (period.closed.answered_at or period.closed.t) > t
+    ]  # fmt: skip
+    last = max(stored, key=lambda e: e.t, default=None)
+    return None if last and reading.between(UnitReplaced, last.t, t) else last
+
+
+def _refused(reading: Reading, operation: Operation, stored: Exchange) -> Finding:
+    rule, what = "STA-07", f"another identity was set while {stored.name} is in the batch"
+    evidence = (*stored.events, operation.invoked, operation.completed)
+    following = next((e for e in reading.exchanges if e.t > operation.done), None)
+    if following and (following.tid, following.mid) != (stored.tid, stored.mid):
+        now = f"TID {following.tid}, MID {following.mid}"
+        reason = f"{what}: from then on the terminal was {now}"
+        return Finding.failed(rule, reason, (*evidence, following.request), at=operation.invoked)
+    if operation.outcome == "ok":
+        return Finding.failed(rule, f"{what}: the terminal said it was done", evidence, at=operation.invoked)
+    if operation.completed is None or operation.outcome == "unknown":
+        return Finding.undecided(rule, f"{what}: how it ended was not seen", evidence, at=operation.invoked)
+    reason_event = _reason(reading, operation)
+    if reason_event is None:
+        screens = reading.screens_between(operation.t, operation.done + 1)
+        if operation.invoked.via != "service" and (not screens or any(s.unreadable for s in screens)):
+            return Finding.undecided(rule, f"{what}: refused; its reason was not seen", (*evidence, *screens))
+        return Finding.failed(rule, f"{what}: refused, but no reason was named", (*evidence, *screens))
+    if following is None:
+        return Finding.undecided(rule, f"{what}: refused; nothing was sent afterwards", (*evidence, reason_event))
+    reason = f"{what}: refused, with its reason, and {following.name} still has the old identity"
+    return Finding.passed(rule, reason, (*evidence, reason_event, following.request), at=operation.invoked)
+
+
+def _reason(reading: Reading, operation: Operation) -> Event | None:
+    """Where the refusal names its reason: ``ERR nn words`` on the service port, or the screen says to settle first."""
+    for line in reading.between(Service, operation.t, operation.done + 1):
+        words = line.text.split(maxsplit=2)
+        if line.direction == "from_terminal" and words[:1] == ["ERR"] and len(words) == 3:
+            return line
+    screens = reading.screens_between(operation.t, operation.done + 1)
+    return next((s for s in screens if shown.contains_any(s.lines, SETTLE_FIRST)), None)

@@ -1,0 +1,314 @@
+"""What all checkers share, computed once from the events of a bench: the whole log or a part of it.
+
+``Reading.of(events)`` wants a ``run.opened`` event among them (profile and model are in it); everything else is
+computed when it is first asked for. The parts:
+
+* ``harness.checkers.exchanges``  requests, what answered them, definite 97
+* ``harness.checkers.keyring``    working keys, MAC results
+* ``harness.checkers.timeline``   operations, link, power, registration, heartbeat
+* ``harness.checkers.shown``      texts and codes on screens and slips
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TypeVar, cast
+
+from harness.checkers import exchanges as _exchanges
+from harness.checkers import timeline
+from harness.checkers.exchanges import Connection, Exchange
+from harness.checkers.keyring import Keyring
+from harness.checkers.timeline import END, SECOND, Operation, RegistrationTimeline, Span
+from harness.errors import BadInput
+from harness.history.events import (
+    AnyEvent,
+    BenchFailed,
+    Cashier,
+    Counters,
+    Event,
+    Heartbeat,
+    HostArmed,
+    HostChanged,
+    HostJournal,
+    HostLedger,
+    Key,
+    OperationCompleted,
+    OperationInvoked,
+    Power,
+    RunOpened,
+    Screen,
+    Slip,
+    UnitReplaced,
+    WireConnection,
+    WireFrame,
+    WireLink,
+)
+from harness.protocol.profile import Limits, Profile
+from harness.terminal.model import Model
+
+E = TypeVar("E", bound=Event)
+FINANCIAL_OPERATIONS = timeline.FINANCIAL_OPERATIONS
+ONLINE_OPERATIONS = timeline.ONLINE_OPERATIONS
+__all__ = [
+    "END", "FINANCIAL_OPERATIONS", "ONLINE_OPERATIONS", "SECOND", "Connection", "Exchange", "Operation", "Reading",
+]  # fmt: skip
+
+
+class Reading:
+    """A history, read. Immutable; properties are computed once. Times are ns, intervals half open ``[start, end)``."""
+
+    def __init__(self, events: Sequence[AnyEvent]) -> None:
+        self.events: tuple[AnyEvent, ...] = tuple(sorted(events, key=lambda e: (e.t, e.seq)))
+        opened = next((e for e in self.events if isinstance(e, RunOpened)), None)
+        if opened is None:
+            raise BadInput(
+                "the history has no run.opened event, so nothing says which profile and model to judge by",
+                remedy="the first line of a history.jsonl is run.opened; was the file cut at its beginning?",
+            )
+        self.header: RunOpened = opened
+
+    @classmethod
+    def of(cls, events: Iterable[AnyEvent]) -> Reading:
+        return cls(tuple(events))
+
+    # ---- what is judged by
+
+    @cached_property
+    def profile(self) -> Profile:
+        return Profile.model_validate(self.header.profile)
+
+    @cached_property
+    def model(self) -> Model:
+        return Model.model_validate(self.header.declaration)
+
+    @property
+    def limits(self) -> Limits:
+        return self.profile.limits
+
+    def offers(self, observable: str) -> bool:
+        """The model declares ``observable``: wire, host_journal, screen, slip, cashier, counters, power."""
+        return observable in self.model.offers
+
+    def terminal_seconds(self, start: int, end: int) -> float:
+        """Seconds of the terminal's protocol timers between two moments: real time multiplied by the time scale."""
+        return (end - start) / SECOND * self.header.time_scale
+
+    def after(self, t: int, seconds: float) -> int:
+        """``t`` plus ``seconds`` of the *terminal's* time (protocol timers), as a moment (ns)."""
+        return t + int(seconds / self.header.time_scale * SECOND)
+
+    # ---- events
+
+    @cached_property
+    def _by_type(self) -> dict[type[Event], tuple[Event, ...]]:
+        found: dict[type[Event], list[Event]] = {}
+        for event in self.events:
+            found.setdefault(type(event), []).append(event)
+        return {kind: tuple(events) for kind, events in found.items()}
+
+    def all(self, kind: type[E]) -> tuple[E, ...]:
+        """All events of one class, in order of time."""
+        return cast("tuple[E, ...]", self._by_type.get(kind, ()))
+
+    def between(self, kind: type[E], start: int, end: int) -> tuple[E, ...]:
+        """The events of one class with ``start <= t < end``."""
+        events = self.all(kind)
+        low = bisect.bisect_left(events, start, key=lambda e: e.t)
+        return events[low : bisect.bisect_left(events, end, key=lambda e: e.t)]
+
+    def before(self, kind: type[E], t: int) -> E | None:
+        """The last event of one class with ``event.t <= t``."""
+        events = self.all(kind)
+        index = bisect.bisect_right(events, t, key=lambda e: e.t)
+        return events[index - 1] if index else None
+
+    @cached_property
+    def by_seq(self) -> dict[int, AnyEvent]:
+        return {event.seq: event for event in self.events}
+
+    @property
+    def end(self) -> int:
+        """The moment of the last event."""
+        return self.events[-1].t
+
+    @property
+    def last(self) -> AnyEvent:
+        """The last event: what a finding about "up to the end of the log" may rest on."""
+        return self.events[-1]
+
+    @property
+    def screens(self) -> tuple[Screen, ...]:
+        return self.all(Screen)
+
+    @property
+    def slips(self) -> tuple[Slip, ...]:
+        return self.all(Slip)
+
+    @property
+    def ledgers(self) -> tuple[HostLedger, ...]:
+        return self.all(HostLedger)
+
+    @property
+    def journal(self) -> tuple[HostJournal, ...]:
+        return self.all(HostJournal)
+
+    @property
+    def counters(self) -> tuple[Counters, ...]:
+        return self.all(Counters)
+
+    @property
+    def powers(self) -> tuple[Power, ...]:
+        return self.all(Power)
+
+    @property
+    def failures(self) -> tuple[BenchFailed, ...]:
+        """Where the bench failed: what is missing after it may be missing because of it."""
+        return self.all(BenchFailed)
+
+    @property
+    def host_changes(self) -> tuple[HostChanged, ...]:
+        return self.all(HostChanged)
+
+    @property
+    def host_armed(self) -> tuple[HostArmed, ...]:
+        return self.all(HostArmed)
+
+    def screen_at(self, t: int) -> Screen | None:
+        """What the screen showed at ``t``."""
+        return self.before(Screen, t)
+
+    def screens_during(self, start: int, end: int) -> tuple[Screen, ...]:
+        """What the screen showed at any time in the interval: the one in force at ``start`` and all that came after."""
+        first = self.screen_at(start)
+        later = tuple(s for s in self.between(Screen, start, end) if first is None or s.seq != first.seq)
+        return (first, *later) if first else later
+
+    def screens_between(self, start: int, end: int) -> tuple[Screen, ...]:
+        """The screens that appeared in the interval."""
+        return self.between(Screen, start, end)
+
+    def slips_between(self, start: int, end: int) -> tuple[Slip, ...]:
+        return self.between(Slip, start, end)
+
+    def cashier_between(self, start: int, end: int) -> tuple[Cashier, ...]:
+        """Messages from the terminal to the till in the interval that could be read (fields not empty)."""
+        return tuple(e for e in self.between(Cashier, start, end) if e.direction == "from_terminal" and e.fields)
+
+    # ---- wire
+
+    @cached_property
+    def connections(self) -> tuple[Connection, ...]:
+        return _exchanges.connections_of(self.all(WireFrame), self.all(WireConnection))
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        return Keyring(self._bare_exchanges, self.all(Key), self.profile)
+
+    @cached_property
+    def _bare_exchanges(self) -> list[Exchange]:
+        return _exchanges.exchanges_of(self.connections, self.link_down, self.power_off)
+
+    @cached_property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All requests of the terminal in order, MACs judged, ``outcome`` and ``definite_97`` decided."""
+        return tuple(self.keyring.judged(e) for e in self._bare_exchanges)
+
+    @cached_property
+    def definite_97s(self) -> tuple[Exchange, ...]:
+        return tuple(e for e in self.exchanges if e.definite_97)
+
+    def exchanges_between(self, start: int, end: int) -> tuple[Exchange, ...]:
+        """Exchanges whose request was sent in the interval."""
+        low = bisect.bisect_left(self.exchanges, start, key=lambda e: e.t)
+        return self.exchanges[low : bisect.bisect_left(self.exchanges, end, key=lambda e: e.t)]
+
+    def exchanges_of(self, operation: Operation) -> tuple[Exchange, ...]:
+        """What the terminal sent from the operation's invocation until its completion."""
+        return self.exchanges_between(operation.t, operation.done + 1)
+
+    @cached_property
+    def unattended(self) -> tuple[Exchange, ...]:
+        """Exchanges whose request no operation covers (one at the service port does not count): the terminal's own."""
+        return tuple(e for e in self.exchanges if self.attended_by(e) is None)
+
+    def attended_by(self, exchange: Exchange) -> Operation | None:
+        """The outermost operation at the terminal or the till that was under way when the request was sent."""
+        operation = self.operation_at(exchange.t)
+        return operation if operation and operation.invoked.via != "service" else None
+
+    def journal_of(self, frame: WireFrame) -> HostJournal | None:
+        """The acquirer's own record of a frame: same bytes, the nearest in time."""
+        same = self._journal_by_hex.get(frame.hex, [])
+        return min(same, key=lambda e: abs(e.t - frame.t), default=None)
+
+    @cached_property
+    def _journal_by_hex(self) -> dict[str, list[HostJournal]]:
+        found: dict[str, list[HostJournal]] = {}
+        for event in self.journal:
+            found.setdefault(event.hex, []).append(event)
+        return found
+
+    # ---- operations
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """All operations in order of invocation, also those within another (``within``)."""
+        return timeline.operations_of(self.all(OperationInvoked), self.all(OperationCompleted))
+
+    def operation_at(self, t: int) -> Operation | None:
+        """The outermost operation under way at ``t``."""
+        return next((o for o in reversed(self._operations_until(t)) if o.within is None and o.covers(t)), None)
+
+    def operation_before(self, t: int) -> Operation | None:
+        """The last outermost operation invoked at or before ``t``, completed or not."""
+        return next((o for o in reversed(self._operations_until(t)) if o.within is None), None)
+
+    def operations_after(self, t: int) -> tuple[Operation, ...]:
+        """Outermost operations invoked after ``t``."""
+        low = bisect.bisect_right(self.operations, t, key=lambda o: o.t)
+        return tuple(o for o in self.operations[low:] if o.within is None)
+
+    def _operations_until(self, t: int) -> tuple[Operation, ...]:
+        return self.operations[: bisect.bisect_right(self.operations, t, key=lambda o: o.t)]
+
+    # ---- surroundings
+
+    @cached_property
+    def link_down(self) -> tuple[Span, ...]:
+        return timeline.spans_of(self.all(WireLink), "down")
+
+    @cached_property
+    def power_off(self) -> tuple[Span, ...]:
+        return timeline.spans_of(self.powers, "off")
+
+    def link_is_down(self, t: int) -> Span | None:
+        return timeline.span_at(self.link_down, t)
+
+    def is_off(self, t: int) -> Span | None:
+        return timeline.span_at(self.power_off, t)
+
+    def power_lost_within(self, start: int, end: int) -> Power | None:
+        """The first loss of power (off, or the watchdog's) in the interval."""
+        return next((e for e in self.between(Power, start, end) if e.state == "off" or e.reason == "watchdog"), None)
+
+    def link_lost_within(self, start: int, end: int) -> Span | None:
+        """The first time the link was down that touches the interval."""
+        return next(iter(timeline.spans_within(self.link_down, start, end)), None)
+
+    @cached_property
+    def registration(self) -> RegistrationTimeline:
+        return RegistrationTimeline(self.host_changes)
+
+    def unit_at(self, t: int) -> UnitReplaced | None:
+        """The replacement that put the present unit on the bench; None for the first unit."""
+        return self.before(UnitReplaced, t)
+
+    def lag_ms(self, start: int, end: int) -> float:
+        """The bench's worst lag (ms) in the interval."""
+        return timeline.lag_ms(self.all(Heartbeat), start, end)
+
+    def timing_reliable(self, start: int, end: int) -> bool:
+        """The bench's own clock tick came in time: what is late in the interval is the terminal's."""
+        return self.lag_ms(start, end) <= self.profile.limits.heartbeat_lag_ms

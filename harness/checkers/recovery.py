@@ -1,0 +1,303 @@
+"""Back to service after re-registration: REC-01, REC-03, REC-07, REC-08, REC-10.
+
+What the sign-in brings (REC-02, REC-05, REC-06) is in ``recovery_sign_in``, that all works again (REC-04) in
+``recovery_work``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from harness.checkers.finding import Finding, checker
+from harness.checkers.money_reversals import Due, dues
+from harness.checkers.observing import operation_of as watched_operation
+from harness.checkers.observing import power_lost_soon, says_97, until_text
+from harness.checkers.reading import END, Exchange, Operation, Reading
+from harness.checkers.recoveries import (
+    Recovery,
+    loads,
+    operation_of,
+    proof_of,
+    recoveries,
+    restoration,
+    sound,
+    stale_key,
+    window,
+)
+from harness.history.events import Cashier, Event, Key, Measurement, Power, Screen
+from harness.protocol.profile import Profile
+
+RECOVERY_TIME = "recovery_s"
+TYPES = {  # transaction on which 97 came -> what a model must declare for it (None: every model)
+    "sign_in": "sign_in", "echo": "echo", "sale": "sale", "void": "void", "settlement": "settle",
+    "batch_upload": "settle", "reversal": "sale",
+}  # fmt: skip
+SAME_TYPE = {"batch_upload_chip": "batch_upload", "batch_end": "batch_upload"}
+
+
+# -- REC-01 ------------------------------------------------------------------------------------------------------------
+
+
+@checker("REC-01")
+def next_sign_in_succeeds(reading: Reading) -> Iterator[Finding]:
+    for recovery in recoveries(reading):
+        refused = _sent_nothing(reading, recovery)
+        if refused is not None:
+            reason = "registered again, the terminal was asked to sign in and sent nothing"
+            evidence = (*recovery.met[-1].events, recovery.registered, refused.invoked, refused.completed)
+            yield Finding.failed("REC-01", reason, evidence, at=recovery.registered)
+            continue
+        if recovery.sign_in is None:
+            if recovery.until == END:
+                reason = "registered again, the terminal sent no sign-in that was granted before the log ended"
+                yield Finding.undecided("REC-01", reason, (*recovery.met[-1].events, recovery.registered))
+            continue
+        yield from _without_help(reading, recovery, recovery.sign_in)
+
+
+def _sent_nothing(reading: Reading, recovery: Recovery) -> Operation | None:
+    """The first sign-in asked for after registration, where it failed and neither frame nor connection left."""
+    asked = next((o for o in reading.operations_after(recovery.registered.t) if o.name == "sign_in"), None)
+    if asked is None or asked.outcome != "fail" or asked.t >= recovery.until or reading.exchanges_of(asked):
+        return None
+    tried = any(asked.t <= c.t <= asked.done for c in reading.connections)
+    blind = reading.link_lost_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1)
+    return None if tried or blind else asked
+
+
+def _without_help(reading: Reading, recovery: Recovery, sign_in: Exchange) -> Iterator[Finding]:
+    operation = operation_of(reading, sign_in)
+    done = operation.done if operation else (sign_in.answered_at or sign_in.t)
+    evidence: list[Event] = [*recovery.met[-1].events, recovery.registered]
+    resets = recovery.resets(reading, recovery.registered.t, done + 1)
+    own = next((p for p in resets if p.reason == "watchdog"), None)
+    if own is not None:
+        reason = "between registration and sign-in the terminal reset itself"
+        yield Finding.failed("REC-01", reason, [*evidence, own, *sign_in.events], at=recovery.registered)
+        return
+    if resets:
+        return  # somebody switched it off and on: whether it would have recovered without is not known (REC-08 is)
+    new_key = stale_key(reading, recovery.mid, recovery.tid, sign_in.t)
+    if new_key is not None:
+        finding = _with_new_key(reading, recovery, new_key)
+        if finding is not None:
+            yield finding
+        return
+    if not sound(reading, sign_in):
+        return  # the host granted it without sound keys
+    proof = proof_of(reading, sign_in)
+    evidence += [*sign_in.events, *proof.events]
+    if proof.ok is None:
+        yield Finding.undecided("REC-01", f"registered again: {proof.reason}", evidence, at=recovery.registered)
+    elif proof.ok:
+        reason = f"registered again, the next sign-in was granted and {proof.reason}"
+        yield Finding.passed("REC-01", reason, evidence, at=recovery.registered)
+    else:
+        reason = f"registered again, the next sign-in was granted, but {proof.reason}"
+        yield Finding.failed("REC-01", reason, evidence, at=recovery.registered)
+
+
+def _with_new_key(reading: Reading, recovery: Recovery, new_key: Key) -> Finding | None:
+    """Before the new master key is loaded a key error, never 97; after it a sign-in. None: nobody asked before it."""
+    loaded = next(iter(loads(reading, recovery.registered.t, recovery.until)), None)
+    before = [s for s in recovery.granted if loaded is None or s.t < loaded.t]
+    first = next(((s, o) for s in before if (o := operation_of(reading, s))), None)
+    if first is None:
+        return None
+    sign_in, operation = first
+    evidence: list[Event] = [
+        *recovery.met[-1].events, recovery.registered, new_key, *sign_in.events, operation.invoked,
+    ]  # fmt: skip
+    if operation.completed is not None:
+        evidence.append(operation.completed)
+
+    def finding(verdict: str, reason: str, *more: Event | None) -> Finding:
+        make = {"PASS": Finding.passed, "FAIL": Finding.failed}.get(verdict, Finding.undecided)
+        return make("REC-01", reason, [*evidence, *more], at=recovery.registered)
+
+    if operation.outcome == "ok":
+        return finding("FAIL", "signed in although the new master key was not loaded: the keys can't have been right")
+    screens = reading.screens_between(sign_in.answered_at or sign_in.t, until_text(reading, operation))
+    told = next((s for s in screens if says_97(reading, s)), None)
+    if operation.code in reading.profile.not_registered or told is not None:
+        return finding("FAIL", "a sign-in under a master key not yet loaded is shown as 97, not as a key error", told)
+    if operation.outcome == "unknown":
+        return finding("INCONCLUSIVE", "a sign-in under a master key not yet loaded: its result could not be read")
+    load = next(iter(loads(reading, sign_in.t, recovery.until)), None)
+    after = next((s for s in recovery.granted if load and s.t > load.done), None)
+    if load is None or after is None:
+        return finding("INCONCLUSIVE", "the new master key was not loaded, or no sign-in was granted after it")
+    proof = proof_of(reading, after)
+    more = (load.invoked, load.completed, *after.events, *proof.events)
+    if proof.ok is None:
+        return finding("INCONCLUSIVE", f"with the new master key loaded: {proof.reason}", *more)
+    if proof.ok:
+        return finding("PASS", f"a key error before the new master key was loaded, and then {proof.reason}", *more)
+    return finding("FAIL", f"with the new master key loaded the sign-in was granted, but {proof.reason}", *more)
+
+
+# -- REC-03 ------------------------------------------------------------------------------------------------------------
+
+
+@checker("REC-03")
+def reversal_first(reading: Reading) -> Iterator[Finding]:
+    """A reversal that was due when 97 came: after recovery it leaves before the first new original."""
+    for recovery in recoveries(reading):
+        original = next((e for e in window(reading, recovery) if e.financial), None)
+        if recovery.sign_in is None or original is None:
+            continue
+        for due in dues(reading):
+            if _was_due(due, recovery):
+                yield _went_first(due, recovery, recovery.sign_in, original)
+
+
+def _was_due(due: Due, recovery: Recovery) -> bool:
+    original = due.original
+    if (original.mid, original.tid) != (recovery.mid, recovery.tid) or original.t > recovery.met[-1].t:
+        return False
+    return due.until > recovery.registered.t
+
+
+def _went_first(due: Due, recovery: Recovery, sign_in: Exchange, original: Exchange) -> Finding:
+    registered = recovery.registered
+    first = next((r for r in due.sent if r.t > registered.t), None)
+    evidence: list[Event] = [due.original.request, *recovery.met[-1].events, registered, *sign_in.events]
+    name = f"the reversal of {due.original.name}"
+    if first is None or first.t > original.t:
+        reason = f"after recovery {original.name} was sent, and {name} had not gone before it"
+        return Finding.failed("REC-03", reason, [*evidence, original.request], at=registered)
+    reason = f"after recovery {name} went out before {original.name}"
+    return Finding.passed("REC-03", reason, [*evidence, first.request, original.request], at=registered)
+
+
+# -- REC-07 ------------------------------------------------------------------------------------------------------------
+
+STATES = {"terminal_removed": "missing", "terminal_pending": "pending", "terminal_rejected": "rejected"}
+
+
+@checker("REC-07")
+def shown_while_missing(reading: Reading) -> Iterator[Finding]:
+    for recovery in recoveries(reading):
+        gone = recovery.gone
+        met = [e for e in recovery.met if gone is None or e.t > gone.t]
+        attended = next(
+            ((e, o) for e in met if (o := watched_operation(reading, e)) and not _cut_off(reading, e)), None
+        )
+        if attended is None:
+            continue
+        state = STATES[gone.change] if gone else "missing"
+        yield from _shown_and_restored(reading, recovery, state, *attended)
+
+
+def _cut_off(reading: Reading, exchange: Exchange) -> bool:
+    return exchange.answered_at is None or power_lost_soon(reading, exchange.answered_at) is not None
+
+
+def _shown_and_restored(
+    reading: Reading, recovery: Recovery, state: str, met: Exchange, operation: Operation
+) -> Iterator[Finding]:
+    start, end = met.answered_at or met.t, until_text(reading, operation)
+    screens = reading.screens_between(start, end)
+    seen: list[Screen | Cashier] = [*screens, *reading.cashier_between(start, end)]
+    shown = next((event for event in seen if says_97(reading, event)), None)
+    evidence: list[Event] = [*([recovery.gone] if recovery.gone else []), *met.events]
+    at = recovery.registered
+    if shown is None:
+        unclear = not reading.offers("screen") or not screens or any(s.unreadable for s in screens)
+        reason = f"while its registration was {state} the {met.name} was answered 97, and nothing readable showed it"
+        make = Finding.undecided if unclear else Finding.failed
+        yield make("REC-07", reason, [*evidence, *screens], at=at)
+        return
+    evidence += [shown, at]
+    back = restoration(reading, recovery)
+    if back is None and recovery.until != END:
+        return  # it never came to a sign-in that could have restored it
+    if back is None or back.proof.ok is None:
+        why = back.proof.reason if back else "no sign-in was granted before the log ended"
+        yield Finding.undecided("REC-07", f"97 was shown while registration was {state}; then: {why}", evidence, at=at)
+        return
+    evidence += [*back.sign_in.events, *back.proof.events]
+    if back.proof.ok:
+        reason = f"97 was shown while registration was {state}, and registration restored service: {back.proof.reason}"
+        yield Finding.passed("REC-07", reason, evidence, at=at)
+    else:
+        reason = f"registration was {state}, then given, but {back.proof.reason}"
+        yield Finding.failed("REC-07", reason, evidence, at=at)
+
+
+# -- REC-08 ------------------------------------------------------------------------------------------------------------
+
+
+def met_on(recovery: Recovery) -> dict[str, Exchange]:
+    """Transaction type -> the last 97 on it before the registration."""
+    return {SAME_TYPE.get(e.transaction, e.transaction): e for e in recovery.met}
+
+
+def _boot(reading: Reading, met: Exchange, sign_in: Exchange) -> list[Power]:
+    """Somebody switched it off and on between 97 and sign-in: the first two events of it."""
+    return [p for p in reading.powers if met.t < p.t < sign_in.t and p.reason != "watchdog"][:2]
+
+
+@checker("REC-08")
+def from_every_type(reading: Reading) -> Iterator[Finding]:
+    """One occasion for each type of transaction on which 97 came. That all types were tried, and both ways, can only be
+    told from all benches of a group: :func:`missing_recoveries`."""
+    for recovery in recoveries(reading):
+        back = restoration(reading, recovery)
+        for kind, met in met_on(recovery).items():
+            evidence: list[Event] = [*met.events, recovery.registered]
+            if back is None or back.proof.ok is None:
+                if back is not None or recovery.until == END:
+                    why = back.proof.reason if back else "no sign-in was granted before the log ended"
+                    yield Finding.undecided("REC-08", f"97 on {kind}: {why}", evidence, at=met.request)
+                continue
+            boot = _boot(reading, met, back.sign_in)
+            evidence += [*boot, *back.sign_in.events, *back.proof.events]
+            way = "with a reboot" if boot else "without a reboot"
+            make = Finding.passed if back.proof.ok else Finding.failed
+            reason = f"97 on {kind}, {way} between: registered again, the sign-in was granted, and {back.proof.reason}"
+            yield make("REC-08", reason, evidence, at=met.request)
+
+
+def missing_recoveries(readings: Iterable[Reading]) -> list[tuple[str, bool]]:
+    """(type, with a reboot) which none of these logs of equal benches shows, of what their model declares and its
+    profile lets happen. Echo counts only where a host answered one with 97."""
+    wanted: set[tuple[str, bool]] = set()
+    seen: set[tuple[str, bool]] = set()
+    for reading in readings:
+        echoed = any(e.transaction == "echo" for e in reading.definite_97s)
+        declared: set[str] = set(reading.model.transactions)
+        kinds = {k for k, needs in TYPES.items() if needs in declared and (k != "echo" or echoed)}
+        wanted |= {(kind, reboot) for kind in kinds for reboot in (False, True)}
+        for recovery in recoveries(reading):
+            back = restoration(reading, recovery)
+            if back is not None and back.proof.ok is not None:
+                seen |= {(k, bool(_boot(reading, met, back.sign_in))) for k, met in met_on(recovery).items()}
+    return sorted(wanted - seen)
+
+
+# -- REC-10 ------------------------------------------------------------------------------------------------------------
+
+
+@checker("REC-10")
+def recovery_time(reading: Reading) -> Iterator[Finding]:
+    """Every measured recovery time, against its own limits or the profile's."""
+    for measured in reading.all(Measurement):
+        if measured.name == RECOVERY_TIME:
+            yield _in_time(reading, measured, reading.profile)
+
+
+def _in_time(reading: Reading, measured: Measurement, profile: Profile) -> Finding:
+    high = measured.high if measured.high is not None else profile.limits.recovery_s
+    low = measured.low if measured.low is not None else 0.0
+    told = f"{measured.value:.1f} s from the operator's action to the first approved sale, allowed {high:.0f} s"
+    if measured.unit != "s" or measured.value < low:
+        reason = f"{measured.value} {measured.unit} is no time that can be judged"
+        return Finding.undecided("REC-10", reason, [measured])
+    if measured.value <= high:
+        return Finding.passed("REC-10", told, [measured])
+    start = measured.t - int(measured.value * 1_000_000_000)
+    if not reading.timing_reliable(start, measured.t):
+        lag = reading.lag_ms(start, measured.t)
+        return Finding.undecided("REC-10", f"{told}; the bench's own clock came {lag:.0f} ms late", [measured])
+    return Finding.failed("REC-10", told, [measured])

@@ -1,0 +1,283 @@
+"""MSG-02 and MSG-05: what must not be shown. 97 without a definite 97, "approved" without an approval."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.checkers import shown
+from harness.checkers.finding import Finding, checker
+from harness.checkers.observing import (
+    is_blank,
+    is_idle,
+    next_action,
+    operation_of,
+    own_exchanges,
+    power_lost_soon,
+    quoted,
+    says_97,
+    says_approved,
+    until_text,
+    watched,
+)
+from harness.checkers.reading import END, FINANCIAL_OPERATIONS, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
+from harness.history.events import Cashier, Event, Screen, Slip
+
+Shown = Screen | Slip | Cashier
+WHERE = {"screen": "the screen", "slip": "a slip", "cashier": "the till"}
+GAVE_UP_S = 2.5  # who closes sooner has not waited for an answer: no terminal's network timer is below 3 s
+
+
+# -- MSG-02 --------------------------------------------------------------------------------------------------------
+
+
+@checker("MSG-02")
+def only_on_a_definite_97(reading: Reading) -> Iterator[Finding]:
+    """Occasions: an operation that a fault kept from its answer; and whatever says 97 without a definite 97."""
+    unfounded: dict[int | None, list[Shown]] = defaultdict(list)
+    for event in unfounded_97s(reading):
+        operation = reading.operation_before(event.t)
+        unfounded[operation.op if operation else None].append(event)
+    for op, events in unfounded.items():
+        during = next((o for o in reading.operations if o.op == op), None)
+        fault = _fault(reading, during) if during else None
+        what = f"{during.name}: {fault.what}" if during and fault else "no definite 97 in this transaction"
+        yield Finding.failed(
+            "MSG-02", f"{what}, but {WHERE[events[0].kind]} said {says_97(reading, events[0])}",
+            (*(fault.events if fault else ()), during.invoked if during else None, *events), at=events[0],
+        )
+    for operation in reading.operations:
+        if operation.op not in unfounded and operation.within is None:
+            finding = _without_97(reading, operation)
+            if finding:
+                yield finding
+
+
+def unfounded_97s(reading: Reading) -> Iterator[Shown]:
+    """Screens, slips and messages to the till that say 97 with nothing to rest on.
+
+    A definite 97 in an operation carries what is shown until the operation's end, and for as long as the screen goes on
+    saying it. One received unattended carries what is shown until the operator's next action ends, once.
+    """
+    live = _Live(reading)
+    everything: list[Shown] = [*reading.screens, *reading.slips, *reading.all(Cashier)]
+    for event in sorted(everything, key=lambda e: (e.t, e.seq)):
+        live.advance(event.t)
+        says = says_97(reading, event)
+        if isinstance(event, Screen):
+            if says is None and not event.unreadable and not is_blank(event):
+                live.screen_moved_on(event.t)
+            elif says and not live.founded(event.t):
+                yield event
+            elif says:
+                live.displayed()
+        elif says and not (live.founded(event.t) or _reprinted(reading, event)):
+            yield event
+
+
+def _reprinted(reading: Reading, event: Shown) -> bool:
+    """A slip printed again tells of an earlier transaction."""
+    operation = reading.operation_before(event.t)
+    if operation is None or operation.name != "reprint":
+        return False
+    return any(e.answered_at is not None and e.answered_at < event.t for e in reading.definite_97s)
+
+
+@dataclass
+class _Ground:
+    """What was received unattended founds, from the next ``action`` on, one showing and no second."""
+
+    until: int
+    action: int | None = None
+    displayed: bool = False
+
+
+class _Live:
+    """The definite 97s on which something shown at a moment can rest."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._coming = sorted(
+            (e for e in reading.definite_97s if e.answered_at is not None), key=lambda e: e.answered_at or 0
+        )
+        self._grounds: list[_Ground] = []
+
+    def advance(self, t: int) -> None:
+        """Take up what was answered up to ``t``."""
+        while self._coming and (self._coming[0].answered_at or 0) <= t:
+            exchange = self._coming.pop(0)
+            operation = operation_of(self._reading, exchange)
+            if operation is not None:
+                self._grounds.append(_Ground(operation.until))
+                continue
+            action = next_action(self._reading, exchange.answered_at or exchange.t)
+            self._grounds.append(_Ground(action.until, action.t) if action else _Ground(END, END))
+
+    def founded(self, t: int) -> bool:
+        return any(t < ground.until or ground.displayed for ground in self._grounds)
+
+    def displayed(self) -> None:
+        for ground in self._grounds:
+            ground.displayed = True
+
+    def screen_moved_on(self, t: int) -> None:
+        """The screen says something else: what was displayed is over, unless its own operation still lasts."""
+        seen_at_the_action = [g for g in self._grounds if g.displayed and g.action is not None and t >= g.action]
+        self._grounds = [g for g in self._grounds if t < g.until and g not in seen_at_the_action]
+        for ground in self._grounds:
+            ground.displayed = False
+
+
+@dataclass(frozen=True)
+class _Fault:
+    what: str
+    events: tuple[Event, ...]
+    since: int  # from here on the terminal can know
+
+
+def _fault(reading: Reading, operation: Operation) -> _Fault | None:
+    """What kept the operation from an answer, or None where it had one (any that counts) or sent nothing by choice."""
+    exchanges = reading.exchanges_of(operation)
+    if any(e.outcome == "answered" for e in own_exchanges(reading, operation)) or any(e.definite_97 for e in exchanges):
+        return None
+    for exchange in reversed(exchanges):
+        fault = _failed_exchange(reading, exchange, operation)
+        if fault:
+            return fault
+    tried = [c for c in reading.connections if operation.covers(c.t)]
+    refused = next((c.refused for c in reversed(tried) if c.refused), None)
+    if refused:
+        return _Fault("connection refused", (refused,), refused.t)
+    down = reading.link_lost_within(operation.t, operation.done)
+    if down and down.began and not any(c.opened for c in tried) and operation.name in ONLINE_OPERATIONS:
+        return _Fault("link down", (down.began,), max(down.start, operation.t))
+    return None
+
+
+def _failed_exchange(reading: Reading, exchange: Exchange, operation: Operation) -> _Fault | None:
+    name, response = exchange.name, exchange.response
+    if exchange.outcome == "bad_mac" and response:
+        wrong = "has no MAC" if exchange.response_mac == "absent" else "fails its MAC"
+        return _Fault(f"the response to {name} {wrong}", exchange.events, response.t)
+    if exchange.outcome == "answered":
+        return None
+    gave_up, ended = exchange.connection.given_up, exchange.connection.ended
+    if gave_up and gave_up.t - exchange.t >= GAVE_UP_S * SECOND:
+        return _Fault(f"no answer to {name} in time", (exchange.request, gave_up), gave_up.t)
+    if exchange.outcome == "mismatch":
+        stray = exchange.strays[-1]
+        return _Fault(f"what came does not answer {name}", (exchange.request, stray), stray.t)
+    if ended and ended.by == "acquirer" and ended.t >= exchange.t:
+        return _Fault(f"the host closed before it answered {name}", (exchange.request, ended), ended.t)
+    down = reading.link_lost_within(exchange.t, operation.done)
+    if down and down.began:
+        return _Fault(f"link down before {name} was answered", (exchange.request, down.began), exchange.t)
+    return None
+
+
+def _without_97(reading: Reading, operation: Operation) -> Finding | None:
+    """The finding on an operation that a fault ended and that did not say 97. It rests on the screen it ended with."""
+    if operation.invoked.via == "service" or operation.name not in ONLINE_OPERATIONS:
+        return None
+    fault = _fault(reading, operation)
+    if fault is None or reading.power_lost_within(operation.t, operation.done + 1):
+        return None
+    rule, what = "MSG-02", f"{operation.name}: {fault.what}"
+    evidence = (operation.invoked, *fault.events)
+    if operation.completed is None:
+        return Finding.undecided(rule, f"{what}; how it ended was not seen", evidence, at=operation.invoked)
+    # The screen that the operation ended with: a reader needs no longer to see it than the terminal has to show it.
+    since = max(fault.since, operation.done - int(reading.limits.show_s * SECOND))
+    results = [s for s in reading.screens_between(since, operation.done + 1) if not is_idle(reading, s)]
+    later = [s for s in reading.screens_between(operation.done + 1, until_text(reading, operation)) if s.unreadable]
+    spoiled = next((s for s in (*results, *later) if s.unreadable), None)
+    if spoiled:
+        why = f"{spoiled.unreadable} cells of the screen could not be read"
+        return Finding.undecided(rule, f"{what}; {why}", (*evidence, spoiled), at=operation.invoked)
+    if not results or is_blank(results[-1]):
+        return Finding.undecided(rule, f"{what}; its result was not seen on the screen", evidence, at=operation.invoked)
+    reason = f"{what}; the screen said {quoted(results[-1])}, nothing said 97"
+    return Finding.passed(rule, reason, (*evidence, operation.completed, results[-1]), at=operation.invoked)
+
+
+# -- MSG-05 --------------------------------------------------------------------------------------------------------
+
+
+@checker("MSG-05")
+def never_approved(reading: Reading) -> Iterator[Finding]:
+    """Occasions: a definite 97 in an operation, each slip printed in one, and whatever says approved unfounded."""
+    guilty: set[int] = set()
+    for operation in reading.operations:
+        finding = _approved_without_approval(reading, operation)
+        if finding:
+            guilty.add(operation.op)
+            yield finding
+    for exchange in reading.definite_97s:
+        during = operation_of(reading, exchange)
+        if during and exchange.answered_at is not None:
+            yield from _slips_say_declined(reading, exchange, during, exchange.answered_at)
+            if during.op not in guilty:
+                yield from _says_declined(reading, exchange, during, exchange.answered_at)
+
+
+def _approved_without_approval(reading: Reading, operation: Operation) -> Finding | None:
+    """An operation's screens, slips and answers to the till say approved, and no request of its own was approved."""
+    if operation.within is not None or operation.invoked.via == "service" or operation.name not in ONLINE_OPERATIONS:
+        return None
+    own = own_exchanges(reading, operation)
+    financial = operation.name in FINANCIAL_OPERATIONS
+    if any(e.approved(reading.profile) for e in (own if financial else own[-1:])):
+        return None
+    if not financial and not any(e.definite_97 for e in reading.exchanges_of(operation)):
+        return None  # "approved" is a word of financial transactions; settlement and sign-in have their own
+    end = until_text(reading, operation)
+    before = reading.screen_at(operation.t)
+    stale = before is not None and says_approved(reading, before) is not None
+    events: list[Shown] = [*reading.slips_between(operation.t, end), *reading.cashier_between(operation.t, end)]
+    for screen in reading.screens_between(operation.t, end):
+        stale = stale and says_approved(reading, screen) is not None  # the last result, still there
+        if not stale and screen is not before:
+            events.append(screen)
+    for event in sorted(events, key=lambda e: (e.t, e.seq)):
+        says = says_approved(reading, event)
+        if says:
+            last = own[-1] if own else None
+            how = f"{last.name} was not approved ({last.code or last.outcome})" if last else "nothing was sent"
+            frames = last.events if last else ()
+            reason = f"{operation.name}: {how}, but {WHERE[event.kind]} said {says}"
+            return Finding.failed("MSG-05", reason, (operation.invoked, *frames, event), at=event)
+    return None
+
+
+def _slips_say_declined(reading: Reading, exchange: Exchange, operation: Operation, answered: int) -> Iterator[Finding]:
+    for slip in reading.slips_between(answered, until_text(reading, operation)):
+        evidence = (*exchange.events, operation.invoked, slip)
+        what = f"{exchange.code} to {exchange.name}"
+        if shown.contains_any(slip.lines, reading.profile.texts.declined):
+            yield Finding.passed("MSG-05", f"{what}: the slip says declined", evidence, at=slip)
+        elif slip.unreadable:
+            yield Finding.undecided("MSG-05", f"{what}: the slip could not be read", evidence, at=slip)
+        elif not says_approved(reading, slip):
+            yield Finding.failed("MSG-05", f"{what}: the slip does not say declined", evidence, at=slip)
+
+
+def _says_declined(reading: Reading, exchange: Exchange, operation: Operation, answered: int) -> Iterator[Finding]:
+    """Nothing said approved; that rests on the screen that was there to be read instead."""
+    rule, code = "MSG-05", exchange.code or ""
+    end = until_text(reading, operation)
+    window = reading.screens_between(answered, end)
+    what = f"{code} to {exchange.name}"
+    evidence = (*exchange.events, operation.invoked)
+    spoiled = next((s for s in window if s.unreadable), None)
+    labels, declined = reading.profile.texts.code_labels, reading.profile.texts.declined
+    result = next(
+        (s for s in window if shown.contains_any(s.lines, declined) or shown.shows_code(s.lines, code, labels)), None
+    )
+    if spoiled:
+        yield Finding.undecided(rule, f"{what}: part of the screen could not be read", (*evidence, spoiled))
+    elif result:
+        yield Finding.passed(rule, f"{what}: the screen said {quoted(result)}", (*evidence, result))
+    elif not power_lost_soon(reading, answered):
+        seen = "not seen" if not window or not watched(reading, end - 1) else "neither approved nor declined"
+        yield Finding.undecided(rule, f"{what}: the result was {seen}", (*evidence, *window))

@@ -1,0 +1,54 @@
+"""The command line: ``hil97 <command>``. One command a file; each registers itself with ``add_parser``.
+
+Exit status: 0 all declared requirements PASS, 1 a FAIL, 2 bad input or usage, 3 no FAIL but an ERROR, 4 neither but undecided.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from harness import __version__
+from harness.errors import BadInput
+from harness.i18n import _, set_language
+
+COMMANDS = ("run", "judge", "frame", "firmware", "lab")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole parser. Command modules are imported here, their heavy imports happen when they run."""
+    parser = argparse.ArgumentParser(prog="hil97", description=_("Proves how a payment terminal handles response code 97."))
+    parser.add_argument("--version", action="version", version=f"hil97 {__version__}")
+    parser.add_argument("--lang", choices=("en", "zh"), help=_("language of what is printed (default: from the locale)"))
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar=_("COMMAND"))
+    for name in COMMANDS:
+        importlib.import_module(f"harness.cli.{name}").add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of ``hil97``; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    set_language(_language_asked_for(arguments))
+    args = build_parser().parse_args(arguments)
+    try:
+        status: int = args.run(args)
+    except BadInput as error:
+        print(f"hil97: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 2
+    return status
+
+
+def _language_asked_for(arguments: list[str]) -> str | None:
+    for index, argument in enumerate(arguments):
+        if argument == "--lang" and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if argument.startswith("--lang="):
+            return argument.removeprefix("--lang=")
+    return None

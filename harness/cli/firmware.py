@@ -1,0 +1,91 @@
+"""``hil97 firmware``: build, check and key generation for images of the emulated terminal."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import BadInput
+from harness.i18n import _
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+
+def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``firmware`` with its sub-commands."""
+    parser = subparsers.add_parser("firmware", help=_("build and check firmware images"))
+    commands = parser.add_subparsers(dest="action", required=True, metavar=_("COMMAND"))
+
+    build = commands.add_parser("build", help=_("build a signed image from a source directory"))
+    build.add_argument("--source", type=Path, required=True, help=_("directory with firmware.yaml or defect.yaml"))
+    build.add_argument("--version", required=True, help=_("MAJOR.MINOR.REVISION[+BUILD]"))
+    build.add_argument("--key", type=Path, required=True, help=_("private ed25519 key, PEM"))
+    build.add_argument("-o", "--output", type=Path, required=True, metavar="IMAGE")
+    build.set_defaults(run=_build)
+
+    check = commands.add_parser("check", help=_("what is in an image, and is it sound"))
+    check.add_argument("image", type=Path, metavar="IMAGE")
+    check.add_argument("--boot-key", type=Path, help=_("public key: the signature is checked too"))
+    check.set_defaults(run=_check)
+
+    keygen = commands.add_parser("keygen", help=_("make an ed25519 key pair: KEY and KEY.pub"))
+    keygen.add_argument("-o", "--output", type=Path, required=True, metavar="KEY")
+    keygen.set_defaults(run=_keygen)
+
+
+def _build(args: argparse.Namespace) -> int:
+    from harness.emulator.build import build
+
+    if not args.source.is_dir():
+        raise BadInput(_("is no directory"), where=str(args.source))
+    info = build(args.source, args.version, args.key, args.output)
+    print(f"{args.output}: {info.name} {info.version}, {info.size} B, sha256 {info.sha256}")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from harness.emulator.image import ImageRefused, public_key_bytes, read
+
+    key = None
+    if args.boot_key is not None:
+        try:
+            key = public_key_bytes(_read(args.boot_key).decode("ascii", "replace"))
+        except ValueError as error:
+            raise BadInput(str(error), where=str(args.boot_key)) from error
+    data = _read(args.image)
+    try:
+        application = read(data, key)
+        if application.size != len(data):
+            raise ImageRefused(_("bytes after the end of the image"), application.size)
+    except ImageRefused as error:
+        raise BadInput(error.reason, where=f"{args.image}: offset {error.offset}",
+                       remedy=_("The terminal would refuse it. Build the image again.")) from error
+    signature = _("verified") if key else _("not checked (no --boot-key)")
+    rows = [
+        (_("name"), application.name), (_("version"), application.version),
+        (_("models"), ", ".join(application.models)),
+        (_("data format"), str(application.data_format)), (_("Python"), application.python),
+        (_("modules"), ", ".join(sorted(application.modules))), (_("size"), f"{application.size} B"),
+        ("SHA-256", application.sha256), (_("signature"), signature),
+    ]
+    for label, value in rows:
+        print(f"{label}: {value}")
+    return 0
+
+
+def _keygen(args: argparse.Namespace) -> int:
+    from harness.emulator.build import generate_key
+
+    public = args.output.with_name(args.output.name + ".pub")
+    generate_key(args.output, public)
+    print(f"{args.output}\n{public}")
+    return 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(error.strerror or str(error), where=str(path)) from error

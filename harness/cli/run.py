@@ -1,0 +1,60 @@
+"""``hil97 run``: the lab suites on the benches of an inventory, with a page at the end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from harness.errors import BadInput
+from harness.i18n import _
+
+DEFAULT_LAB = "lab_config/emulated.yaml"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "run", help=_("run the lab suites and judge"),
+        description=_("Runs the suites on the benches of an inventory, judges what happened, writes the page."),
+        epilog=_(
+            "Exit status: 0 every declared requirement PASS (or an allowed NOT APPLICABLE); 1 a FAIL; 2 bad input or usage; "
+            "3 no FAIL but an ERROR of the bench; 4 neither, but a declared requirement is undecided."
+        ),
+    )
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=_("folders, files or tests (default: suites)"))
+    parser.add_argument("--lab", metavar="FILE", default=DEFAULT_LAB, help=_("inventory of benches (default: lab_config/emulated.yaml)"))
+    parser.add_argument("-n", dest="workers", metavar="N", type=_workers, help=_("how many benches at the same time (default: all; 0: one process)"))
+    parser.add_argument("--firmware", metavar="WHAT", help=_("boot this on every emulated bench: a shipped defect, an image or a source folder"))
+    parser.add_argument("-k", dest="select", metavar="EXPRESSION", help=_("only tests that match, as in pytest"))
+    parser.add_argument("--results", metavar="DIR", default="results", help=_("where runs are kept (default: results)"))
+    parser.add_argument("--run-name", metavar="NAME", help=_("name of this run (default: date and time)"))
+    parser.set_defaults(run=run)
+
+
+def _workers(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Checks what can be checked at once, then runs pytest inside the lab's own namespaces."""
+    from harness.campaigns.plan import check_startable, open_lab
+    from harness.lab import rootless
+
+    suites = args.suites or ["suites"]
+    for suite in suites:
+        if not Path(suite.split("::")[0]).exists():
+            raise BadInput(f"there is no suite {suite}", remedy=_("start hil97 run in the project's folder, or name a path"))
+    lab = open_lab(Path(args.lab), args.firmware)
+    check_startable(lab)
+    workers = min(len(lab.emulated), args.workers if args.workers is not None else len(lab.emulated))
+    command = [sys.executable, "-m", "pytest", *suites, "--lab", args.lab, "-n", str(workers), "--results", args.results]
+    command += ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "harness.campaigns.display"]
+    for option, value in (("--firmware", args.firmware), ("--run-name", args.run_name), ("-k", args.select)):
+        if value:
+            command += [option, value]
+    rootless.probe()
+    return rootless.run_contained(command, dict(os.environ))

@@ -1,0 +1,158 @@
+"""Builds signed firmware images. The one module that uses imgtool, and only while it builds."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import importlib.util
+import io
+import json
+import marshal
+import os
+import struct
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from harness.emulator.flash import SLOT_A
+from harness.emulator.image import DATA_FORMAT, MANIFEST, MODELS, PYTHON_TAG, pack
+from harness.emulator.source import Source, load_source
+from harness.errors import BadInput
+
+_UNCHECKED_HASH = struct.pack("<I", 0b01)  # PEP 552: hash-based, not to be compared with a source
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What was built. ``sha256`` is that of the whole image, hex; ``size`` in bytes."""
+
+    name: str
+    version: str
+    sha256: str
+    size: int
+    python: str
+    models: tuple[str, ...]
+    data_format: int
+    modules: int
+
+
+def build(source: Path, version: str, key: Path, output: Path) -> ImageInfo:
+    """Compiles, packs and signs ``source`` (see harness.emulator.source) into ``output``.
+
+    The same source, version, key and Python give the same bytes. ``version`` is MAJOR.MINOR.REVISION[+BUILD]. Raises
+    :class:`BadInput` with file and line.
+    """
+    return build_source(load_source(source), version, key, output)
+
+
+def build_source(source: Source, version: str, key: Path, output: Path) -> ImageInfo:
+    """As :func:`build`, of a loaded source."""
+    entries = {f"{path.removesuffix('.py')}.pyc": _compile(text, path, origin)
+               for path, (text, origin) in source.files.items()}
+    manifest = {"name": source.name, "version": version, "python": PYTHON_TAG, "models": list(source.models),
+                "data_format": source.data_format}
+    entries[MANIFEST] = json.dumps(manifest, sort_keys=True, ensure_ascii=False).encode()
+    tlvs = {MODELS: ",".join(source.models).encode(), DATA_FORMAT: struct.pack("<I", source.data_format)}
+    image = _sign(pack(entries), version, key, tlvs, output.parent)
+    _write(output, image)
+    return ImageInfo(source.name, version, hashlib.sha256(image).hexdigest(), len(image), PYTHON_TAG, source.models,
+                     source.data_format, len(source.files))
+
+
+def generate_key(private: Path, public: Path) -> None:
+    """A new ed25519 key pair in PEM. The private file is readable by its owner only; nothing is overwritten."""
+    from imgtool import keys
+
+    for path in (private, public):
+        if path.exists():
+            raise BadInput("is there already and is not overwritten", where=str(path))
+    pair = keys.Ed25519.generate()
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(private, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    pair.export_private(str(private))
+    pair.export_public(str(public))
+
+
+def _compile(text: str, path: str, origin: Path) -> bytes:
+    """An unchecked hash-based .pyc. Paths in tracebacks are those in the image."""
+    try:
+        tree = ast.parse(text, path)
+        code = compile(tree, path, "exec", dont_inherit=True, optimize=0)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        raise BadInput(f"does not compile: {getattr(error, 'msg', error)}", where=f"{origin}:{line}") from error
+    for node in ast.walk(tree):
+        for name in _imported(node):
+            if name.partition(".")[0] in ("harness", "app"):
+                raise BadInput(f"imports {name}", where=f"{origin}:{getattr(node, 'lineno', 1)}",
+                               remedy="The application imports its own modules relatively, and nothing of the harness.")
+    return importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(text.encode()) + _marshal(code)
+
+
+def _marshal(code: CodeType) -> bytes:
+    """Version 2 has no back references, which depend on reference counts: the same code gives the same bytes."""
+    try:
+        return marshal.dumps(code, 2)
+    except ValueError:  # constants that only newer versions know (slices, from Python 3.14)
+        return marshal.dumps(code)
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        return [node.module]
+    return []
+
+
+def _sign(payload: bytes, version: str, key: Path, tlvs: dict[int, bytes], folder: Path) -> bytes:
+    from imgtool import image as imgtool_image
+    from imgtool import version as imgtool_version
+
+    try:
+        decoded = imgtool_version.decode_version(version)
+    except ValueError as error:
+        raise BadInput(f"version {version!r} is not MAJOR.MINOR.REVISION[+BUILD]",
+                       remedy="For example 1.0.0.") from error
+    if decoded.major > 255 or decoded.minor > 255 or decoded.revision > 65535:
+        raise BadInput(f"version {version!r} does not fit: at most 255.255.65535")
+    signer = _load_key(key)
+    image = imgtool_image.Image(version=decoded, header_size=32, pad_header=True, slot_size=SLOT_A.size,
+                                security_counter="auto")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary, contextlib.redirect_stdout(io.StringIO()):
+        path = Path(temporary) / "payload.bin"
+        path.write_bytes(payload)
+        image.load(str(path))
+        try:
+            image.create(signer, "hash", None, custom_tlvs=tlvs)
+        except imgtool_image.click.UsageError as error:
+            raise BadInput(f"no image can be made: {error.message}") from error
+        image.save(str(path))
+        return path.read_bytes()
+
+
+def _load_key(path: Path) -> Any:
+    from imgtool import keys
+
+    try:
+        key = keys.load(str(path))
+    except OSError as error:
+        raise BadInput(f"the signing key can't be read: {error.strerror}", where=str(path)) from error
+    except Exception as error:  # imgtool and cryptography raise a dozen kinds here
+        raise BadInput("is no key in PEM format", where=str(path),
+                       remedy="Make one with: hil97 firmware keygen -o KEY") from error
+    if not isinstance(key, keys.Ed25519):
+        kind = "is encrypted" if key is None else f"is a {type(key).__name__} key"
+        raise BadInput(f"{kind}; an unencrypted private ed25519 key is needed", where=str(path))
+    return key
+
+
+def _write(output: Path, data: bytes) -> None:
+    """All or nothing: a bench must never find half an image."""
+    temporary = output.with_name(f".{output.name}.{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.replace(output)

@@ -1,0 +1,1 @@
+"""Firmware sources: the reference application in ``app`` and, beside it, defective ones."""

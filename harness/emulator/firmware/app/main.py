@@ -1,0 +1,146 @@
+"""The application's start: puts the parts together and runs the event loop until the power goes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from . import cashier, texts, version
+from .comms import Line
+from .dialogs import Dialogs
+from .hardware import Board
+from .loop import CASHIER, PANEL, Loop, Signal, now
+from .operator import Operator
+from .screen import Printer, Screen
+from .service import ServicePort
+from .store import Store, StoreDamaged
+from .transactions import Transactions
+from .unattended import Unattended
+
+_READ_SIZE = 4096
+
+
+def start(board: Board) -> None:
+    """Never returns."""
+    terminal = Terminal(board)
+    while True:
+        terminal.turn()
+
+
+class Terminal:
+    """The terminal after power-on: idle is shown when it is made. :meth:`turn` is one turn of its loop."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._loop = Loop(self._tick)
+        self.screen = Screen(board, self._status)
+        self._store: Store | None = None
+        board.feed_watchdog()
+        self._loop.listen(board.events_fd, self._read_panel)
+        try:
+            self._store = Store(board.flash)
+        except StoreDamaged:
+            self.screen.show((texts.STORAGE_FAULT,))
+            return
+        self._build(self._store)
+
+    def turn(self, longest: float = 1.0) -> None:
+        """Waits for something to happen, at most ``longest`` seconds, and handles it."""
+        self._loop.turn(longest)
+
+    def _build(self, store: Store) -> None:
+        board = self._board
+        image = getattr(board, "firmware", None) or {}
+        firmware = f"{image.get('name', version.NAME)} {image.get('version', version.VERSION)}"
+        self._line = Line(board.time_scale)
+        self._transactions = Transactions(board, store, self._line)
+        self._dialogs = Dialogs(store, self.screen, board.time_scale)
+        self._till = cashier.Receiver()
+        self._till_read_at, self._till_answer = 0.0, b""
+        self._unattended = Unattended(
+            store, self._transactions, time_scale=board.time_scale, at_rest=lambda: self._operator.at_rest
+        )
+        self._operator = Operator(
+            board, store, self.screen, Printer(board), self._dialogs, self._transactions,
+            firmware=firmware, to_till=self._answer_till, online_ended=self._unattended.online_ended,
+        )
+        self._service = ServicePort(
+            store, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
+            busy=lambda: self._line.busy,
+        )
+        self._loop.start(self._operator.run())
+        self._loop.start(self._unattended.run())
+        self._loop.listen(board.cashier_fd, self._read_till)
+        self._loop.listen(board.service_fd, self._read_service)
+
+    def _status(self) -> str:
+        """Row 0: time, signed in or not, and whether a reversal is pending."""
+        clock = time.strftime("%H:%M", time.gmtime(self._board.now()))
+        if self._store is None:
+            return clock
+        state = self._store.state
+        words = [clock, texts.SIGNED_IN if state.signed_in else texts.NOT_SIGNED_IN]
+        if state.reversal is not None and not self._transactions.original_under_way:
+            words.append(texts.REVERSAL_PENDING)
+        return " ".join(words)
+
+    def _tick(self) -> None:
+        self._board.feed_watchdog()
+        self.screen.refresh()
+
+    # -- what comes in -------------------------------------------------------------------------------------------------
+
+    def _read_panel(self) -> None:
+        """Every panel event there is; one that nobody waits for is lost, but for where the chip card is."""
+        while (event := self._board.read_event()) is not None:
+            if self._store is None:
+                continue
+            if "insert" in event:
+                self._dialogs.chip = event["insert"]
+            elif "remove" in event:
+                self._dialogs.chip = None
+            self._loop.offer(Signal(PANEL, event))
+
+    def _read_till(self) -> None:
+        data = self._read(self._board.cashier_fd)
+        if now() - self._till_read_at > cashier.PIECE_GAP_S:
+            self._till.forget()
+        self._till_read_at = now()
+        reply, commands, naks = self._till.feed(data)
+        self._write(self._board.cashier_fd, reply)
+        if naks:
+            self._write(self._board.cashier_fd, self._till_answer)
+        for command in commands:
+            if not self._loop.offer(Signal(CASHIER, command)):
+                self._write(self._board.cashier_fd, cashier.busy(command))
+
+    def _answer_till(self, frame: bytes) -> None:
+        self._till_answer = frame
+        self._write(self._board.cashier_fd, frame)
+
+    def _read_service(self) -> None:
+        answer = self._service.feed(self._read(self._board.service_fd))
+        self._write(self._board.service_fd, answer)
+
+    def _read(self, fd: int) -> bytes:
+        """What is there; a line that has ended is never asked again."""
+        try:
+            data = os.read(fd, _READ_SIZE)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.forget(fd)
+        return data
+
+    @staticmethod
+    def _write(fd: int, data: bytes) -> None:
+        """What fits: nobody may be reading, and nothing here waits for them."""
+        write: Callable[[int, bytes], int] = os.write
+        while data:
+            try:
+                data = data[write(fd, data) :]
+            except OSError:
+                return

@@ -1,0 +1,99 @@
+"""The service port: ASCII lines in, ``OK ...`` or ``ERR nn reason`` out. A key that comes in never goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import messages, provisioning
+from .provisioning import Refused
+from .store import Store
+
+LONGEST_LINE = 256
+
+
+class LineBuffer:
+    """Bytes in any pieces -> lines. An over-long line is given as None; never holds more than one line. Pure."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._too_long = False
+
+    def feed(self, data: bytes) -> list[str | None]:
+        """The lines that are complete now, without CR LF; empty ones are left out."""
+        lines: list[str | None] = []
+        for byte in data:
+            if byte in b"\r\n":
+                if self._too_long:
+                    lines.append(None)
+                elif self._held:
+                    lines.append(self._held.decode("ascii", "replace"))
+                self._held.clear()
+                self._too_long = False
+            elif len(self._held) < LONGEST_LINE:
+                self._held.append(byte)
+            else:
+                self._too_long = True
+        return lines
+
+
+class ServicePort:
+    """``busy``: a transaction is under way, nothing may be changed. ``changed`` is called after a change."""
+
+    def __init__(
+        self, store: Store, *, model: str, firmware: str, serial_number: str, busy: Callable[[], bool]
+    ) -> None:
+        self._store, self._busy = store, busy
+        self._model, self._firmware, self._serial_number = model, firmware, serial_number
+        self._lines = LineBuffer()
+
+    def feed(self, data: bytes) -> bytes:
+        """What is answered to these bytes."""
+        return b"".join(self.answer(line).encode("ascii") + b"\r\n" for line in self._lines.feed(data))
+
+    def answer(self, line: str | None) -> str:
+        """One line's answer; None stands for a line that was too long."""
+        if line is None:
+            return f"ERR 02 line longer than {LONGEST_LINE} characters"
+        try:
+            return self._obey(line.split())
+        except Refused as refused:
+            return f"ERR {refused.number} {refused}"
+
+    def _obey(self, words: list[str]) -> str:
+        match words:
+            case ["VERSION"]:
+                return f"OK {self._model} {self._firmware}"
+            case ["IDENTITY"]:
+                return f"OK TID={self._store.state.tid} MID={self._store.state.mid} SN={self._serial_number}"
+            case ["COUNTERS"]:
+                return self._counters()
+            case ["SET", tid, mid] if tid.startswith("TID=") and mid.startswith("MID="):
+                self._refuse_while_busy()
+                provisioning.set_identity(self._store, tid[4:], mid[4:])
+                return f"OK TID={self._store.state.tid} MID={self._store.state.mid}"
+            case ["KEY", "TMK", key]:
+                self._refuse_while_busy()
+                return f"OK KCV={provisioning.load_tmk(self._store, key)}"
+            case ["HOST", address, port, tpdu]:
+                self._refuse_while_busy()
+                provisioning.set_host(self._store, address, port, tpdu)
+                return f"OK HOST {address} {int(port)} {tpdu}"
+            case ["PARAM", setting] if "=" in setting:
+                self._refuse_while_busy()
+                name, _, value = setting.partition("=")
+                provisioning.set_parameter(self._store, name, value)
+                return f"OK {name}={value}"
+            case _:
+                return "ERR 01 unknown command"
+
+    def _refuse_while_busy(self) -> None:
+        if self._busy():
+            raise Refused("90", "busy: a transaction is under way")
+
+    def _counters(self) -> str:
+        state, sums = self._store.state, messages.totals(self._store.log)
+        reversal = state.reversal.trace if state.reversal else "none"
+        return (
+            f"OK batch={state.batch:06d} trace={state.trace:06d} sales={sums.sales}/{sums.sales_amount} "
+            f"voids={sums.voids}/{sums.voids_amount} signed_in={int(state.signed_in)} reversal={reversal}"
+        )

@@ -1,0 +1,57 @@
+"""Every text that the terminal shows or prints."""
+
+from __future__ import annotations
+
+CODE_TEXTS = {
+    "97": "终端未登记,请联系收单行或银联",
+    "03": "商户未登记",
+    "58": "终端无效,请联系收单行或银联",
+    "77": "请向网络中心签到",
+    "99": "校验错,请重新签到",
+    "A0": "校验错,请重新签到",
+    "91": "发卡方状态不正常,请稍后重试",
+    "96": "系统故障,请稍后重试",
+    "98": "交易超时",
+}
+UNKNOWN_CODE = "交易失败"
+
+
+def of_code(code: str) -> str:
+    """What a response code means to the operator."""
+    return CODE_TEXTS.get(code, UNKNOWN_CODE)
+
+
+def code_line(code: str) -> str:
+    return f"应答码:{code}"
+
+
+# idle, status row, menus
+WELCOME, HINT = "欢迎使用", "请按确认键消费"
+SIGNED_IN, NOT_SIGNED_IN, REVERSAL_PENDING = "已签到", "未签到", "冲正"
+MENU_TITLE, MANAGEMENT_TITLE = "功能菜单", "管理菜单"
+FUNCTIONS = {
+    "sign_in": "签到", "sale": "消费", "void": "消费撤销", "settle": "结算", "echo": "回响测试", "reprint": "重打印",
+    "manage": "管理",
+}
+MANAGEMENT = ("终端参数", "主密钥", "版本")
+
+# dialogs
+ASK_AMOUNT, ASK_CARD, ASK_PIN = "请输入金额", "请刷卡或插卡", "请输入密码"
+ASK_TRACE, CONFIRM_VOID, CONFIRM_SETTLEMENT = "请输入原凭证号", "撤销确认", "确认结算"
+ASK_TID, ASK_MID, ASK_TMK = "请输入终端号", "请输入商户号", "请输入主密钥"
+ENTER_OR_CANCEL = "确认键继续 取消键退出"
+CARD_UNREADABLE = "读卡错误,请重试"
+
+# steps of an online transaction
+TRACE_LABEL = "凭证号:"
+WAIT_PLEASE, CONNECTING, SENDING, WAITING = "请稍候", "正在连接", "正在发送", "等待应答"
+
+# results
+APPROVED, SIGN_IN_DONE, SETTLEMENT_DONE, ECHO_DONE = "交易成功", "签到成功", "结算成功", "回响成功"
+REPRINT_DONE, SETTING_DONE = "重打印完成", "设置成功"
+DECLINED, NO_ANSWER, NOT_CONNECTED, NO_VALID_ANSWER = "交易失败", "通讯超时", "连接失败", "应答无效"
+SIGN_IN_FIRST, SETTLE_FIRST, REVERSAL_STUCK = "请先签到", "请先结算", "冲正未成功"
+CANCELLED, BUSY, BAD_COMMAND = "交易已取消", "终端忙", "命令错误"
+NO_SUCH_TRANSACTION, ALREADY_VOIDED, NOTHING_TO_PRINT = "无此交易", "原交易已撤销", "无可打印凭证"
+KEY_FAULT, SETTING_REFUSED, NOT_SET_UP, KCV = "密钥错误", "设置失败", "请先设置", "校验值:"
+ALERT, STORAGE_FAULT = "提示", "存储故障,请送修"

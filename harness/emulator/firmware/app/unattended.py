@@ -1,0 +1,109 @@
+"""What the terminal does by itself when nobody uses it: sign-in after power-on, delivery of a pending reversal.
+
+One attempt at a time, with back-off: 60, 120, 240, 480, then 900 s of terminal time after each that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import rules
+from .loop import Flow, Wait, now
+from .results import SETTLE_FIRST, SIGN_IN_FIRST, Result
+from .store import Store
+from .transactions import Transactions
+
+BACK_OFF_S = (60.0, 120.0, 240.0, 480.0, 900.0)
+
+
+class BackOff:
+    """When the next unattended attempt may begin: ``due_at`` on the loop's clock."""
+
+    def __init__(self, time_scale: float) -> None:
+        self._time_scale = time_scale
+        self._failures = 0
+        self.due_at = now()
+
+    def failed(self) -> None:
+        """An unattended attempt failed."""
+        self._wait(self._failures)
+        self._failures += 1
+
+    def hold(self) -> None:
+        """An operator's attempt failed: nothing by itself for a while."""
+        self._wait(max(self._failures - 1, 0))
+
+    def reset(self) -> None:
+        """The host accepts again."""
+        self._failures = 0
+        self.due_at = now()
+
+    def _wait(self, failures: int) -> None:
+        seconds = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
+        self.due_at = now() + seconds / self._time_scale
+
+
+class Unattended:
+    """``at_rest``: whether nobody uses the terminal now."""
+
+    def __init__(
+        self, store: Store, transactions: Transactions, *, time_scale: float, at_rest: Callable[[], bool]
+    ) -> None:
+        self._store, self._transactions, self._at_rest = store, transactions, at_rest
+        self.back_off = BackOff(time_scale)
+        self._again_s = BACK_OFF_S[0] / time_scale
+        self._sign_in_at = 0.0  # none by itself before: a host that asks for one in every answer makes no loop
+        transactions.sign_in_due = store.state.auto_sign_in and store.state.complete
+
+    def run(self) -> Flow[None]:
+        """For ever."""
+        while True:
+            wake_at = max(self.back_off.due_at, self._sign_in_at if self._sign_in_due() else 0.0)
+            yield Wait(until=self._may_begin, deadline=wake_at if wake_at > now() else None)
+            if self._may_begin():
+                yield from self._attempt()
+
+    def online_ended(self, result: Result) -> None:
+        """An operator's or the till's message to the host ended so."""
+        if result.ok:
+            self.back_off.reset()
+        elif result.code not in (SIGN_IN_FIRST, SETTLE_FIRST):
+            self.back_off.hold()
+
+    def _may_begin(self) -> bool:
+        ready = now() >= self.back_off.due_at and self._at_rest()
+        return ready and ((self._sign_in_due() and now() >= self._sign_in_at) or self._reversal_due())
+
+    def _sign_in_due(self) -> bool:
+        return self._transactions.sign_in_due and self._store.state.complete
+
+    def _reversal_due(self) -> bool:
+        return self._store.state.reversal is not None and bool(self._store.state.mak) and self._store.state.complete
+
+    def _attempt(self) -> Flow[None]:
+        """Signs in if that is due; then, unless the host can't be reached, delivers the reversal if there is one."""
+        results: list[Result] = []
+        if self._sign_in_due() and now() >= self._sign_in_at:
+            results.append((yield from self._transactions.sign_in(_show_nothing)))
+            self._sign_in_at = now() + self._again_s
+        if self._reversal_due() and all(result.ok or result.answered for result in results):
+            stuck = yield from self._transactions.deliver_reversal(_show_nothing)
+            if stuck is not None:
+                results.append(stuck)
+                if not self._store.state.signed_in and self._store.state.auto_sign_in:
+                    self._transactions.sign_in_due = True
+        for result in results:
+            self._note(result)
+        if all(result.ok for result in results):
+            self.back_off.reset()
+        else:
+            self.back_off.failed()
+
+    def _note(self, result: Result) -> None:
+        """The operator is told of it at the next key, also after a power cut."""
+        if result.answered and rules.seen_later(result.code) and self._store.state.note != result.code:
+            self._store.commit(note=result.code)
+
+
+def _show_nothing(step: str) -> None:
+    """Unattended work leaves the screen alone."""

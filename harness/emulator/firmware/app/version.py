@@ -1,0 +1,5 @@
+"""What this application calls itself where the boot loader does not say which image it booted."""
+
+from __future__ import annotations
+
+NAME, VERSION = "reference", "1.0.0"

@@ -1,0 +1,96 @@
+"""The hardware as boot loader and application see it: the ``board`` that ``app.main.start(board)`` gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from typing import Any, Literal, NoReturn
+
+from harness.emulator import bus
+from harness.emulator.flash import Flash
+from harness.emulator.font import Font
+
+
+class Board:
+    """One power-on's view. RAM (this object) is lost with the power; flash and clock stay.
+
+    ``model``: the model file (ROM). ``flash``: the file system partition. ``events_fd`` is readable when
+    :meth:`read_event` has something. ``cashier_fd``, ``service_fd``: non-blocking UARTs.
+    """
+
+    def __init__(
+        self, *, model: dict[str, Any], serial_number: str, time_scale: float, flash: Flash, font: Font,
+        wires: socket.socket, cashier_fd: int, service_fd: int,
+    ) -> None:
+        self.model, self.serial_number, self.time_scale = model, serial_number, time_scale
+        self.flash = flash.partition(fatal=True)
+        self.events_fd = wires.fileno()
+        self.cashier_fd, self.service_fd = cashier_fd, service_fd
+        self.glyph = font.glyph
+        self._chip, self._wires = flash, wires
+        self._width, self._height = int(model["screen"]["width"]), int(model["screen"]["height"])
+        self._shown = b""
+
+    def now(self) -> float:
+        """The battery-backed clock: seconds since the epoch."""
+        return time.time() + self._chip.clock_offset
+
+    def set_clock(self, epoch_s: float) -> None:
+        """Sets the clock; it keeps running without power."""
+        self._chip.clock_offset = epoch_s - time.time()
+
+    def show(self, bits: bytes) -> None:
+        """A whole frame: rows top down, 1 bit a pixel, MSB left, 1 = dark. Showing the same again costs nothing."""
+        if len(bits) * 8 != self._width * self._height:
+            raise ValueError(f"a frame of {self._width}x{self._height} has {self._width * self._height // 8} bytes, "
+                             f"not {len(bits)}")
+        bits = bytes(bits)
+        if bits != self._shown:
+            self._shown = bits
+            bus.send(self._wires, bus.SCREEN, self._width, self._height, bus.compress(bits))
+
+    def print_slip(self, width: int, rows_bits: bytes) -> None:
+        """One whole slip of ``width`` pixels (a multiple of 8), rows as in :meth:`show`; the paper is cut after it."""
+        if width <= 0 or width % 8 or len(rows_bits) % (width // 8):
+            raise ValueError(f"{len(rows_bits)} bytes are no whole rows of {width} pixels")
+        height = len(rows_bits) * 8 // width
+        bus.send(self._wires, bus.PAPER, width, height, bus.compress(bytes(rows_bits)))
+
+    def beep(self) -> None:
+        bus.send(self._wires, bus.BEEP)
+
+    def read_event(self) -> dict[str, Any] | None:
+        """The next key, swipe, insert or remove; None when there is none. Never blocks."""
+        try:
+            data = self._wires.recv(bus.LARGEST, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        event: dict[str, Any] | None = json.loads(data) if data else None
+        return event
+
+    def random(self, n: int) -> bytes:
+        return os.urandom(n)
+
+    def feed_watchdog(self) -> None:
+        """To be called at least every 5 s, or the watchdog resets the terminal."""
+        self._chip.fed = time.monotonic_ns()
+
+    def reboot(self) -> NoReturn:
+        """Resets the CPU. Only flash and clock stay."""
+        os._exit(bus.REBOOT_STATUS)
+
+    def halt(self, reason: str) -> NoReturn:
+        """For the boot loader: the watchdog is stopped, nothing more happens until the power is switched off."""
+        self._chip.fed = 0
+        bus.send(self._wires, bus.HALT, body=reason.encode()[: bus.LARGEST])
+        while True:
+            signal.pause()
+
+    def read_slot(self, slot: Literal["A", "B"]) -> bytes:
+        """For the boot loader: a slot's bytes."""
+        from harness.emulator.flash import SLOT_A, SLOT_B
+
+        return self._chip.read(SLOT_A if slot == "A" else SLOT_B)

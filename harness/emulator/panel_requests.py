@@ -1,0 +1,61 @@
+"""What the panel's requests must look like. Each function takes the request and raises :class:`BadInput`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from harness.errors import BadInput
+
+KEYS = frozenset([*"0123456789", "ENTER", "CANCEL", "CLEAR", "FUNC", "ALPHA", "UP", "DOWN"])
+_TRACK2 = re.compile(r"[0-9]{1,19}[D=][0-9D=]{0,36}\Z")
+_TRACK3 = re.compile(r"[0-9D=]{1,104}\Z")
+_CHIP = {"pan": re.compile(r"[0-9]{1,19}\Z"), "track2": _TRACK2, "psn": re.compile(r"[0-9]{1,3}\Z"),
+         "f55": re.compile(r"([0-9A-Fa-f]{2}){1,255}\Z")}
+
+
+def key(request: dict[str, Any]) -> str:
+    """A key of the keypad."""
+    value = request.get("key")
+    if not isinstance(value, str) or value not in KEYS:
+        raise BadInput(f"there is no key {value!r}; there are {', '.join(sorted(KEYS))}")
+    return value
+
+
+def swipe(request: dict[str, Any]) -> dict[str, str | None]:
+    """``track2`` (37 characters at most, D or = between PAN and expiry) and ``track3`` (may be null)."""
+    track2, track3 = request.get("track2"), request.get("track3")
+    if not isinstance(track2, str) or len(track2) > 37 or not _TRACK2.match(track2):
+        raise BadInput("track2 is no track 2: up to 19 digits, D, expiry, service code, discretionary data")
+    if track3 is not None and not (isinstance(track3, str) and _TRACK3.match(track3)):
+        raise BadInput("track3 is no track 3: up to 104 digits, D or =")
+    return {"track2": track2, "track3": track3}
+
+
+def chip(request: dict[str, Any]) -> dict[str, str]:
+    """``chip``: ``pan``, ``track2``, ``psn`` (card sequence number) and ``f55`` (hex)."""
+    value = request.get("chip")
+    if not isinstance(value, dict) or set(value) != set(_CHIP):
+        raise BadInput(f"chip is an object with {', '.join(_CHIP)}")
+    for name, pattern in _CHIP.items():
+        if not isinstance(value[name], str) or not pattern.match(value[name]):
+            raise BadInput(f"chip.{name} is not as on a card: {str(value[name])[:60]!r}")
+    return {name: str(value[name]) for name in _CHIP}
+
+
+def power(request: dict[str, Any]) -> str:
+    """``on`` or ``off``."""
+    if request.get("state") not in ("on", "off"):
+        raise BadInput(f'state is "on" or "off", not {request.get("state")!r}')
+    return str(request["state"])
+
+
+def cut(request: dict[str, Any]) -> tuple[int | None, bool]:
+    """The operation (from 1; null disarms) and whether it is torn."""
+    operation, torn = request.get("operation"), request.get("torn", False)
+    if operation is not None and (isinstance(operation, bool) or not isinstance(operation, int)
+                                  or not 1 <= operation < 1 << 32):
+        raise BadInput(f"operation counts from 1 (null disarms), not {operation!r}")
+    if not isinstance(torn, bool):
+        raise BadInput(f"torn is true or false, not {torn!r}")
+    return operation, torn

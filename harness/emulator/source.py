@@ -1,0 +1,146 @@
+"""Firmware source directories: the reference (``firmware.yaml`` and ``app/``) and defects (``defect.yaml``).
+
+firmware.yaml: ``name``, ``models`` (list), ``data_format`` (number of the layout of stored data).
+defect.yaml: ``name``, ``title``, ``base`` (directory of the source it changes, relative to itself), ``breaks`` (the
+rule), ``consequences`` (other rule -> why it must fail as well), ``edits`` (list of ``file``, ``old``, ``new``: in
+``file`` of the base, ``old`` stands exactly once and is replaced by ``new``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedBase
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from harness.errors import BadInput
+
+_Text = Field(min_length=1)
+_T = TypeVar("_T", bound=BaseModel)
+
+
+class _Firmware(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    models: list[str] = Field(min_length=1)
+    data_format: int = Field(ge=1, le=0xFFFFFFFF)
+
+
+class _Edit(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    file: str = _Text
+    old: str = _Text
+    new: str
+
+
+class _Defect(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    title: str = _Text
+    base: str = "../.."
+    breaks: str = Field(pattern=r"^[A-Z]{3}-[0-9]{2}$")
+    consequences: dict[str, str] = {}
+    edits: list[_Edit] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Sources ready to be compiled. ``files``: path in the image (``app/main.py``) -> (text, the file it comes from).
+
+    ``breaks`` and ``consequences`` are empty for the reference.
+    """
+
+    name: str
+    title: str
+    models: tuple[str, ...]
+    data_format: int
+    files: dict[str, tuple[str, Path]]
+    breaks: str = ""
+    consequences: dict[str, str] = field(default_factory=dict)
+
+
+def load_source(directory: Path) -> Source:
+    """Reads a source directory of either kind. Raises :class:`BadInput` with file and line."""
+    if (directory / "defect.yaml").is_file():
+        return _load_defect(directory / "defect.yaml")
+    if (directory / "firmware.yaml").is_file():
+        return _load_reference(directory / "firmware.yaml")
+    raise BadInput("neither firmware.yaml nor defect.yaml is here", where=str(directory),
+                   remedy="Give the directory that holds one of them.")
+
+
+def _load_reference(path: Path) -> Source:
+    firmware, _ = _read_yaml(path, _Firmware)
+    root = path.parent
+    files = {}
+    for source in sorted((root / "app").rglob("*.py")):
+        try:
+            files[source.relative_to(root).as_posix()] = (source.read_text("utf-8"), source)
+        except UnicodeDecodeError as error:
+            raise BadInput(f"is not UTF-8: {error}", where=str(source)) from error
+    if "app/main.py" not in files or "app/__init__.py" not in files:
+        raise BadInput("app/__init__.py and app/main.py are needed", where=str(root / "app"))
+    return Source(firmware.name, firmware.name, tuple(firmware.models), firmware.data_format, files)
+
+
+def _load_defect(path: Path) -> Source:
+    defect, raw = _read_yaml(path, _Defect)
+    base = load_source((path.parent / defect.base).resolve())
+    files = dict(base.files)
+    for index, edit in enumerate(defect.edits):
+        where = f"{path}:{raw['edits'].lc.item(index)[0] + 1}"
+        if edit.file not in files:
+            raise BadInput(f"{edit.file} is no file of the base", where=where,
+                           remedy=f"It has {', '.join(sorted(files))}.")
+        text, origin = files[edit.file]
+        count = text.count(edit.old)
+        if count != 1:
+            raise BadInput(f"'old' stands {count} times in {edit.file}, not once", where=where,
+                           remedy=f"Compare with {origin}: it may have changed since this defect was written.")
+        files[edit.file] = (text.replace(edit.old, edit.new), origin)
+    return Source(defect.name, defect.title, base.models, base.data_format, files, defect.breaks, defect.consequences)
+
+
+def _read_yaml(path: Path, kind: type[_T]) -> tuple[_T, Any]:
+    """The validated content and the raw nodes, which know their lines."""
+    try:
+        raw = YAML(typ="rt").load(path.read_text("utf-8"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise BadInput(str(error.problem or error), where=f"{path}:{line}") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(str(error), where=str(path)) from error
+    try:
+        return kind.model_validate(_plain(raw)), raw
+    except ValidationError as error:
+        first = min(error.errors(), key=lambda found: found["type"] == "missing")  # a mistyped key before its absence
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"{name}: {first['msg']}" if name else first["msg"],
+                       where=f"{path}:{_line(raw, first['loc'])}") from error
+
+
+def _line(raw: Any, location: tuple[int | str, ...]) -> int:
+    """The line (from 1) of the deepest node of ``location`` that exists."""
+    line = 1
+    for part in location:
+        if not isinstance(raw, CommentedBase):
+            break
+        try:
+            line = (raw.lc.item(part) if isinstance(part, int) else raw.lc.key(part))[0] + 1
+            raw = raw[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            break
+    return int(line)
+
+
+def _plain(node: Any) -> Any:
+    """Ordinary dicts, lists and strings: strict validation takes no subclasses."""
+    if isinstance(node, dict):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    return str(node) if isinstance(node, str) else node

@@ -1,0 +1,319 @@
+"""Verdicts from stored histories: the same files give the same bytes, at the run's end or years later.
+
+``judge_bench(events)`` gives the findings of one log, ``judge_run(run_dir)`` merges those of all benches by group and
+decides the exit status:
+
+* 0  every declared requirement PASS (or NOT APPLICABLE by the model's declaration), every test passed, every log whole
+* 1  a FAIL anywhere
+* 3  no FAIL, but an ERROR: the bench failed where its evidence was needed, or a test ended in error
+* 4  neither, but something is undecided: a declared requirement, a failed test without a FAIL, a log cut short, no test
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness import __version__
+from harness.checkers.finding import Finding, checkers
+from harness.checkers.reading import Reading
+from harness.errors import BadInput
+from harness.history import reader
+from harness.history.events import (
+    AnyEvent,
+    BenchFailed,
+    HostJournal,
+    RunClosed,
+    RunOpened,
+    Screen,
+    Slip,
+    TestClosed,
+    TestOpened,
+    WireFrame,
+)
+from harness.requirements import catalogue
+from harness.verdicts import (
+    BenchKind,
+    BenchRecord,
+    Evidence,
+    FindingRecord,
+    FindingVerdict,
+    GroupRecord,
+    RequirementRecord,
+    RequirementVerdict,
+    RunVerdict,
+    TestRecord,
+)
+
+BENCHES = "benches"
+HISTORY = "history.jsonl"
+RUN = "run.json"
+_GRAVITY: dict[FindingVerdict, int] = {"PASS": 0, "INCONCLUSIVE": 1, "ERROR": 2, "FAIL": 3}
+
+
+def judge_bench(events: Iterable[AnyEvent]) -> list[Finding]:
+    """The findings of all checkers on one log (or a part with its run.opened), in a fixed order.
+
+    A checker that itself fails gives an ERROR: a mistake of ours is never the terminal's.
+    """
+    return judge(Reading.of(events))
+
+
+def judge(reading: Reading) -> list[Finding]:
+    """:func:`judge_bench` of a history already read."""
+    found: list[Finding] = []
+    for rule, functions in checkers().items():
+        for function in functions:
+            try:
+                found.extend(function(reading))
+            except Exception as error:
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                where = f"{Path(place.filename).name}:{place.lineno}"
+                what = f"the checker failed: {type(error).__name__}: {error} ({where})"
+                found.append(Finding.of(rule, "ERROR", what, (), at=reading.header))
+    return sorted(found, key=lambda f: (f.rule, f.t, f.evidence, f.verdict, f.reason))
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """One judged log."""
+
+    header: RunOpened
+    path: str
+    reading: Reading
+    findings: tuple[Finding, ...]
+
+    @property
+    def events(self) -> tuple[AnyEvent, ...]:
+        return self.reading.events
+
+    @property
+    def name(self) -> str:
+        return self.header.bench
+
+    @property
+    def kind(self) -> BenchKind:
+        if self.header.physical:
+            return "physical"
+        return "physical-like" if self.header.physical_like else "emulated"
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        """What makes benches equal."""
+        header = self.header
+        return header.group, header.model, header.firmware.sha256, str(header.profile.get("name", "")), self.kind
+
+    @property
+    def failures(self) -> list[str]:
+        return [e.what for e in self.events if isinstance(e, BenchFailed)]
+
+    @property
+    def closed(self) -> bool:
+        return any(isinstance(e, RunClosed) for e in self.events)
+
+
+def judge_run(run_dir: Path) -> RunVerdict:
+    """Judge every log under ``run_dir/benches``. BadInput where there is none, or one is damaged."""
+    logs = sorted((run_dir / BENCHES).glob(f"*/{HISTORY}"))
+    if not logs:
+        raise BadInput(
+            f"no {BENCHES}/*/{HISTORY} here: this is no stored run", where=str(run_dir),
+            remedy="name a folder under results/, e.g. hil97 judge results/<run>",
+        )
+    run, declared = _run_table(run_dir)
+    benches: list[_Bench] = []
+    empty: list[str] = []
+    for path in logs:
+        events = reader.read(path)
+        header = next((e for e in events if isinstance(e, RunOpened)), None)
+        if header is None and events:
+            raise BadInput("has no run.opened event, so nothing says what it is about", where=str(path))
+        if header is None:
+            empty.append(f"{path.parent.name}: the log is empty, the runner died before anything was seen")
+            continue
+        reading = Reading.of(events)
+        benches.append(_Bench(header, str(path.relative_to(run_dir)), reading, tuple(judge(reading))))
+    return _verdict(run or (benches[0].header.run if benches else run_dir.name), benches, declared, empty)
+
+
+def _run_table(run_dir: Path) -> tuple[str, dict[str, list[str]]]:
+    """The run's name and its declared requirements by group; nothing where run.json is missing (killed early)."""
+    path = run_dir / RUN
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return "", {}
+    except (OSError, ValueError) as error:
+        raise BadInput(f"is damaged: {error}", where=str(path)) from None
+    table = data.get("declared", {}) if isinstance(data, dict) else None
+    if not isinstance(table, dict) or not all(
+        isinstance(rules, list) and all(isinstance(rule, str) for rule in rules) for rules in table.values()
+    ):
+        raise BadInput('"declared" must be a table of lists of requirements by group', where=str(path))
+    return str(data.get("run", "")), table
+
+
+def _verdict(
+    run: str, benches: Sequence[_Bench], declared: dict[str, list[str]], empty: Sequence[str]
+) -> RunVerdict:
+    keys = sorted({bench.key for bench in benches})
+    same = [key[0] for key in keys]  # a group's name that stands for unequal benches is made longer
+    names = {k: k[0] if same.count(k[0]) == 1 else f"{k[0]} ({', '.join((k[1], k[2][:8], *k[3:]))})" for k in keys}
+    groups = [
+        _group(names[key], [bench for bench in benches if bench.key == key], declared.get(key[0], []))
+        for key in keys
+    ]
+    tests = [test for bench in benches for test in _tests(bench, names[bench.key])]
+    records = [
+        BenchRecord(
+            bench=bench.name, group=names[bench.key], history=bench.path, closed=bench.closed,
+            failures=bench.failures,
+        )
+        for bench in benches
+    ]
+    absent = sorted(set(declared) - {bench.header.group for bench in benches})
+    status, reasons = _status(groups, tests, records, [*empty, *(f"{group}: no bench of it ran" for group in absent)])
+    version = benches[0].header.hil97 if benches else __version__
+    return RunVerdict(
+        run=run, hil97=version, status=status, reasons=reasons, groups=groups, tests=tests, benches=records
+    )
+
+
+def _group(name: str, benches: Sequence[_Bench], table: Sequence[str]) -> GroupRecord:
+    header = benches[0].header
+    declared = {rule for bench in benches for e in bench.events if isinstance(e, TestOpened) for rule in e.declares}
+    declared.update(table)
+    known = list(catalogue())
+    rules = [*known, *sorted(declared - set(known))]
+    waived = header.declaration.get("not_applicable") or {}
+    failures = [f"{bench.name}: {what}" for bench in benches for what in bench.failures]
+    records = {rule: _records(rule, benches) for rule in rules}
+    requirements = []
+    for rule in rules:
+        verdict, reason = _merged(rule, records[rule], str(waived.get(rule, "")), failures)
+        requirements.append(
+            RequirementRecord(
+                id=rule, declared=rule in declared, verdict=verdict, reason=reason, findings=records[rule]
+            )
+        )
+    return GroupRecord(
+        group=name, model=header.model, firmware=header.firmware, profile=str(header.profile.get("name", "")),
+        kind=benches[0].kind, benches=sorted(bench.name for bench in benches), requirements=requirements,
+    )
+
+
+def _merged(
+    rule: str, findings: Sequence[FindingRecord], waived: str, failures: Sequence[str]
+) -> tuple[RequirementVerdict, str]:
+    """One verdict from all occasions, and its reason in one line."""
+    by: dict[FindingVerdict, list[FindingRecord]] = {verdict: [] for verdict in _GRAVITY}
+    for finding in findings:
+        by[finding.verdict].append(finding)
+
+    def first(verdict: FindingVerdict) -> str:
+        others = f" (and {len(by[verdict]) - 1} more)" if len(by[verdict]) > 1 else ""
+        return f"{by[verdict][0].bench}: {by[verdict][0].reason}{others}"
+
+    if by["FAIL"]:
+        return "FAIL", first("FAIL")
+    requirement = catalogue().get(rule)
+    if requirement is None:
+        return "INCONCLUSIVE", "there is no such requirement in the catalogue"
+    if waived and requirement.can_be_waived:
+        return "NOT APPLICABLE", f"declared by the model: {waived}"
+    if by["ERROR"]:
+        return "ERROR", first("ERROR")
+    undecided = first("INCONCLUSIVE") if by["INCONCLUSIVE"] else ""
+    if not undecided and not findings:
+        undecided = "no occasion" if requirement.decided else "this version has no checker for it"
+    if undecided and failures and requirement.decided:
+        return "ERROR", f"the bench failed ({failures[0]}), and its evidence is lacking: {undecided}"
+    if undecided:
+        refused = " (the model declares it not applicable, which this requirement does not allow)" if waived else ""
+        return "INCONCLUSIVE", undecided + refused
+    count = len(by["PASS"])
+    return "PASS", f"{count} occasion{'s' if count != 1 else ''}"
+
+
+def _records(rule: str, benches: Sequence[_Bench]) -> list[FindingRecord]:
+    return [
+        FindingRecord(
+            verdict=finding.verdict, reason=finding.reason, bench=bench.name, t=finding.t, test=finding.span,
+            evidence=_evidence(finding.evidence, bench.reading),
+        )
+        for bench in benches
+        for finding in bench.findings
+        if finding.rule == rule
+    ]
+
+
+def _evidence(seqs: Iterable[int], reading: Reading) -> Evidence:
+    named = [reading.by_seq[seq] for seq in seqs if seq in reading.by_seq]
+    frames = [e for e in named if isinstance(e, WireFrame)]
+    journal = {e.jid for e in named if isinstance(e, HostJournal)}
+    journal.update(line.jid for line in map(reading.journal_of, frames) if line)
+    return Evidence(
+        events=[e.seq for e in named],
+        frames=[e.frame for e in frames],
+        packets=sorted({packet for e in frames for packet in e.packets}),
+        journal=sorted(journal),
+        images=[e.image for e in named if isinstance(e, Screen | Slip)],
+    )
+
+
+def _tests(bench: _Bench, group: str) -> list[TestRecord]:
+    closed = {e.test: e for e in bench.events if isinstance(e, TestClosed)}
+    records = []
+    for opened in bench.events:
+        if not isinstance(opened, TestOpened):
+            continue
+        end = closed.get(opened.test)
+        rules: dict[str, FindingVerdict] = {}
+        for finding in bench.findings:
+            if finding.span == opened.test:
+                rules[finding.rule] = max(rules.get(finding.rule, "PASS"), finding.verdict, key=_GRAVITY.__getitem__)
+        seen = [e.t for e in bench.events if e.span == opened.test]
+        records.append(
+            TestRecord(
+                bench=bench.name, group=group, test=opened.test, title=opened.title,
+                outcome=end.outcome if end else "unfinished", message=end.message if end else "the runner died in it",
+                declares=opened.declares, rules=rules, t=opened.t,
+                duration_s=end.duration_s if end else round((max(seen, default=opened.t) - opened.t) / 1e9, 3),
+                waiting_s=end.waiting_s if end else 0.0,
+            )
+        )
+    return records
+
+
+def _status(
+    groups: Sequence[GroupRecord], tests: Sequence[TestRecord], benches: Sequence[BenchRecord], missing: Sequence[str]
+) -> tuple[Literal[0, 1, 3, 4], list[str]]:
+    """The exit status, and every reason why it is not 0, gravest first."""
+    failed, errors, undecided = [], [], list(missing)
+    for group in groups:
+        for requirement in group.requirements:
+            line = f"{group.group}: {requirement.id} {requirement.verdict}: {requirement.reason}"
+            if requirement.verdict == "FAIL":
+                failed.append(line)
+            elif requirement.verdict == "ERROR" and (
+                requirement.declared or any(f.verdict == "ERROR" for f in requirement.findings)
+            ):
+                errors.append(line)
+            elif requirement.verdict == "INCONCLUSIVE" and requirement.declared:
+                undecided.append(line)
+    for test in tests:
+        first = test.message.strip().splitlines()[0] if test.message.strip() else ""
+        line = f"{test.bench}: {test.test} {test.outcome}{f': {first}' if first else ''}"
+        if test.outcome == "error":
+            errors.append(line)
+        elif test.outcome in ("failed", "unfinished"):
+            undecided.append(line)
+    undecided += [f"{b.bench}: the log was not closed (the runner died)" for b in benches if not b.closed]
+    if not tests:
+        undecided.append("no test was run")
+    status: Literal[0, 1, 3, 4] = 1 if failed else 3 if errors else 4 if undecided else 0
+    return status, [*failed, *errors, *undecided]

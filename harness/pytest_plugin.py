@@ -1,0 +1,236 @@
+"""The pytest door: ``pytest suites --lab FILE``, with or without ``-n``.
+
+The controller makes the run's plan and, at the end, judges and writes the reports; workers lease benches and run tests.
+An emulated lab lives in a user and network namespace of its own, which the controller enters before it has any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.bench.bench import Bench
+    from harness.campaigns.keeper import BenchKeeper
+    from harness.campaigns.plan import RunPlan
+
+PLAN = pytest.StashKey["RunPlan"]()
+KEEPER = pytest.StashKey["BenchKeeper"]()
+LABELS = pytest.StashKey[dict[str, Any]]()
+MARKERS = (
+    "declares(*requirements): requirements that this test must decide; an undecided one is no success",
+    "physical: also runs on physical and physical-like benches",
+    "long: takes long; is started early",
+)
+DEFAULT_LAB = Path("lab_config/emulated.yaml")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("hil97", "hil97: payment terminals and response code 97")
+    group.addoption("--lab", metavar="FILE", help=f"inventory of benches (default for suites: {DEFAULT_LAB})")
+    group.addoption("--firmware", metavar="WHAT", help="boot this on every emulated bench: a shipped defect, image or source")
+    group.addoption("--results", metavar="DIR", default="results", help="where runs are kept (default: results)")
+    group.addoption("--run-name", metavar="NAME", help="name of this run (default: date and time)")
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def wants_lab(config: pytest.Config) -> bool:
+    """Suites are asked for, by --lab or by a path below suites/."""
+    if config.getoption("--lab"):
+        return True
+    suites = config.rootpath / "suites"
+    paths = (Path(config.invocation_params.dir, str(argument).split("::")[0]).resolve() for argument in config.args)
+    return any(path.is_relative_to(suites) for path in paths)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if is_worker(config):
+        _configure_worker(config)
+    elif wants_lab(config):
+        _configure_controller(config)
+
+
+def _configure_controller(config: pytest.Config) -> None:
+    from harness.campaigns.plan import RunPlan, check_startable, open_lab
+    from harness.errors import BadInput
+    from harness.lab import rootless
+
+    try:
+        path = Path(config.getoption("--lab") or config.rootpath / DEFAULT_LAB)
+        lab = open_lab(path, config.getoption("--firmware"))
+        config.stash[LABELS] = {entry.label: entry for entry in reversed(lab.emulated)}
+        if config.option.collectonly:
+            return
+        check_startable(lab)
+        if not rootless.already_inside():
+            rootless.probe()
+            rootless.enter_in_place()
+        results = Path(config.invocation_params.dir) / config.getoption("--results")
+        plan = RunPlan.make(lab, results, name=config.getoption("--run-name"))
+        plan.write(config.invocation_params.args)
+    except BadInput as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[PLAN] = plan
+    from harness.campaigns.finish import write_placeholder
+
+    write_placeholder(plan)
+
+
+def _configure_worker(config: pytest.Config) -> None:
+    packed = config.workerinput.get("hil97")  # type: ignore[attr-defined]
+    if packed is None:
+        return
+    from harness.campaigns.plan import RunPlan
+    from harness.lab.kernel import die_with_parent
+
+    die_with_parent(signal.SIGKILL)
+    if os.getppid() != packed["controller"]:
+        sys.exit("the controller is gone")
+    plan = RunPlan.unpacked(packed)
+    config.stash[PLAN] = plan
+    config.stash[LABELS] = dict(plan.labels())
+
+
+class XdistHooks:
+    """Only where pytest-xdist is loaded."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        plan = node.config.stash.get(PLAN, None)
+        if plan is not None:
+            node.workerinput["hil97"] = plan.packed() | {"controller": os.getpid()}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        plan = config.stash.get(PLAN, None)
+        if plan is None:
+            return None
+        from harness.campaigns.scheduling import GroupScheduling
+
+        return GroupScheduling(config, log, {label: len(plan.benches_of(label)) for label in plan.labels()})
+
+
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    if not manager.has_plugin("hil97-xdist"):
+        manager.register(XdistHooks(), "hil97-xdist")
+
+
+# -- collection -------------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that needs a bench runs once on each group of equal benches."""
+    if "bench" not in metafunc.fixturenames:
+        return
+    labels = metafunc.config.stash.get(LABELS, {})
+    marked = any(mark.name == "physical" for mark in metafunc.definition.iter_markers())
+    wanted = [label for label, entry in labels.items() if marked or not entry.physical_like]
+    metafunc.parametrize("bench", wanted, ids=[f"@{label}" for label in wanted], indirect=True)
+
+
+def declared_rules(item: pytest.Item) -> list[str]:
+    """All requirements that the test's markers declare."""
+    return sorted({str(rule) for mark in item.iter_markers("declares") for rule in mark.args})
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    plan = config.stash.get(PLAN, None)
+    if plan is None or (is_worker(config) and config.workerinput["workerid"] != "gw0"):  # type: ignore[attr-defined]
+        return
+    from harness.campaigns.scheduling import label_of
+
+    declared: dict[str, set[str]] = {}
+    tests = []
+    for item in items:
+        entry = plan.labels().get(label_of(item.nodeid) or "")
+        if entry is not None:
+            declared.setdefault(entry.group, set()).update(declared_rules(item))
+            tests.append({"test": item.nodeid, "group": entry.group, "declares": declared_rules(item)})
+    plan.declare(declared, tests)
+
+
+# -- running ----------------------------------------------------------------------------------------------------------
+
+
+def keeper_of(config: pytest.Config) -> BenchKeeper:
+    """The benches this process holds."""
+    from harness.campaigns.keeper import BenchKeeper
+
+    if KEEPER not in config.stash:
+        config.stash[KEEPER] = BenchKeeper(config.stash[PLAN])
+    return config.stash[KEEPER]
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A bench made ready: terminal registered, provisioned, signed in, nothing stored, everything around it honest."""
+    from harness.campaigns.span import TestSpan
+
+    opened = keeper_of(request.config).bench(request.param)
+    item = request.node
+    title = (item.function.__doc__ or item.name).strip().splitlines()[0]
+    span = TestSpan(opened, item.nodeid, title, declared_rules(item))
+    item.hil97_span = span
+    try:
+        span.begin()
+    except BaseException as error:
+        span.end(error)
+        item.hil97_span = None
+        raise
+    yield opened
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """After the body: conclude, judge, and fail the test on what the judge found."""
+    span = getattr(item, "hil97_span", None)
+    if span is None:
+        return (yield)
+    error: BaseException | None = None
+    result: object = None
+    try:
+        result = yield
+    except BaseException as raised:
+        error = raised
+    judged = span.end(error)
+    if judged.findings:
+        pytest.fail(judged.message, pytrace=False)
+    if error is not None:
+        raise error
+    if judged.outcome != "passed":
+        pytest.fail(judged.message, pytrace=False)
+    return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    config = session.config
+    if KEEPER in config.stash:
+        config.stash[KEEPER].close_all()
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_sessionfinish")
+def finish_run(session: pytest.Session, exitstatus: int) -> None:
+    """On the controller, when every worker is done: judge the run, write the reports, set the exit status."""
+    config = session.config
+    plan = config.stash.get(PLAN, None)
+    if plan is None or is_worker(config):
+        return
+    from harness.campaigns.finish import finish
+
+    session.exitstatus = finish(plan, int(exitstatus), config.get_terminal_writer())

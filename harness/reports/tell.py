@@ -1,0 +1,197 @@
+"""One event in words and pictures, and on which side of the ladder it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.history.events import (
+    AnyEvent,
+    BenchFailed,
+    Cashier,
+    Counters,
+    HostArmed,
+    HostChanged,
+    HostJournal,
+    HostLedger,
+    Measurement,
+    OperationCompleted,
+    OperationInvoked,
+    Power,
+    Screen,
+    Service,
+    Slip,
+    TestPhase,
+    UnitReplaced,
+    WireBytes,
+    WireConnection,
+    WireLink,
+)
+from harness.reports import mask, words
+from harness.reports.bilingual import Both, _, joined, same
+from harness.reports.images import Album, Picture
+from harness.reports.run import BenchLog
+
+SHOWN_LEDGER = 12
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that was seen or done. ``pairs``: names and values below it; ``mood``: plain, good, bad, quiet."""
+
+    kind: str
+    seq: int
+    t: int
+    text: Both
+    mood: str = "plain"
+    picture: Picture | None = None
+    lines: tuple[str, ...] = ()
+    pairs: tuple[tuple[Both, str], ...] = ()
+    unreadable: int = 0
+    withheld: bool = False
+    crop: int = 0  # height of the picture that holds something, in its pixels
+    marks: tuple[tuple[int, str], ...] = ()  # findings that rest on it
+
+
+def item(event: AnyEvent, bench: BenchLog, album: Album) -> tuple[str, Item]:
+    """(side, item); side is scene (left), host (right), wire (middle) or phase (across)."""
+    match event:
+        case TestPhase():
+            return "phase", Item("phase", event.seq, event.t, words.named(words.PHASES, event.phase))
+        case Screen() | Slip():
+            return "scene", _picture(event, bench, album)
+        case OperationInvoked():
+            return "scene", _invoked(event)
+        case OperationCompleted():
+            return "scene", _completed(event)
+        case Cashier():
+            return "scene", _cashier(event)
+        case Service():
+            return "scene", Item("service", event.seq, event.t, same(f"{_arrow(event)} {mask.text(event.text)}"))
+        case Counters():
+            pairs = tuple((same(name), value) for name, value in mask.values(event.values).items())
+            return "scene", Item("counters", event.seq, event.t, _("counters, as the terminal says"), pairs=pairs)
+        case Power():
+            text = words.POWER[event.state, event.reason]
+            return "scene", Item("power", event.seq, event.t, text, "bad" if event.reason != "operator" else "plain")
+        case UnitReplaced():
+            text = _("another unit on the bench: {serial}").format(serial=event.serial)
+            return "scene", Item("unit", event.seq, event.t, text, lines=(mask.text(event.why),) if event.why else ())
+        case Measurement():
+            return "scene", Item("measurement", event.seq, event.t, same(_measured(event)))
+        case BenchFailed():
+            text = _("The bench failed: {what}").format(what=mask.text(event.what))
+            return "wire", Item("failed", event.seq, event.t, text, "bad")
+        case WireLink():
+            text = _("cable plugged in") if event.state == "up" else _("cable unplugged")
+            return "wire", Item("link", event.seq, event.t, text, "good" if event.state == "up" else "bad")
+        case WireConnection():
+            return "wire", _connection(event)
+        case WireBytes():
+            text = _("{count} bytes that are no frame: {reason}").format(count=len(event.hex) // 2, reason=event.reason)
+            return "wire", Item("bytes", event.seq, event.t, text, "bad")
+        case HostChanged():
+            pairs = tuple((same(name.replace("_", " ")), value) for name, value in mask.values(event.detail).items())
+            who = ((same(f"MID {event.mid}" + (f" TID {event.tid}" if event.tid else "")), ""),)
+            change = words.named(words.CHANGES, event.change)
+            return "host", Item("change", event.seq, event.t, change, pairs=who + pairs)
+        case HostArmed():
+            return "host", _armed(event)
+        case HostLedger():
+            return "host", _ledger(event)
+        case _:
+            return "wire", Item("other", event.seq, event.t, same(event.kind), "quiet")
+
+
+def journal_note(event: HostJournal) -> str:
+    """What the acquirer wrote beside a frame."""
+    armed = f" [{event.rule_id}]" if event.rule_id is not None else ""
+    return mask.text(event.note) + armed
+
+
+def _arrow(event: Service) -> str:
+    return "→" if event.direction == "to_terminal" else "←"
+
+
+def _picture(event: Screen | Slip, bench: BenchLog, album: Album) -> Item:
+    secret = mask.shows_secret(event.lines)
+    picture = album.add(f"{bench.folder}/{event.image}", secret=secret)
+    kind = "screen" if isinstance(event, Screen) else "slip"
+    lines = tuple(mask.text(line) for line in event.lines)
+    height = picture.height if picture else 0
+    if kind == "screen":
+        scale = int(bench.opened.declaration.get("screen", {}).get("scale", 1))
+        height = min(height, 16 * scale * (max(len(lines), 1) + 1))
+    blank = _("screen, blank") if kind == "screen" and not lines and not event.unreadable else None
+    text = blank or (_("slip") if kind == "slip" else _("screen"))
+    return Item(
+        kind, event.seq, event.t, text, picture=picture, lines=lines, unreadable=event.unreadable, withheld=secret,
+        crop=height,
+    )
+
+
+def _invoked(event: OperationInvoked) -> Item:
+    name = words.named(words.OPERATIONS, event.name)
+    shown = mask.values(event.args)
+    parts = [
+        Both(f"{label.en} {value}", f"{label.zh} {value}")
+        for key, raw in shown.items()
+        for label, value in [(words.named(words.ARGUMENTS, key), words.cents(raw) if key == "amount" else raw)]
+    ]
+    via = words.named(words.VIA, event.via)
+    return Item("operation", event.seq, event.t, joined(" · ", [name, via, *parts]))
+
+
+def _completed(event: OperationCompleted) -> Item:
+    outcome = words.named(words.OUTCOMES, event.outcome)
+    code = event.code or ""
+    meaning = words.CASHIER_RESULTS.get(code)
+    parts = [outcome] + ([same(code)] if code else []) + ([meaning] if meaning else [])
+    mood = {"ok": "good", "fail": "plain", "unknown": "bad"}[event.outcome]
+    lines = (mask.text(event.detail),) if event.detail else ()
+    return Item("completed", event.seq, event.t, joined(" · ", parts), mood, lines=lines)
+
+
+def _cashier(event: Cashier) -> Item:
+    pairs = []
+    for tag, value in mask.values(event.fields).items():
+        name = words.named(words.CASHIER_TAGS, tag)
+        shown = words.cents(value) if tag in ("DF03", "DF12") else value
+        pairs.append((Both(f"{tag} {name.en}", f"{tag} {name.zh}"), shown))
+    text = _("till → terminal") if event.direction == "to_terminal" else _("terminal → till")
+    if not event.fields:
+        raw = bytes.fromhex(event.hex)
+        known = {b"\x06": "ACK", b"\x15": "NAK"}.get(raw)
+        text = joined(" ", [text, same(known) if known else _("{count} bytes").format(count=len(raw))])
+    return Item("cashier", event.seq, event.t, text, "plain" if event.fields else "quiet", pairs=tuple(pairs))
+
+
+def _connection(event: WireConnection) -> Item:
+    parts = [words.named(words.CONNECTION, event.state)]
+    if event.state in ("closed", "reset") and event.by:
+        parts.append(words.SIDES[event.by])
+    mood = "bad" if event.state in ("refused", "reset") else "quiet"
+    return Item("connection", event.seq, event.t, joined(" ", parts, ""), mood)
+
+
+def _armed(event: HostArmed) -> Item:
+    if not event.rule:
+        return Item("armed", event.seq, event.t, _("told to behave again"), "quiet")
+    text = _("told to misbehave (rule {number})").format(number=event.rule_id)
+    pairs = tuple((same(name.replace("_", " ")), value) for name, value in mask.values(event.rule).items())
+    return Item("armed", event.seq, event.t, text, "bad", pairs=pairs)
+
+
+def _ledger(event: HostLedger) -> Item:
+    lines = [
+        f"{e.batch} {e.trace} {e.kind} {words.cents(e.amount)} {e.state}" + (f" ×{e.reversals}" if e.reversals else "")
+        for e in event.entries[-SHOWN_LEDGER:]
+    ]
+    if len(event.entries) > SHOWN_LEDGER:
+        lines.insert(0, f"… +{len(event.entries) - SHOWN_LEDGER}")
+    text = _("the host's books: {count} entries").format(count=len(event.entries))
+    return Item("ledger", event.seq, event.t, text, lines=tuple(lines))
+
+
+def _measured(event: Measurement) -> str:
+    limits = "" if event.low is None and event.high is None else f" [{event.low or ''}..{event.high or ''}]"
+    return f"{event.name} = {event.value:g} {event.unit}{limits}"

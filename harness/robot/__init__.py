@@ -1,0 +1,1 @@
+"""The Robot Framework door: keywords a non-programmer reads, on the same benches and through the same spans as pytest."""

@@ -1,0 +1,74 @@
+"""What a terminal can be asked for. A driver implements the parts that its model declares; nothing else is asked of it.
+
+Amounts are in cents; ``trace`` is F11, six digits; keys are hex. Every call records an operation (invoked, completed) in
+the history. A call returns a :class:`Completion` when the terminal said something, and raises
+:class:`harness.errors.TerminalTimeout` when it said nothing readable before the deadline (its operation is then
+completed as ``unknown``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from harness.terminal.cards import Card
+
+Via = Literal["keypad", "cashier", "service", "operator"]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """How an operation ended, as the terminal told it: ``ok`` approved or done, ``fail`` it said no, ``unknown``.
+
+    ``code`` is a response code ("97") or a local result ("Z2"); ``text`` what it said; ``trace`` F11 where it told it.
+    """
+
+    outcome: Literal["ok", "fail", "unknown"]
+    code: str | None = None
+    text: str = ""
+    trace: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "ok"
+
+
+class Operation(Protocol):
+    """Something under way at the terminal."""
+
+    def wait(self, deadline_s: float | None = None) -> Completion:
+        """Until the terminal says how it ended; default deadline: the terminal's own time-outs and a margin."""
+
+
+class Operates(Protocol):
+    """A cashier's and an operator's work. ``begin_*`` returns once the request is on its way to be sent."""
+
+    def begin_sale(self, amount: int, *, card: Card, pin: bool = False, via: Via = "keypad") -> Operation: ...
+    def begin_void(self, trace: str, *, via: Via = "keypad") -> Operation: ...
+    def begin_settlement(self, *, via: Via = "keypad") -> Operation: ...
+    def begin_sign_in(self, *, via: Via = "keypad") -> Operation: ...
+    def begin_echo(self, *, via: Via = "keypad") -> Operation: ...
+    def reprint(self, *, via: Via = "keypad") -> Completion: ...
+    def acknowledge(self) -> Completion: ...
+    def open_menu(self) -> Completion: ...
+    def to_idle(self, deadline_s: float = 10.0) -> None: ...
+    def await_idle(self, deadline_s: float) -> None: ...
+
+
+class Provisions(Protocol):
+    """Making a unit known to itself: keys, identity, host."""
+
+    def load_tmk(self, key: str) -> Completion: ...
+    def set_identity(self, tid: str, mid: str, *, via: Via = "service") -> Completion: ...
+    def set_host(self, address: str, port: int, tpdu: str) -> Completion: ...
+    def set_parameter(self, name: str, value: str) -> Completion: ...
+
+
+class TellsCounters(Protocol):
+    """Service counters (not on a physical-like bench)."""
+
+    def read_counters(self) -> dict[str, str]: ...
+
+
+class Terminal(Operates, Provisions, TellsCounters, Protocol):
+    """All of it."""

@@ -1,0 +1,141 @@
+"""The two serial lines of a terminal as the bench uses them: the cashier link and the service port, both recorded."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable
+
+from harness.errors import TerminalTimeout
+from harness.history.events import Cashier, Counters, Service
+from harness.history.recorder import Recorder
+from harness.terminal.cashier import TYPES, Message, Receiver, encode
+from harness.terminal.serial_line import SerialLine
+
+
+class CashierLink:
+    """The till: sends one command at a time and waits for its answer."""
+
+    def __init__(self, url: str, recorder: Recorder, *, bench: str) -> None:
+        self._recorder, self._bench = recorder, bench
+        self._receiver = Receiver()
+        self._messages: list[Message] = []
+        self._changed = threading.Condition()
+        self._line = SerialLine(url, 9600, self._on_bytes, bench=bench, what="cashier link")
+
+    def _on_bytes(self, data: bytes) -> None:
+        now = time.monotonic_ns()
+        for message in self._receiver.feed(data):
+            self._recorder.append(
+                Cashier(t=now, direction="from_terminal", hex=message.raw.hex().upper(), fields=message.fields)
+            )
+            with self._changed:
+                self._messages.append(message)
+                self._changed.notify_all()
+
+    def command(self, kind: str, *, amount: int | None = None, trace: str | None = None) -> str:
+        """Send a command; returns its echo number (DF04), by which the answer is known. Waits for the ACK (2 s)."""
+        echo = f"{secrets.randbelow(10_000):04d}"
+        fields = {"DF01": "00", "DF02": TYPES[kind], "DF04": echo}
+        if amount is not None:
+            fields["DF03"] = f"{amount:012d}"
+        if trace is not None:
+            fields["DF08"] = trace
+        raw = encode(fields)
+        with self._changed:
+            start = len(self._messages)
+        self._recorder.append(
+            Cashier(t=time.monotonic_ns(), direction="to_terminal", hex=raw.hex().upper(), fields=fields)
+        )
+        self._line.write(raw)
+        self._await(lambda m: m.kind in ("ack", "nak"), start, 5.0, f"the acknowledgement of cashier command {kind}")
+        return echo
+
+    def answer(self, echo: str, deadline_s: float) -> dict[str, str]:
+        """The answer (DF01 = 02) that carries our echo number."""
+        wanted = self._await(
+            lambda m: m.fields.get("DF01") == "02" and m.fields.get("DF04") == echo, 0, deadline_s,
+            "the result on the cashier link",
+        )
+        with self._changed:
+            self._messages.clear()
+        return wanted.fields
+
+    def send_raw(self, data: bytes) -> None:
+        """Bytes as they are (wild input)."""
+        self._recorder.append(Cashier(t=time.monotonic_ns(), direction="to_terminal", hex=data.hex().upper()))
+        self._line.write(data)
+
+    def _await(self, wanted: Callable[[Message], bool], start: int, deadline_s: float, what: str) -> Message:
+        end = time.monotonic() + deadline_s
+        with self._recorder.waiting(), self._changed:
+            at = start
+            while True:
+                while at < len(self._messages):
+                    if wanted(self._messages[at]):
+                        return self._messages[at]
+                    at += 1
+                self._line.check()
+                left = end - time.monotonic()
+                if left <= 0:
+                    last = self._messages[-1] if self._messages else None
+                    seen = f"{last.kind} {last.raw.hex()} {last.problem}" if last else "nothing"
+                    raise TerminalTimeout(what, deadline_s, bench=self._bench, seen=seen)
+                self._changed.wait(min(left, 0.5))
+
+    def close(self) -> None:
+        self._line.close()
+
+
+_SECRET = re.compile(r"(?i)(KEY\s+\w+\s+)[0-9A-F]+")
+
+
+class ServicePort:
+    """The service engineer's line: one command, one answer line."""
+
+    def __init__(self, url: str, recorder: Recorder, *, bench: str) -> None:
+        self._recorder, self._bench = recorder, bench
+        self._held = b""
+        self._lines: list[str] = []
+        self._changed = threading.Condition()
+        self._line = SerialLine(url, 115200, self._on_bytes, bench=bench, what="service port")
+
+    def _on_bytes(self, data: bytes) -> None:
+        self._held += data
+        *lines, self._held = self._held.split(b"\r\n")
+        self._held = self._held[-4096:]
+        for raw in lines:
+            text = raw.decode("ascii", errors="replace")
+            self._recorder.append(Service(t=time.monotonic_ns(), direction="from_terminal", text=text))
+            with self._changed:
+                self._lines.append(text)
+                self._changed.notify_all()
+
+    def ask(self, command: str, deadline_s: float = 5.0) -> str:
+        """Send a line, return the answer line ("OK ..." or "ERR nn reason")."""
+        with self._changed:
+            self._lines.clear()
+        shown = _SECRET.sub(r"\1***", command)
+        self._recorder.append(Service(t=time.monotonic_ns(), direction="to_terminal", text=shown))
+        self._line.write(command.encode("ascii") + b"\r\n")
+        end = time.monotonic() + deadline_s
+        with self._recorder.waiting(), self._changed:
+            while not self._lines:
+                self._line.check()
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise TerminalTimeout(f"the answer to {shown!r} on the service port", deadline_s, bench=self._bench)
+                self._changed.wait(min(left, 0.5))
+            return self._lines.pop(0)
+
+    def counters(self) -> dict[str, str]:
+        """COUNTERS, parsed and recorded."""
+        answer = self.ask("COUNTERS")
+        values = dict(part.split("=", 1) for part in answer.split()[1:] if "=" in part)
+        self._recorder.append(Counters(t=time.monotonic_ns(), values=values))
+        return values
+
+    def close(self) -> None:
+        self._line.close()

@@ -1,0 +1,434 @@
+"""A bench for the reference firmware alone: a board in memory and a small scripted host on loopback, in one thread.
+
+The host speaks with harness.protocol, which shares no code with the firmware.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from littlefs import LittleFS, UserContext
+
+from harness.emulator import font
+from harness.emulator.firmware.app.main import Terminal
+from harness.emulator.firmware.app.records import Record, State
+from harness.instruments.panel import Frame as Picture
+from harness.instruments.printer import SlipReader
+from harness.instruments.screen import ScreenReader
+from harness.protocol import keys
+from harness.protocol.frames import Frame, build, decode, swap_tpdu
+from harness.terminal import cashier
+from harness.terminal.cards import CHIP, MAGNETIC, Card
+from harness.terminal.model import Model, ScreenGeometry
+
+BLOCK, BLOCKS = 4096, 256
+TID, MID = "97000001", "898970000000001"
+TMK, PIK, MAK = (bytes.fromhex(text) for text in (
+    "0123456789ABCDEFFEDCBA9876543210", "706185D32C528C64B01361324A85B579", "7A131F01F458BCDC"))
+CLOCK = 1_770_000_000.0  # of a board from the factory
+APPROVED = "00"
+
+
+class MemoryFlash:
+    """NOR in memory: program clears bits, erase sets a block to FF; every operation is kept for :func:`cuts`."""
+
+    block_size, block_count = BLOCK, BLOCKS
+
+    def __init__(self, content: bytes | None = None) -> None:
+        self.content = bytearray(content if content is not None else b"\xff" * BLOCK * BLOCKS)
+        self.operations: list[tuple[int, bytes]] = []  # offset, what stands there afterwards
+        if content is None:
+            _format(self)
+
+    def read(self, block: int, offset: int, size: int) -> bytes:
+        return bytes(self.content[block * BLOCK + offset : block * BLOCK + offset + size])
+
+    def program(self, block: int, offset: int, data: bytes) -> None:
+        old = self.read(block, offset, len(data))
+        assert all(new & ~was & 0xFF == 0 for new, was in zip(data, old, strict=True)), "programs 0 to 1"
+        self._put(block * BLOCK + offset, data)
+
+    def erase(self, block: int) -> None:
+        self._put(block * BLOCK, b"\xff" * BLOCK)
+
+    def _put(self, at: int, data: bytes) -> None:
+        self.content[at : at + len(data)] = data
+        self.operations.append((at, bytes(data)))
+
+
+class _Context(UserContext):
+    def __init__(self, flash: MemoryFlash) -> None:
+        self._flash = flash
+
+    def read(self, cfg: object, block: int, off: int, size: int) -> bytearray:
+        return bytearray(self._flash.read(block, off, size))
+
+    def prog(self, cfg: object, block: int, off: int, data: bytes) -> int:
+        self._flash.program(block, off, bytes(data))
+        return 0
+
+    def erase(self, cfg: object, block: int) -> int:
+        self._flash.erase(block)
+        return 0
+
+    def sync(self, cfg: object) -> int:
+        return 0
+
+
+def _format(flash: MemoryFlash) -> None:
+    LittleFS(context=_Context(flash), mount=False, block_size=BLOCK, block_count=BLOCKS).format()
+    flash.operations.clear()
+
+
+def cuts(before: bytes, operations: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """(operations done, content) of the flash for a power cut at each operation: before it, and with it half done."""
+    found, content = [(0, before)], bytearray(before)
+    for done, (at, data) in enumerate(operations):
+        half = data[: len(data) // 2]
+        torn = bytearray(content)
+        torn[at : at + len(half)] = half
+        found.append((done, bytes(torn)))
+        content[at : at + len(data)] = data
+        found.append((done + 1, bytes(content)))
+    return found
+
+
+class FakeBoard:
+    """What the boot loader would give the application."""
+
+    def __init__(
+        self, flash: MemoryFlash, *, model: str = "HT-100", time_scale: float = 1.0, clock: float = CLOCK,
+        auto: bool = True,
+    ) -> None:
+        large = model == "HT-200"
+        self.geometry = ScreenGeometry(width=480, height=320, scale=2) if large else ScreenGeometry(width=320, height=240)
+        menu = ["sale", "void", "sign_in", "settle", "reprint", "echo", "manage"]
+        if not large:
+            menu = ["sign_in", "sale", "void", "settle", "echo", "reprint", "manage"]
+        self.model = Model.model_validate({
+            "name": model, "title": "", "screen": self.geometry.model_dump(), "menu": menu, "entry": ["magnetic"],
+            "offers": [], "transactions": [], "idle_texts": ["欢迎使用"],
+        }).model_dump(mode="json")
+        self.serial_number, self.time_scale, self.flash, self.clock = "SN97000001", time_scale, flash, clock
+        self.screens: list[list[str]] = []
+        self.slips: list[list[str]] = []
+        self.fed = 0
+        self._reader, self._slip_reader = ScreenReader(self.geometry), SlipReader()
+        self._font = font.load()
+        self._events: deque[dict[str, Any]] = deque()
+        self._event_pipe = os.pipe()
+        os.set_blocking(self._event_pipe[0], False)
+        self.till, till_inside = socket.socketpair()
+        self.engineer, service_inside = socket.socketpair()
+        self._sockets = (self.till, till_inside, self.engineer, service_inside)
+        for end in self._sockets:
+            end.setblocking(False)
+        self.events_fd, self.cashier_fd, self.service_fd = self._event_pipe[0], till_inside.fileno(), service_inside.fileno()
+
+    def close(self) -> None:
+        for end in self._sockets:
+            end.close()
+        for fd in self._event_pipe:
+            os.close(fd)
+
+    def now(self) -> float:
+        return self.clock
+
+    def set_clock(self, epoch_s: float) -> None:
+        self.clock = epoch_s
+
+    def glyph(self, character: str) -> bytes | None:
+        return self._font.glyph(character)
+
+    def show(self, bits: bytes) -> None:
+        reading = self._reader.read(Picture(0, 0, self.geometry.width, self.geometry.height, bits))
+        assert not reading.unreadable, reading.lines
+        self.screens.append(reading.lines)
+
+    def print_slip(self, width: int, rows_bits: bytes) -> None:
+        reading = self._slip_reader.read(Picture(0, 0, width, len(rows_bits) * 8 // width, rows_bits))
+        assert not reading.unreadable, reading.lines
+        self.slips.append(reading.lines)
+
+    def beep(self) -> None:
+        pass
+
+    def put_event(self, event: dict[str, Any]) -> None:
+        self._events.append(event)
+        os.write(self._event_pipe[1], b"!")
+
+    def read_event(self) -> dict[str, Any] | None:
+        if not self._events:
+            return None
+        os.read(self._event_pipe[0], 1)
+        return self._events.popleft()
+
+    def random(self, n: int) -> bytes:
+        return os.urandom(n)
+
+    def feed_watchdog(self) -> None:
+        self.fed += 1
+
+    def reboot(self) -> None:
+        raise AssertionError("the application rebooted")
+
+
+@dataclass
+class Answer:
+    """What the host answers. ``act``: "answer", "last words" (answer and close), "silence" (keeps the connection), "close"."""
+
+    code: str = APPROVED
+    fields: dict[int, str | None] = field(default_factory=dict)
+    mac: bool = True
+    spoil: Callable[[bytes], bytes] = bytes
+    act: str = "answer"
+    request: str = "0"
+
+
+class Host:
+    """Answers by ``script``: a function from a request to an :class:`Answer`, or None for the ordinary answer."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self.requests: list[Frame] = []
+        self.script: Callable[[Frame], Answer | None] = lambda request: None
+        self.batch, self.tmk = 1, TMK
+        self._open: dict[socket.socket, bytes] = {}
+
+    def pump(self) -> None:
+        """Handles what has arrived."""
+        try:
+            while True:
+                connection, _ = self._listener.accept()
+                connection.setblocking(False)
+                self._open[connection] = b""
+        except BlockingIOError:
+            pass
+        for connection in list(self._open):
+            self._serve(connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            data = connection.recv(65536)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            self._drop(connection)
+            return
+        held = self._open[connection] + data
+        size = 2 + int.from_bytes(held[:2], "big")
+        if len(held) < size:
+            self._open[connection] = held
+            return
+        request = decode(held[:size])
+        self.requests.append(request)
+        answer = self.script(request) or Answer()
+        if answer.act in ("answer", "last words"):
+            connection.send(answer.spoil(self.compose(request, answer).raw))
+        if answer.act in ("last words", "close"):
+            self._drop(connection)
+
+    def compose(self, request: Frame, answer: Answer) -> Frame:
+        """The ordinary frame with the answer's code and fields."""
+        fields: dict[int, str] = {n: request.fields[n] for n in (3, 4, 11, 25, 41, 42, 49) if n in request.fields}
+        fields |= {12: "203005", 13: "1123", 37: f"97{len(self.requests):010d}", 39: answer.code}
+        if 60 in request:
+            fields[60] = request.fields[60][:11]
+        approved = answer.code == APPROVED
+        if request.mti == "0800":
+            fields[60] = f"00{self.batch:06d}003"
+            if approved:
+                fields[62] = keys.make_f62(self.tmk, "003", PIK, MAK).hex().upper()
+        if request.mti == "0200" and approved:
+            fields[38] = "970970"
+        if request.mti == "0500" and approved:
+            fields[48] = request.fields[48][:30] + "1" + "0" * 31
+        for number, value in answer.fields.items():
+            if value is None:
+                fields.pop(number, None)
+            else:
+                fields[number] = value
+        header = request.header[:5] + answer.request + request.header[6:]
+        mti = f"{int(request.mti) + 10:04d}"
+        frame = build(mti, fields, tpdu=swap_tpdu(request.tpdu), header=header)
+        financial = request.mti in ("0200", "0400")
+        return keys.seal(frame, MAK) if financial and answer.mac else frame
+
+    def seen(self, mti: str) -> list[Frame]:
+        return [request for request in self.requests if request.mti == mti]
+
+    def _drop(self, connection: socket.socket) -> None:
+        del self._open[connection]
+        connection.close()
+
+    def close(self) -> None:
+        self._listener.close()
+        for connection in list(self._open):
+            self._drop(connection)
+
+
+class Bench:
+    """A terminal and its host. ``flash`` None: from the factory."""
+
+    def __init__(self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None) -> None:
+        self.host, self._model, self._time_scale = Host(), model, time_scale
+        self.flash = flash or MemoryFlash()
+        self.board = FakeBoard(self.flash, model=model, time_scale=time_scale)
+        self.terminal = Terminal(self.board)
+        self._till = cashier.Receiver()
+        self._lines = b""
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.host.close()
+        self.board.close()
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    def run(self, until: Callable[[], Any], seconds: float = 10.0) -> Any:
+        """Turns both until ``until()`` is true; fails after ``seconds``."""
+        end = time.monotonic() + seconds
+        while not (value := until()):
+            assert time.monotonic() < end, f"not within {seconds} s; the screen says {self.lines}"
+            self.terminal.turn(0.002)
+            self.host.pump()
+        return value
+
+    def settle_down(self, turns: int = 20) -> None:
+        """Lets happen what is under way without any further cause."""
+        for _ in range(turns):
+            self.terminal.turn(0.001)
+            self.host.pump()
+
+    def reboot(self, flash: MemoryFlash | None = None) -> None:
+        """Power off and on, with the flash as it is or another."""
+        clock = self.board.clock
+        self.board.close()
+        self.flash = flash or MemoryFlash(bytes(self.flash.content))
+        self.board = FakeBoard(self.flash, model=self._model, time_scale=self._time_scale, clock=clock)
+        self.terminal = Terminal(self.board)
+        self._till = cashier.Receiver()
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen, read from its pixels."""
+        return self.board.screens[-1] if self.board.screens else []
+
+    def shows(self, *texts: str) -> Callable[[], bool]:
+        return lambda: all(any(text in line for line in self.lines) for text in texts)
+
+    @property
+    def state(self) -> State:
+        """What the terminal has in its flash."""
+        assert self.terminal._store is not None
+        return self.terminal._store.state
+
+    @property
+    def log(self) -> list[Record]:
+        assert self.terminal._store is not None
+        return self.terminal._store.log
+
+    # -- operating -----------------------------------------------------------------------------------------------------
+
+    def key(self, *names: str) -> None:
+        for name in names:
+            self.board.put_event({"key": name})
+        self.settle_down(2)
+
+    def present(self, card: Card) -> None:
+        event = {"insert": card.chip()} if card.f55 else {"swipe": {"track2": card.track2, "track3": None}}
+        self.board.put_event(event)
+        self.settle_down(2)
+
+    def serve(self, line: str) -> str:
+        """One command on the service port, and its answer."""
+        self.board.engineer.send(line.encode() + b"\r\n")
+        return str(self.run(self._served_line))
+
+    def _served_line(self) -> str:
+        try:
+            self._lines += self.board.engineer.recv(4096)
+        except BlockingIOError:
+            pass
+        line, separator, rest = self._lines.partition(b"\r\n")
+        if not separator:
+            return ""
+        self._lines = rest
+        return line.decode()
+
+    def provision(self) -> None:
+        """TMK, identity, host; no sign-in."""
+        for command in (f"KEY TMK {TMK.hex()}", f"SET TID={TID} MID={MID}",
+                        f"HOST 127.0.0.1 {self.host.port} 6000030000"):
+            assert self.serve(command).startswith("OK ")
+
+    def sign_in(self) -> dict[str, str]:
+        return self.till("04")
+
+    def ready(self) -> Bench:
+        """Provisioned and signed in."""
+        self.provision()
+        assert self.sign_in()["DF07"] == APPROVED
+        return self
+
+    def till(self, type_: str, **tags: str) -> dict[str, str]:
+        """A command of the till, and its answer."""
+        self.send_to_till_port(cashier.encode({"DF01": "00", "DF02": type_, "DF04": "0097", **tags}))
+        return self.till_answer()
+
+    def send_to_till_port(self, data: bytes) -> None:
+        self.board.till.send(data)
+
+    def till_answer(self, seconds: float = 10.0) -> dict[str, str]:
+        return dict(self.run(self._till_fields, seconds))
+
+    def _till_fields(self) -> dict[str, str]:
+        try:
+            messages = self._till.feed(self.board.till.recv(4096))
+        except BlockingIOError:
+            return {}
+        return next((message.fields for message in messages if message.kind == "frame"), {})
+
+    def begin_sale(self, amount: int = 1234, card: Card = MAGNETIC, pin: str = "") -> None:
+        """A sale by the till, card presented and PIN entered; its answer is not waited for."""
+        command = {"DF01": "00", "DF02": "01", "DF04": "0097", "DF03": f"{amount:012d}"}
+        self.send_to_till_port(cashier.encode(command))
+        begun = self.run(lambda: self.shows("请刷卡或插卡")() or self._till_fields())
+        if begun is not True:
+            self._told = begun
+            return
+        self.present(card)
+        self.run(self.shows("请输入密码"))
+        self.key(*pin, "ENTER")
+
+    def sale(self, amount: int = 1234, card: Card = MAGNETIC, pin: str = "") -> dict[str, str]:
+        self._told: dict[str, str] = {}
+        self.begin_sale(amount, card, pin)
+        return self._told or self.till_answer()
+
+    def sale_is_refused(self) -> str:
+        """The code with which the terminal refuses a sale before it asks for a card."""
+        return self.till("01", DF03=f"{1234:012d}")["DF07"]
+
+    def void(self, trace: str) -> dict[str, str]:
+        return self.till("02", DF08=trace)
+
+    def settle(self) -> dict[str, str]:
+        return self.till("03")
+
+
+__all__ = ["CHIP", "MAGNETIC", "Answer", "Bench", "FakeBoard", "Host", "MemoryFlash", "cuts"]

@@ -1,0 +1,269 @@
+"""The good terminal of the golden world: what it sends, keeps, shows and prints (see :mod:`harness.tests.golden`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from harness.history.events import OperationInvoked
+from harness.protocol.profile import Profile
+from harness.terminal.cashier import TYPES
+from harness.tests.golden_log import Log
+from harness.tests.golden_parts import (
+    MID,
+    TID,
+    Host,
+    Outcome,
+    Pending,
+    Reply,
+    Stored,
+    TerminalMemory,
+    plan_upload,
+    reply_of,
+)
+from harness.tests.golden_wire import OPERATOR, Fields, Message, answer_to, request_of, spoiled
+
+Via = Literal["keypad", "cashier"]
+CODE_OF_FAULT = {"Z1": "连接失败", "Z2": "通讯超时", "Z3": "应答无效"}
+APPROVED_TEXT = {"sign_in": "签到成功", "echo": "回响成功", "settle": "结算成功"}
+
+
+class GoodTerminal(Log):
+    """Its memory can be changed from outside; what it does with that memory is always right."""
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__()
+        self.profile = profile
+        self.host = Host(profile)
+        self.terminal = TerminalMemory(keys=self.host.keys)
+        self.quiet = False
+
+    # -- what is seen ----------------------------------------------------------------------------------------------
+
+    def idle(self, after: float = 1.0) -> None:
+        self.display("欢迎使用", "请按确认键消费", after=after)
+
+    def display(self, *lines: str, after: float = 0.05) -> None:
+        """A screen with its status row above ``lines``."""
+        if not self.quiet:
+            status = self.terminal.clock(self.t).strftime("%H:%M ") + (
+                "已签到" if self.terminal.signed_in else "未签到"
+            )
+            self.screen(status + (" 冲正" if self.terminal.pending else ""), *lines, after=after)
+
+    def result(self, code: str, name: str = "sale") -> None:
+        """The screen with an operation's result."""
+        if code in self.profile.success:
+            self.display(APPROVED_TEXT.get(name, "交易成功"))
+        elif code in CODE_OF_FAULT:
+            self.display(CODE_OF_FAULT[code])
+        elif code == "Z4":
+            self.display("请先签到")
+        elif code == "Z8":
+            self.display("请先结算")
+        elif code == "Z9":
+            self.display("冲正未完成")
+        else:
+            texts = self.profile.texts
+            self.display("交易失败", f"应答码:{code}", texts.codes.get(code, texts.unknown)[0])
+
+    # -- what it does -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _operation(self, name: str, via: Via, **args: str) -> Iterator[OperationInvoked]:
+        operation = self.invoke(name, via, **args)
+        if via == "cashier":
+            fields = {"DF01": "00", "DF02": TYPES[name], "DF04": f"{operation.op:04d}"}
+            if "amount" in args:
+                fields["DF03"] = args["amount"].zfill(12)
+            if "trace" in args:
+                fields["DF08"] = args["trace"]
+            self.till("to_terminal", fields)
+        yield operation
+        self.idle(after=5.0)
+
+    def _finish(self, operation: OperationInvoked, outcome: Outcome) -> Outcome:
+        """Result on the screen and at the till, and the operation's end."""
+        self.result(outcome.code, operation.name)
+        approved = outcome.code in self.profile.success
+        if operation.via == "cashier":
+            texts = self.profile.texts
+            text = "交易成功" if approved else texts.codes.get(outcome.code, texts.unknown)[0]
+            fields = {
+                "DF01": "02", "DF02": TYPES[operation.name], "DF04": f"{operation.op:04d}", "DF07": outcome.code,
+                "DF09": CODE_OF_FAULT.get(outcome.code, text),
+            }  # fmt: skip
+            self.till("from_terminal", fields)
+        self.complete(operation, "ok" if approved else "fail", None if approved else outcome.code)
+        return outcome
+
+    def _sign_in(self, reply: Reply) -> Outcome:
+        fields: Fields = {11: self.terminal.next_trace(), 60: f"00{self.terminal.batch}003", 63: OPERATOR}
+        outcome = self._exchange(request_of("0800", fields), reply)
+        if outcome.code == "00":
+            loaded = self.terminal.load_working_keys(outcome.fields.get(62))
+            if not loaded:
+                return Outcome("Z3", outcome.fields, outcome.request, outcome.response)
+            self.terminal.adopt(outcome.fields, self.host.clock_ahead)
+        return outcome
+
+    def _financial(
+        self,
+        operation: OperationInvoked,
+        kind: Literal["sale", "void"],
+        fields: Fields,
+        amount: int,
+        pan: str,
+        original: str | None,
+        reply: Reply,
+    ) -> Outcome:
+        terminal = self.terminal
+        if not terminal.signed_in:
+            return self._finish(operation, Outcome("Z4", {}))
+        blocked = self._clear_reversal()
+        if blocked:
+            return self._finish(operation, blocked)
+        if terminal.must_settle_first:
+            return self._finish(operation, Outcome("Z8", {}))
+        request = request_of("0200", {**fields, 11: terminal.next_trace()})
+        terminal.last_request = request.fields
+        terminal.pending = Pending(request.fields, self.profile.reversal_reason_no_answer)
+        outcome = self._exchange(request, reply)
+        if outcome.code == "Z3":
+            terminal.pending = Pending(request.fields, outcome.reason)
+            terminal.signed_in = terminal.signed_in and outcome.reason != self.profile.reversal_reason_bad_mac
+        elif outcome.code != "Z2":
+            terminal.pending = None
+        if outcome.code in self.profile.success:
+            rrn = outcome.fields[37]
+            stored = Stored(terminal.batch, request.fields[11], kind, amount, pan, rrn, original)
+            terminal.log.append(stored)
+            self._print(stored)
+        return self._finish(operation, outcome)
+
+    def send_reversal(self, reply: Reply | str | None = None) -> Outcome:
+        """The reversal that is due goes out; before other requests this happens by itself."""
+        pending = self.terminal.pending
+        if pending is None:
+            raise ValueError("no reversal is due")
+        kept = {n: v for n, v in pending.fields.items() if n in (2, 3, 4, 11, 22, 25, 49, 60, 61)}
+        request = request_of("0400", {**kept, 39: pending.reason})
+        outcome = self._exchange(request, reply_of(reply))
+        if outcome.code in self.profile.reversal_success:
+            self.terminal.pending = None
+            self.terminal.adopt_batch()
+        return outcome
+
+    def _clear_reversal(self) -> Outcome | None:
+        """Send the reversal that is due. None: nothing is in the way of a new request; else how it was answered."""
+        if self.terminal.pending is None:
+            return None
+        outcome = self.send_reversal()
+        if self.terminal.pending is None:
+            return None
+        return outcome if not outcome.code.startswith("Z") else Outcome("Z9", {})
+
+    def _settle(self, reply: Reply, unbalanced: bool, upload: list[Reply]) -> Outcome:
+        terminal = self.terminal
+        blocked = self._clear_reversal()
+        if blocked:
+            return blocked
+        fields: Fields = {
+            11: terminal.next_trace(), 48: terminal.totals() + "0" + "0" * 31, 49: "156",
+            60: f"00{terminal.batch}201", 63: OPERATOR,
+        }  # fmt: skip
+        rule = None
+        if unbalanced:
+            rule = self.armed(mti="0500", action="unbalanced", count=1).rule_id
+        self.host.claims_difference = unbalanced
+        outcome = self._exchange(request_of("0500", fields), reply, rule)
+        if outcome.code != "00":
+            return outcome
+        if outcome.fields[48][30] == "1":
+            return self._end_batch(outcome, 0, f"{len(terminal.log):04d}", self.profile.batch_end_balanced, upload)
+        for count, f48, code in list(plan_upload(terminal.log, terminal.uploaded, self.profile.batch_end_unbalanced)):
+            outcome = self._end_batch(outcome, count, f48, code, upload)
+            if outcome.code != "00":
+                break
+        return outcome
+
+    def _end_batch(self, settled: Outcome, count: int, f48: str, code: str, replies: list[Reply]) -> Outcome:
+        """One request of the batch upload, or its end; a cut upload goes on where it was cut at the next settlement."""
+        terminal = self.terminal
+        fields: Fields = {11: terminal.next_trace(), 48: f48, 60: f"00{terminal.batch}{code}"}
+        outcome = self._exchange(request_of("0320", fields), replies.pop(0) if replies else Reply())
+        if outcome.code != "00":
+            return outcome
+        terminal.uploaded += count
+        if not count:
+            terminal.close_batch()
+        return settled
+
+    def _print(self, stored: Stored) -> None:
+        now = self.terminal.clock(self.t)
+        self.slip(
+            "POS签购单", f"商户号:{MID}", f"终端号:{TID}",
+            f"交易类型:{'消费' if stored.kind == 'sale' else '消费撤销'}",
+            f"卡号:{stored.pan[:6]}******{stored.pan[-4:]}", f"批次号:{stored.batch}  凭证号:{stored.trace}",
+            f"参考号:{stored.rrn}", f"日期时间:{now:%Y/%m/%d %H:%M:%S}",
+            f"金额:RMB {stored.amount / 100:.2f}", "交易成功",
+        )  # fmt: skip
+
+    # -- the way of one request ------------------------------------------------------------------------------------
+
+    def _exchange(self, request: Message, reply: Reply, rule: int | None = None) -> Outcome:
+        """Connect, send, be answered (or not), and what the terminal makes of it."""
+        stream = self.next("stream")
+        if reply.action and rule is None:
+            rule = self.armed(
+                mti=request.mti, action=reply.action, count=1, **({"code": reply.code} if reply.code else {})
+            ).rule_id
+        self.display("正在连接")
+        self.connection(stream, "opening", "terminal")
+        if reply.delivery == "refused":
+            self.connection(stream, "refused", "acquirer")
+            return Outcome("Z1", {})
+        self.connection(stream, "open")
+        asked = self.frame(stream, "to_acquirer", request.encode(self.terminal.mak))
+        self.journal(stream, "in", bytes.fromhex(asked.hex))
+        if reply.delivery == "dropped":
+            return self._give_up(stream, Outcome("Z2", {}, asked))
+        if reply.delivery == "host_closes":
+            self.connection(stream, "closed", "acquirer")
+            self.connection(stream, "closed", "terminal")
+            return Outcome("Z2", {}, asked)
+        code, extra = self.host.answer(request, reply, self.t)
+        response = answer_to(request, code, self.host.now(self.t), extra, reply.processing)
+        raw = spoiled(response, reply.flaw).encode(self.host.working.mak, flaw=reply.flaw)
+        if reply.delivery == "withheld":
+            self.journal(stream, "withheld", raw, "decided, not sent", rule)
+            return self._give_up(stream, Outcome("Z2", {}, asked))
+        if reply.delivery == "lost":
+            self.link("down")
+            self.journal(stream, "out", raw, rule_id=rule)
+            outcome = self._give_up(stream, Outcome("Z2", {}, asked), seen=False)
+            self.link("up")
+            return outcome
+        if reply.delivery == "late":
+            outcome = self._give_up(stream, Outcome("Z2", {}, asked))
+            self.result("Z2")
+            self.journal(stream, "out", raw, rule_id=rule)
+            self.frame(stream, "to_terminal", raw)
+            self.connection(stream, "reset", "terminal")
+            return outcome
+        self.journal(stream, "out", raw, rule_id=rule)
+        answered = self.frame(stream, "to_terminal", raw)
+        self.connection(stream, "closed", "terminal")
+        reason = {"bad_mac": self.profile.reversal_reason_bad_mac}.get(
+            reply.flaw or "", self.profile.reversal_reason_mismatch[0]
+        )
+        if reply.flaw in ("bad_mac", "foreign_trace") or (reply.flaw == "no_mac" and code in self.profile.success):
+            return Outcome("Z3", response.fields, asked, answered, reason)
+        return Outcome(code, response.fields, asked, answered)
+
+    def _give_up(self, stream: int, outcome: Outcome, *, seen: bool = True) -> Outcome:
+        self.wait(self.profile.receive_timeout_s)
+        if seen:
+            self.connection(stream, "closed", "terminal")
+        return outcome

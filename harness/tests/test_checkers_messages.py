@@ -1,0 +1,428 @@
+"""MSG-01 to MSG-07 on golden histories: good ones, bad ones that each break one rule, and what a PASS rests on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.checkers import shown
+from harness.history.events import AnyEvent
+from harness.protocol.profile import Profile
+from harness.tests.golden import World, dropped, flawed, host_closes, late, lost, refused, says
+from harness.tests.golden_parts import profile_data
+from harness.tests.judging import (
+    assert_rests_on_evidence,
+    assert_verdict,
+    changed,
+    findings,
+    is_screen,
+    verdict,
+)
+
+LABELS = ["应答码", "返回码"]
+
+
+def signed_in() -> World:
+    world = World()
+    world.sign_in()
+    return world
+
+
+def sale_answered_97(**how: Any) -> World:
+    world = signed_in()
+    world.sale(500, "97", **how)
+    return world
+
+
+def sale_ended_by(fault: Any) -> World:
+    world = signed_in()
+    world.sale(500, fault)
+    return world
+
+
+# -- where a code is shown -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["应答码:97"], ["应答码：９７"], ["交易失败 应答码 97 终端未登记"], ["应答", "码:97"], ["应答码:9", "7"], ["返回码[97]"],
+        ["应答码:97", "000012"],
+    ],
+)  # fmt: skip
+def test_a_code_is_found_where_one_is_shown(lines: list[str]) -> None:
+    assert shown.shows_code(lines, "97", LABELS)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["金额:97.00"], ["应答码:00", "金额:97.00"], ["凭证号:000097"], ["终端号:97979797"], ["应答码:97.00"], ["应答码:970"],
+        ["97"], ["应答码:"], [],
+    ],
+)  # fmt: skip
+def test_a_97_elsewhere_is_no_code(lines: list[str]) -> None:
+    assert not shown.shows_code(lines, "97", LABELS)
+
+
+def test_width_punctuation_and_line_breaks_do_not_matter() -> None:
+    wanted = "终端未登记,请联系收单行或银联"
+    assert shown.contains(["终端未登记，请联系", "收单行或银联。"], wanted)
+    assert not shown.contains(["终端未登", "请联系收单行"], wanted)
+
+
+@given(st.lists(st.text(), max_size=6))
+def test_any_text_can_be_asked(lines: list[str]) -> None:
+    profile = Profile.model_validate(profile_data())
+    for code in shown.codes_shown(lines, LABELS):
+        assert len(code) == 2
+        assert shown.shows_code(lines, code, LABELS)
+    said = shown.says_not_registered(lines, profile)
+    assert said is None or shown.contains(lines, said)
+
+
+# -- MSG-01 --------------------------------------------------------------------------------------------------------
+
+
+def test_97_shown_in_time() -> None:
+    world = sale_answered_97()
+    assert_rests_on_evidence(world.events, "MSG-01")
+    assert len(findings(world.events, "MSG-01")) == 1
+
+
+def test_97_on_sign_in_shown_in_time() -> None:
+    world = World(registered=False)
+    world.sign_in()
+    assert_rests_on_evidence(world.events, "MSG-01")
+
+
+@pytest.mark.parametrize(
+    "lines", [["交易失败", "应答码:97"], ["交易失败", "终端未登记"], ["交易失败", "应答码:96", "终端未登记"], ["交易失败"]]
+)
+def test_97_without_its_code_or_text_fails(lines: list[str]) -> None:
+    events = changed(sale_answered_97().events, is_screen("应答码:97"), lines=lines)
+    assert_verdict(events, "MSG-01", "FAIL")
+
+
+def test_97_shown_late_fails_and_a_lagging_bench_does_not_judge_it() -> None:
+    world = signed_in()
+    world.wait(1)
+    operation = world.invoke("sale", amount="500")
+    outcome = world._exchange(*_sale_request(world), says("97"))
+    assert outcome.code == "97"
+    world.wait(3.5)
+    world.result("97")
+    world.complete(operation, "fail", "97")
+    world.idle(after=5)
+    assert_verdict(world.events, "MSG-01", "FAIL")
+    assert "3.6 s" in findings(world.events, "MSG-01")[0].reason
+    world.heartbeat(12_000)
+    assert_verdict(world.events, "MSG-01", "INCONCLUSIVE")
+
+
+def _sale_request(world: World) -> tuple[Any]:
+    from harness.tests.golden_wire import request_of
+
+    fields = {
+        3: "000000", 4: "000000000500", 11: world.terminal.next_trace(), 22: "022", 25: "00",
+        35: "6225880000000097D25121010000000000000", 49: "156", 60: f"22{world.terminal.batch}00050",
+    }  # fmt: skip
+    return (request_of("0200", fields),)
+
+
+def test_unreadable_cells_make_it_inconclusive() -> None:
+    events = changed(sale_answered_97().events, is_screen("应答码:97"), lines=["交易失败", "应答码:"], unreadable=2)
+    assert_verdict(events, "MSG-01", "INCONCLUSIVE")
+
+
+def test_nobody_saw_the_screen() -> None:
+    events = [event for event in sale_answered_97().events if event.kind != "screen"]
+    assert_verdict(events, "MSG-01", "INCONCLUSIVE")
+
+
+def test_the_log_ends_before_the_time_is_over() -> None:
+    events = sale_answered_97().events
+    cut = next(i for i, e in enumerate(events) if is_screen("应答码:97")(e))
+    assert_verdict(events[:cut], "MSG-01", "INCONCLUSIVE")
+
+
+def test_power_cut_before_the_time_is_over_is_no_occasion() -> None:
+    events = sale_answered_97().events
+    cut = next(i for i, e in enumerate(events) if is_screen("应答码:97")(e))
+    world = World()
+    world.events, world.t = list(events[:cut]), events[cut].t
+    world.power("off", "cut")
+    world.wait(20)
+    world.power("on", "cut")
+    world.idle()
+    assert_verdict(world.events, "MSG-01", "")
+
+
+def test_without_the_key_a_97_counts_and_says_so() -> None:
+    events = [event for event in sale_answered_97().events if event.kind != "key"]
+    assert_verdict(events, "MSG-01", "PASS")
+    assert "can't be verified" in findings(events, "MSG-01")[0].reason
+
+
+# -- MSG-02 --------------------------------------------------------------------------------------------------------
+
+FAULTS = {
+    "no answer": dropped(), "host closes": host_closes(), "refused": refused(), "link down": lost(),
+    "bad MAC": flawed("bad_mac", "97"), "foreign trace": flawed("foreign_trace", "97"), "late": late("97"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_not_shown_as_97(fault: str) -> None:
+    assert_verdict(sale_ended_by(FAULTS[fault]).events, "MSG-02", "PASS")
+
+
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "late"])
+def test_what_msg_02_rests_on(fault: str) -> None:
+    assert_rests_on_evidence(sale_ended_by(FAULTS[fault]).events, "MSG-02")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_shown_as_97_fails(fault: str) -> None:
+    world = sale_ended_by(FAULTS[fault])
+    for faulty in ("通讯超时", "连接失败", "应答无效"):
+        if any(is_screen(faulty)(e) for e in world.events):
+            events = changed(world.events, is_screen(faulty), lines=["交易失败", "应答码:97", "终端未登记"])
+    assert_verdict(events, "MSG-02", "FAIL")
+
+
+def test_the_text_alone_says_97_too() -> None:
+    events = changed(sale_ended_by(dropped()).events, is_screen("通讯超时"), lines=["终端未登", "记"])
+    assert_verdict(events, "MSG-02", "FAIL")
+
+
+def test_a_97_from_the_transaction_before_does_not_excuse_it() -> None:
+    world = sale_answered_97()
+    world.sale(600, dropped())
+    events = changed(world.events, is_screen("通讯超时"), lines=["交易失败", "应答码:97", "终端未登记"])
+    assert_verdict(events, "MSG-02", "FAIL")
+
+
+def test_the_result_that_is_still_there_when_the_next_operation_begins_is_no_new_one() -> None:
+    world = sale_answered_97()
+    last = world.events[-1]
+    assert is_screen("欢迎使用")(last)
+    world.events.pop()
+    operation = world.invoke("echo")
+    world.screen("12:01 已签到", "交易失败", "应答码:97", "终端未登记")  # only the clock went on
+    world.idle(after=0.1)
+    world.complete(operation, "ok")
+    assert_verdict(world.events, "MSG-02", "")
+
+
+def test_a_97_shown_to_the_till_on_a_timeout_fails() -> None:
+    world = signed_in()
+    world.sale(500, dropped(), via="cashier")
+    assert_verdict(world.events, "MSG-02", "PASS")
+    answer = next(e for e in world.events if e.kind == "cashier" and e.direction == "from_terminal")
+    events = changed(world.events, lambda e: e is answer, fields={**answer.fields, "DF07": "97"})
+    assert_verdict(events, "MSG-02", "FAIL")
+
+
+def test_amounts_and_numbers_with_97_are_none() -> None:
+    world = signed_in()
+    world.sale(9700, dropped())
+    events = changed(
+        world.events, is_screen("通讯超时"), lines=["通讯超时", "金额:97.00", "凭证号:000097", "终端号:97979797"]
+    )
+    assert_verdict(events, "MSG-02", "PASS")
+
+
+def test_an_unreadable_result_is_inconclusive() -> None:
+    events = changed(sale_ended_by(dropped()).events, is_screen("通讯超时"), unreadable=3)
+    assert_verdict(events, "MSG-02", "INCONCLUSIVE")
+
+
+# -- MSG-03 --------------------------------------------------------------------------------------------------------
+
+OTHERS = ("03", "58", "77", "99", "A0", "91", "96", "98", "ZZ")
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_other_codes_have_texts_of_their_own(code: str) -> None:
+    world = sale_ended_by(says(code))
+    assert_rests_on_evidence(world.events, "MSG-03")
+    assert_verdict(world.events, "MSG-02", "")
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_other_codes_shown_as_97_fail(code: str) -> None:
+    world = sale_ended_by(says(code))
+    events = changed(
+        world.events, is_screen(f"应答码:{code}"), lines=["交易失败", f"应答码:{code}", "终端未登记"]
+    )
+    assert_verdict(events, "MSG-03", "FAIL")
+    assert_verdict(events, "MSG-02", "FAIL")
+
+
+def test_the_text_of_another_code_fails() -> None:
+    lines = ["交易失败", "应答码:ZZ", "商户未登记"]
+    events = changed(sale_ended_by(says("ZZ")).events, is_screen("应答码:ZZ"), lines=lines)
+    assert_verdict(events, "MSG-03", "FAIL")
+    assert "03" in findings(events, "MSG-03")[0].reason
+
+
+def test_99_may_show_what_contains_the_text_of_77() -> None:
+    lines = ["交易失败", "应答码:99", "校验错,请重新签到"]
+    events = changed(sale_ended_by(says("99")).events, is_screen("应答码:99"), lines=lines)
+    assert_verdict(events, "MSG-03", "PASS")
+
+
+def test_no_accepted_text_fails() -> None:
+    events = changed(sale_ended_by(says("58")).events, is_screen("应答码:58"), lines=["交易失败", "应答码:58"])
+    assert_verdict(events, "MSG-03", "FAIL")
+
+
+# -- MSG-04 --------------------------------------------------------------------------------------------------------
+
+
+def test_97_at_the_till() -> None:
+    assert_rests_on_evidence(sale_answered_97(via="cashier").events, "MSG-04")
+
+
+@pytest.mark.parametrize("code", ["Z2", "00", "96"])
+def test_another_result_at_the_till_fails(code: str) -> None:
+    world = sale_answered_97(via="cashier")
+    answer = next(e for e in world.events if e.kind == "cashier" and e.direction == "from_terminal")
+    events = changed(world.events, lambda e: e is answer, fields={**answer.fields, "DF07": code})
+    assert_verdict(events, "MSG-04", "FAIL")
+
+
+def test_keypad_operations_are_no_occasion_for_the_till() -> None:
+    assert_verdict(sale_answered_97().events, "MSG-04", "")
+
+
+# -- MSG-05 --------------------------------------------------------------------------------------------------------
+
+
+def test_a_97_never_says_approved() -> None:
+    assert_rests_on_evidence(sale_answered_97().events, "MSG-05")
+
+
+@pytest.mark.parametrize("lines", [["交易成功"], ["交易失败", "应答码:97", "终端未登记", "交易 成功"]])
+def test_a_screen_that_says_approved_fails(lines: list[str]) -> None:
+    events = changed(sale_answered_97().events, is_screen("应答码:97"), lines=lines)
+    assert_verdict(events, "MSG-05", "FAIL")
+
+
+def test_a_slip_of_a_decline_says_declined() -> None:
+    good = _with_slip("交易失败", "应答码:97")
+    assert_verdict(good, "MSG-05", "PASS")
+    assert any("slip" in f.reason for f in findings(good, "MSG-05"))
+    assert_verdict(_with_slip("POS签购单", "金额:5.00"), "MSG-05", "FAIL")
+    assert_verdict(_with_slip("POS签购单", "交易成功"), "MSG-05", "FAIL")
+
+
+def _with_slip(*lines: str) -> list[AnyEvent]:
+    world = sale_answered_97()
+    idle = world.events.pop()
+    world.t = idle.t
+    world.slip(*lines)
+    world.idle()
+    return world.events
+
+
+def test_approved_without_an_answer_fails() -> None:
+    events = changed(sale_ended_by(dropped()).events, is_screen("通讯超时"), lines=["交易成功"])
+    assert_verdict(events, "MSG-05", "FAIL")
+
+
+def test_approved_on_a_bad_mac_fails() -> None:
+    events = changed(sale_ended_by(flawed("bad_mac", "00")).events, is_screen("应答无效"), lines=["交易成功"])
+    assert_verdict(events, "MSG-05", "FAIL")
+
+
+def test_an_honest_approval_and_its_reprint_are_none_of_it() -> None:
+    world = signed_in()
+    world.sale(500)
+    world.reprint()
+    world.sale(600, dropped())
+    assert_verdict(world.events, "MSG-05", "")
+
+
+# -- MSG-06 --------------------------------------------------------------------------------------------------------
+
+
+def with_f63(text: str) -> World:
+    """A sale answered 97 with ``text`` (GBK) in F63, then an echo."""
+    world = signed_in()
+    world.sale(500, "97")
+    response = [e for e in world.events if e.kind == "wire.frame" and e.direction == "to_terminal"][-1]
+    from harness.protocol import frames, keys
+
+    frame = frames.decode(bytes.fromhex(response.hex)).but({63: text.encode("gbk").decode("latin-1")})
+    sealed = keys.seal(frame, world.host.working.mak).raw.hex().upper()
+    world.events = changed(world.events, lambda e: e is response, hex=sealed)
+    world.echo()
+    return world
+
+
+def test_host_text_is_survived() -> None:
+    assert_rests_on_evidence(with_f63("终端未登记" * 30).events, "MSG-06")
+    assert_rests_on_evidence(with_f63("X" * 400).events, "MSG-06")
+    assert_verdict(with_f63("001").events, "MSG-06", "")
+
+
+def test_a_reset_after_host_text_fails() -> None:
+    world = with_f63("终端未登记" * 30)
+    cut = next(i for i, e in enumerate(world.events) if e.kind == "operation.invoked" and e.name == "echo")
+    world.events, world.t = world.events[:cut], world.events[cut].t
+    world.reboot("watchdog")
+    world.echo()
+    assert_verdict(world.events, "MSG-06", "FAIL")
+
+
+def test_a_terminal_that_says_nothing_after_host_text_fails() -> None:
+    world = with_f63("终端未登记" * 30)
+    last = [e for e in world.events if e.kind == "operation.completed"][-1]
+    events = changed(world.events, lambda e: e is last, outcome="unknown")
+    assert_verdict(events, "MSG-06", "FAIL")
+
+
+# -- MSG-07 --------------------------------------------------------------------------------------------------------
+
+
+def unattended_97(*, alert: bool = True, reboot: bool = False) -> World:
+    world = World(registered=False)
+    world.wait(30)
+    world.background_sign_in()
+    if reboot:
+        world.reboot()
+    operation = world.invoke("acknowledge")
+    if alert:
+        world.screen("12:01 未签到", "提示", "应答码:97", "终端未登记")
+    world.idle(after=0.5)
+    world.complete(operation, "ok")
+    world.wait(5)
+    return world
+
+
+def test_an_unattended_97_is_visible_at_the_next_action() -> None:
+    world = unattended_97()
+    assert_rests_on_evidence(world.events, "MSG-07")
+    assert_verdict(world.events, "MSG-02", "")
+
+
+def test_an_unattended_97_that_nobody_sees_fails() -> None:
+    assert_verdict(unattended_97(alert=False).events, "MSG-07", "FAIL")
+
+
+def test_a_reboot_between_excuses_it() -> None:
+    assert_verdict(unattended_97(alert=False, reboot=True).events, "MSG-07", "")
+    assert_verdict(unattended_97(reboot=True).events, "MSG-07", "PASS")
+
+
+def test_an_alert_is_shown_once_and_not_on_the_next_fault() -> None:
+    world = unattended_97()
+    world.terminal.working, world.terminal.signed_in = None, False
+    world.sign_in(dropped())
+    events = changed(world.events, is_screen("通讯超时"), lines=["交易失败", "应答码:97", "终端未登记"])
+    assert verdict(events, "MSG-02") == "FAIL"

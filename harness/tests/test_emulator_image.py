@@ -1,0 +1,298 @@
+"""Images: built reproducibly, verified by our own code, and refused when anything about them is wrong."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from imgtool import keys
+from imgtool.image import Image, VerifyResult
+
+from harness.cli import main
+from harness.emulator import build as builder
+from harness.emulator.image import PYTHON_TAG, ImageRefused, check_fit, pack, public_key_bytes, read, unpack
+from harness.emulator.source import load_source
+from harness.errors import BadInput
+from harness.tests.emulator_bench import BOOT_KEY, PROBE, ROOT, SIGNING_KEY
+
+KEY = public_key_bytes(BOOT_KEY.read_text("ascii"))
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("image") / "probe.img"
+    builder.build(PROBE, "1.2.3", SIGNING_KEY, path)
+    return path.read_bytes()
+
+
+def test_what_was_built_can_be_read(image: bytes, tmp_path: Path) -> None:
+    info = builder.build(PROBE, "1.2.3", SIGNING_KEY, tmp_path / "image")
+    application = read(image, KEY)
+    assert (application.name, application.version, application.models) == ("probe", "1.2.3", ("HT-100", "HT-200"))
+    assert (application.data_format, application.python) == (1, PYTHON_TAG)
+    assert set(application.modules) == {"app", "app.main", "app.store"} and application.packages == {"app"}
+    assert (info.sha256, info.size) == (application.sha256, application.size) == (application.sha256, len(image))
+    check_fit(application, "HT-200")
+
+
+def test_the_same_source_gives_the_same_bytes(image: bytes, tmp_path: Path) -> None:
+    """In another process too, where strings hash differently and other objects are alive."""
+    script = ("import sys; from pathlib import Path; from harness.emulator.build import build; "
+              "build(*[Path(sys.argv[1]), '1.2.3', Path(sys.argv[2]), Path(sys.argv[3])])")
+    for seed in ("1", "2"):
+        subprocess.run([sys.executable, "-c", script, PROBE, SIGNING_KEY, tmp_path / seed], check=True,
+                       env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed})
+        assert (tmp_path / seed).read_bytes() == image
+
+
+def test_every_byte_matters(image: bytes) -> None:
+    """A flipped bit anywhere is refused: all bits of header and TLV areas, one of every payload byte."""
+    choose = random.Random(97)
+    tail = len(image) - 260
+    for at in range(len(image)):
+        bits = range(8) if at < 32 or at >= tail else [choose.randrange(8)]
+        for bit in bits:
+            damaged = bytearray(image)
+            damaged[at] ^= 1 << bit
+            with pytest.raises(ImageRefused):
+                read(bytes(damaged), KEY)
+
+
+def test_every_truncation_is_refused(image: bytes) -> None:
+    for size in {*range(0, len(image), 97), *range(len(image) - 300, len(image))}:
+        with pytest.raises(ImageRefused):
+            read(image[:size], KEY)
+
+
+def test_the_rest_of_a_slot_does_not_matter(image: bytes) -> None:
+    assert read(image + b"\xff" * 5000, KEY) == read(image, KEY)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_wild_bytes_are_refused(image: bytes, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(image)))
+    wild = image[:at] + data.draw(st.binary(max_size=200)) + image[at + data.draw(st.integers(1, 200)):]
+    if wild[: len(image)] != image:
+        with pytest.raises(ImageRefused):
+            read(wild, KEY)
+
+
+def test_ours_and_imgtool_agree_on_a_good_image_and_on_a_foreign_key(image: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(image)
+    assert Image.verify(str(path), keys.load(str(BOOT_KEY)))[0] == VerifyResult.OK
+    read(image, KEY)
+    builder.generate_key(tmp_path / "other", tmp_path / "other.pub")
+    assert Image.verify(str(path), keys.load(str(tmp_path / "other.pub")))[0] != VerifyResult.OK
+    with pytest.raises(ImageRefused, match="another key"):
+        read(image, public_key_bytes((tmp_path / "other.pub").read_text("ascii")))
+
+
+def test_ours_never_accepts_what_imgtool_refuses(image: bytes, tmp_path: Path) -> None:
+    """On 300 damaged images; imgtool itself accepts some of them (it checks neither key hash nor trailing TLVs)."""
+    choose, key, path = random.Random(97), keys.load(str(BOOT_KEY)), tmp_path / "image"
+    accepted_by_imgtool = 0
+    for _ in range(300):
+        damaged = bytearray(image)
+        damaged[choose.randrange(len(image) - 200, len(image))] ^= 1 << choose.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            accepted_by_imgtool += Image.verify(str(path), key)[0] == VerifyResult.OK
+        except Exception:  # a TLV cut short: struct.error and others
+            continue
+        with pytest.raises(ImageRefused):
+            read(bytes(damaged), KEY)
+    assert accepted_by_imgtool > 0
+
+
+def test_another_model_and_another_python_do_not_fit(image: bytes) -> None:
+    application = read(image, KEY)
+    with pytest.raises(ImageRefused, match="not for HT-300"):
+        check_fit(application, "HT-300")
+    with pytest.raises(ImageRefused, match="built for cpython-399"):
+        check_fit(replace(application, python="cpython-399"), "HT-100")
+    foreign = {**application.modules, "app.store": b"\0\0\0\0" + application.modules["app.store"][4:]}
+    with pytest.raises(ImageRefused, match=r"app\.store was compiled by another Python"):
+        check_fit(replace(application, modules=foreign), "HT-100")
+    without = {name: pyc for name, pyc in application.modules.items() if name != "app.main"}
+    with pytest.raises(ImageRefused, match=r"no module app\.main"):
+        check_fit(replace(application, modules=without), "HT-100")
+
+
+@given(st.dictionaries(st.text(max_size=20), st.binary(max_size=100), max_size=6))
+def test_the_archive_round_trips(entries: dict[str, bytes]) -> None:
+    assert unpack(pack(entries)) == entries
+
+
+@given(st.binary(max_size=60))
+def test_a_wild_archive_is_refused_or_read(data: bytes) -> None:
+    for payload in (data, b"HIL97APP" + data):
+        try:
+            entries = unpack(payload)
+        except ImageRefused:
+            continue
+        assert unpack(pack(entries)) == entries
+
+
+@pytest.mark.parametrize(("text", "reason"), [
+    ("", "PEM"), (SIGNING_KEY.read_text(), "PEM"),
+    ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "ed25519"),
+])
+def test_a_boot_key_must_be_an_ed25519_public_key(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        public_key_bytes(text)
+
+
+# Sources
+
+
+def source(folder: Path, **files: str) -> Path:
+    """A source directory; in file names __ stands for / and _yaml for .yaml."""
+    base = {"firmware_yaml": "name: base\nmodels: [HT-100]\ndata_format: 1\n", "app____init__": "",
+            "app__main": "def start(board):\n    LIMIT = 3\n", **files}
+    for name, text in base.items():
+        path = folder / (name.removesuffix("_yaml") + ".yaml" if name.endswith("_yaml") else f"app/{name[5:]}.py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return folder
+
+
+DEFECT = """name: no-limit
+title: retries without limit
+breaks: STA-05
+consequences: {MON-01: the same requests}
+edits:
+  - file: app/main.py
+    old: LIMIT = 3
+    new: LIMIT = 3000
+"""
+
+
+def defect(folder: Path, text: str = DEFECT) -> Path:
+    source(folder)
+    place = folder / "defects" / "no-limit"
+    place.mkdir(parents=True)
+    (place / "defect.yaml").write_text(text, "utf-8")
+    return place
+
+
+def test_a_defect_is_the_reference_with_edits(tmp_path: Path) -> None:
+    place = defect(tmp_path)
+    loaded = load_source(place)
+    assert (loaded.name, loaded.breaks, loaded.consequences) == ("no-limit", "STA-05", {"MON-01": "the same requests"})
+    assert loaded.files["app/main.py"][0] == "def start(board):\n    LIMIT = 3000\n"
+    assert loaded.files["app/__init__.py"] == load_source(tmp_path).files["app/__init__.py"]
+    builder.build(place, "1.0.0", SIGNING_KEY, tmp_path / "image")
+    application = read((tmp_path / "image").read_bytes(), KEY)
+    assert application.name == "no-limit" and application.models == ("HT-100",)
+
+
+@pytest.mark.parametrize(("change", "line", "reason"), [
+    (("old: LIMIT = 3", "old: LIMIT = 4"), 6, "stands 0 times"),
+    (("old: LIMIT = 3\n", "old: t\n"), 6, "stands 2 times"),
+    (("app/main.py", "app/other.py"), 6, "no file of the base"),
+    (("breaks: STA-05", "breaks: everything"), 3, "breaks"),
+    (("title:", "tilte:"), 2, "tilte"),
+    (("    new: LIMIT = 3000\n", ""), 6, "new"),
+    (("name: no-limit", "name: [no-limit"), 2, "expected"),
+    (("name: no-limit\n", "name: no-limit\nname: twice\n"), 2, "duplicate"),
+])
+def test_a_wrong_defect_names_its_line(tmp_path: Path, change: tuple[str, str], line: int, reason: str) -> None:
+    place = defect(tmp_path, DEFECT.replace(*change))
+    with pytest.raises(BadInput) as caught:
+        load_source(place)
+    assert caught.value.where == f"{place / 'defect.yaml'}:{line}", caught.value
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(("files", "file", "line", "reason"), [
+    ({"app__main": "def start(board):\n  (\n"}, "app/main.py", 2, "does not compile"),
+    ({"app__main": "x = 1\nfrom harness.protocol import frames\n"}, "app/main.py", 2, "imports harness"),
+    ({"app__main": "def start(board):\n    import harness\n"}, "app/main.py", 2, "imports harness"),
+    ({"app__main": "import app.other\n"}, "app/main.py", 1, "imports app"),
+    ({"firmware_yaml": "name: base\nmodels: []\ndata_format: 1\n"}, "firmware.yaml", 2, "models"),
+    ({"firmware_yaml": "name: base\nmodels: [HT-100]\ndata_format: one\n"}, "firmware.yaml", 3, "data_format"),
+    ({"firmware_yaml": "- name\n"}, "firmware.yaml", 1, "dict"),
+])
+def test_a_wrong_source_names_its_line(
+    tmp_path: Path, files: dict[str, str], file: str, line: int, reason: str,
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        builder.build(source(tmp_path, **files), "1.0.0", SIGNING_KEY, tmp_path / "image")
+    assert caught.value.where == f"{tmp_path / file}:{line}"
+    assert reason in str(caught.value)
+    assert not (tmp_path / "image").exists()
+
+
+@pytest.mark.parametrize("version", ["", "1", "one", "1.0.0.0", "256.0.0", "1.0.65536", "1.0.0-rc1"])
+def test_a_version_is_checked(tmp_path: Path, version: str) -> None:
+    if version == "1":
+        builder.build(PROBE, version, SIGNING_KEY, tmp_path / "image")
+        return
+    with pytest.raises(BadInput, match="version"):
+        builder.build(PROBE, version, SIGNING_KEY, tmp_path / "image")
+
+
+def test_an_application_that_does_not_fit_into_the_slot_is_refused(tmp_path: Path) -> None:
+    large = source(tmp_path, app__large=f"DATA = {'x' * (1 << 20)!r}\n")
+    with pytest.raises(BadInput, match="exceeds"):
+        builder.build(large, "1.0.0", SIGNING_KEY, tmp_path / "image")
+
+
+# Command line
+
+
+@pytest.fixture
+def _only_firmware(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests hold whatever the other commands need."""
+    monkeypatch.setattr("harness.cli.COMMANDS", ("firmware",))
+
+
+@pytest.mark.usefixtures("_only_firmware")
+def test_build_check_and_keygen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key, target = tmp_path / "key.pem", tmp_path / "image"
+    assert main(["--lang", "en", "firmware", "keygen", "-o", str(key)]) == 0
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert main(["firmware", "keygen", "-o", str(key)]) == 2
+    build = ["--lang", "en", "firmware", "build", "--source", str(PROBE), "--version", "1.0.0", "--key", str(key)]
+    assert main([*build, "-o", str(target)]) == 0
+    capsys.readouterr()
+    assert main(["--lang", "en", "firmware", "check", str(target), "--boot-key", f"{key}.pub"]) == 0
+    assert "probe" in (shown := capsys.readouterr().out) and "signature: verified" in shown
+    assert main(["--lang", "en", "firmware", "check", str(target)]) == 0
+    assert "not checked" in capsys.readouterr().out
+    assert main(["firmware", "check", str(target), "--boot-key", str(BOOT_KEY)]) == 2
+
+
+@pytest.mark.usefixtures("_only_firmware")
+@pytest.mark.parametrize(("damage", "reason"), [
+    (lambda data: data[:20], "only 20 bytes"), (lambda data: data[:5000], "cut short"),
+    (lambda data: data[:100] + b"?" + data[101:], "hash does not match"),
+    (lambda data: data + b"more", "bytes after the end"), (lambda data: b"", "only 0 bytes"),
+])
+def test_a_damaged_image_is_named_with_its_offset(
+    image: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: object, reason: str,
+) -> None:
+    assert callable(damage)
+    (tmp_path / "image").write_bytes(damage(image))
+    assert main(["--lang", "en", "firmware", "check", str(tmp_path / "image")]) == 2
+    shown = capsys.readouterr().err
+    assert reason in shown and "image: offset " in shown
+
+
+@pytest.mark.parametrize("wrong", ["no file", "no key", "public key"])
+def test_a_key_that_cannot_sign_is_named(tmp_path: Path, wrong: str) -> None:
+    key = BOOT_KEY if wrong == "public key" else tmp_path / "key.pem"
+    if wrong == "no key":
+        key.write_text("hello")
+    with pytest.raises(BadInput) as caught:
+        builder.build(PROBE, "1.0.0", key, tmp_path / "image")
+    assert str(key) in str(caught.value)

@@ -1,0 +1,138 @@
+"""The application's own codec and cryptography, against published values and against the harness's independent ones."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.emulator.firmware.app import codec, comms, crypto, keystore, messages
+from harness.emulator.firmware.app.records import State
+from harness.emulator.firmware.app.rules import Outcome
+from harness.protocol import frames, keys
+from harness.protocol.spec import FIELDS as SPEC
+from harness.tests.firmware_bench import MAK, MID, PIK, TID, TMK
+
+S01 = ("004F60000000096021000000000810003800010AC00010000001164447100908000965003030303030303030303030303937393939393030"
+       "31393939393239393035343131303530310011001410090010")
+S05 = ("0057600501000061310031110808000020000000c00016000001393939393939303630303134333031373031313939393900110000000000"
+       "30002553657175656e6365204e6f31323330363039393939393930360003303031")
+S07 = ("007960000000006022000000000810003800010AC00014005855174204071108480233103030303131303137323333323030313131313131"
+       "31353130333239303037303131313233340011000001160030004077264C5EBA2E461248D2A773277A79EA12922DDEC0DF5A74CE24FDB000"
+       "00000000000000DCF475D3")
+
+_CHARACTERS = {"digits": "0123456789", "track": "0123456789D", "binary": "0123456789ABCDEF"}
+
+
+@st.composite
+def known_fields(draw: st.DrawFn) -> dict[int, str]:
+    """Some fields of the application's dialect with values that fit."""
+    fields = {}
+    for number in draw(st.sets(st.sampled_from(sorted(codec.FIELDS)), min_size=1)):
+        spec = SPEC[number]
+        size = spec.size if not spec.prefix else draw(st.integers(0, min(spec.size, 40)))
+        if spec.kind == "binary":
+            fields[number] = draw(st.binary(min_size=size, max_size=size)).hex().upper()
+        elif spec.kind == "text":
+            fields[number] = draw(st.binary(min_size=size, max_size=size)).decode("latin-1")
+        else:
+            fields[number] = draw(st.text(_CHARACTERS[spec.kind], min_size=size, max_size=size))
+    return fields
+
+
+@given(known_fields())
+def test_both_codecs_agree_on_every_frame(fields: dict[int, str]) -> None:
+    theirs = frames.build("0210", fields, tpdu="6000030000", header="613103311100")
+    ours = codec.frame("6000030000", "613103311100", codec.encode("0210", fields))
+    assert ours == theirs.raw
+    assert codec.parse(ours[2:]) == codec.Message("0210", fields, "3")
+
+
+@pytest.mark.parametrize("text", [S01, S05, S07])
+def test_public_frames_decode_and_encode_byte_for_byte(text: str) -> None:
+    raw = bytes.fromhex(text)
+    message = codec.parse(raw[2:])
+    assert message.fields == dict(frames.decode(raw).fields)
+    assert codec.encode(message.mti, message.fields) == raw[13:]
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_message_or_a_codec_error(data: bytes) -> None:
+    try:
+        message = codec.parse(data)
+    except codec.CodecError:
+        return
+    assert codec.encode(message.mti, message.fields) == data[11:]
+
+
+@given(st.data())
+def test_a_damaged_answer_is_never_an_exception_and_an_approval_never_survives_damage(data: st.DataObject) -> None:
+    state = State(tid=TID, mid=MID, mak=MAK.hex(), pik=PIK.hex())
+    card = messages.Card("02", "6225880000000097", "6225880000000097D30122010000097000000")
+    request = messages.sale(state, 9700, card, "")
+    answer = keys.seal(frames.build("0210", {**{n: request.fields[n] for n in (3, 4, 11, 25, 41, 42, 49)}, 39: "00"}), MAK)
+    assert comms.judge(request, answer.raw[2:], state.mak).outcome is Outcome.APPROVED
+    damaged = bytearray(answer.raw[2:])
+    at = data.draw(st.integers(11, len(damaged) - 1))
+    damaged[at] ^= 1 << data.draw(st.integers(0, 7))
+    assert comms.judge(request, bytes(damaged), state.mak).outcome in (Outcome.BAD_MAC, Outcome.NOT_OURS)
+    cut = answer.raw[2 : 2 + data.draw(st.integers(0, len(answer.raw) - 3))]
+    assert comms.judge(request, cut, state.mak).outcome in (Outcome.BAD_MAC, Outcome.NOT_OURS)
+
+
+@given(st.binary(max_size=120))
+def test_chip_data_of_any_kind_can_be_filtered(data: bytes) -> None:
+    kept = codec.keep_tags(data.hex(), frozenset({"95", "9F36"}))
+    assert len(kept) <= 2 * len(data)
+    assert codec.keep_tags(kept, frozenset({"95", "9F36"})) == kept
+
+
+def test_chip_data_keeps_only_the_tags_that_are_wanted() -> None:
+    assert codec.keep_tags("9F36020019" "9505008004E000" "9A03261123", frozenset({"95"})) == "9505008004E000"
+
+
+def test_mac_vector_of_a_public_page() -> None:
+    data = bytes.fromhex(
+        "0200302004C020C0981100000000000000005100183402100006324392260009942820D13121011200843931363638383031"
+        "34303030303030303030303030303031313536ACF46E73838A82F92600000000000000000822000001")
+    assert crypto.mac(bytes.fromhex("C24A8FB57AA20123"), data) == "8A9E91B8"
+    assert crypto.mac(bytes.fromhex("15" * 8), b" " * 17) == "F6840E52"
+
+
+@given(st.binary(max_size=200), st.sampled_from([MAK, PIK]))
+def test_both_macs_agree(data: bytes, key: bytes) -> None:
+    assert crypto.mac(key, data) == keys.f64(keys.mac(key, data))
+
+
+def test_working_keys_of_a_public_sign_in() -> None:
+    f62 = bytes.fromhex(codec.parse(bytes.fromhex(S07)[2:]).fields[62])
+    opened = keystore.unwrap(bytes.fromhex("44" * 16), f62)
+    assert opened.pik.hex() == "706185d32c528c64b01361324a85b579"
+    assert opened.mak.hex() == "7a131f01f458bcdc"
+
+
+@given(st.integers(0, 39), st.integers(0, 7))
+def test_damaged_working_keys_are_refused(at: int, bit: int) -> None:
+    f62 = bytearray(keys.make_f62(TMK, "003", PIK, MAK))
+    f62[at] ^= 1 << bit
+    with pytest.raises(keystore.KeyFault):
+        keystore.unwrap(TMK, bytes(f62))
+
+
+def test_a_full_length_mac_key_is_taken_as_triple_des() -> None:
+    assert keystore.unwrap(TMK, keys.make_f62(TMK, "003", PIK, TMK)).mak == TMK
+
+
+@given(st.text("0123456789", min_size=4, max_size=12), st.text("0123456789", min_size=13, max_size=19))
+def test_the_host_reads_the_pin_from_the_block(pin: str, pan: str) -> None:
+    block = bytes.fromhex(crypto.pin_block(PIK, pin, pan))
+    assert keys.pin_from_block(keys.decrypt(PIK, block), pan) == pin
+
+
+@given(st.text(max_size=40))
+def test_only_32_hex_digits_are_a_master_key(text: str) -> None:
+    try:
+        key = keystore.master_key(text)
+    except keystore.KeyFault:
+        return
+    assert key.hex() == text.lower()

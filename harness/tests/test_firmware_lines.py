@@ -1,0 +1,104 @@
+"""Both serial lines against wild bytes: the parsers alone, and the whole terminal behind them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.emulator.firmware.app import cashier, dialogs, service
+from harness.emulator.firmware.app.results import declined
+from harness.terminal import cashier as till
+from harness.tests.firmware_bench import Bench
+
+WILD = st.one_of(
+    st.binary(max_size=400),
+    st.lists(st.sampled_from([b"\x02", b"\x03", b"\x06", b"\x15", b"\x02\x00\x05", b"\x02\x99\x99", b"\xdf\x01", b"\r\n"]))
+    .map(b"".join),
+)
+SALE = {"DF01": "00", "DF02": "01", "DF03": "000000009700", "DF04": "1234"}
+
+
+@given(st.lists(WILD, max_size=6))
+def test_the_cashier_parser_takes_any_bytes(pieces: list[bytes]) -> None:
+    receiver = cashier.Receiver()
+    for piece in pieces:
+        reply, commands, naks = receiver.feed(piece)
+        assert set(reply) <= {cashier.ACK, cashier.NAK} and naks >= 0
+        assert reply.count(cashier.ACK) == len(commands)
+    receiver.forget()
+    reply, commands, _ = receiver.feed(till.encode(SALE))
+    assert reply == bytes([cashier.ACK])
+    assert commands == [cashier.Command("sale", "01", "1234", 9700)]
+
+
+@given(st.integers(1, 12), st.binary(max_size=20).filter(lambda noise: b"\x02" not in noise))
+def test_a_command_is_understood_in_pieces_and_behind_noise(size: int, noise: bytes) -> None:
+    raw, receiver, commands = noise + till.encode(SALE), cashier.Receiver(), []
+    for at in range(0, len(raw), size):
+        commands += receiver.feed(raw[at : at + size])[1]
+    assert [command.kind for command in commands] == ["sale"]
+
+
+def test_a_wrong_lrc_is_answered_nak_and_does_nothing() -> None:
+    raw = bytearray(till.encode(SALE))
+    raw[-1] ^= 1
+    assert cashier.Receiver().feed(bytes(raw)) == (bytes([cashier.NAK]), [], 0)
+
+
+@given(st.dictionaries(st.sampled_from(["DF01", "DF02", "DF03", "DF04", "DF08", "DF99"]), st.text(max_size=20)))
+def test_whatever_the_till_says_can_be_answered(fields: dict[str, str]) -> None:
+    command = cashier.command(fields)
+    messages = till.Receiver().feed(cashier.answer(command, declined("97")))
+    assert [message.kind for message in messages] == ["frame"]
+    assert messages[0].fields["DF07"] == "97"
+
+
+def test_a_sale_of_nothing_is_no_command() -> None:
+    assert cashier.command(SALE | {"DF03": "000000000000"}).kind == ""
+
+
+@given(st.lists(WILD, max_size=6))
+def test_the_line_buffer_takes_any_bytes_and_holds_one_line(pieces: list[bytes]) -> None:
+    buffer = service.LineBuffer()
+    for piece in pieces:
+        for line in buffer.feed(piece):
+            assert line is None or 0 < len(line) <= service.LONGEST_LINE
+    buffer.feed(b"\r\n")
+    assert buffer.feed(b"VERSION\r\n") == ["VERSION"]
+
+
+def test_an_over_long_line_is_reported_once() -> None:
+    assert service.LineBuffer().feed(b"A" * 1000 + b"\r\nVERSION\r\n") == [None, "VERSION"]
+
+
+@given(st.recursive(st.none() | st.text(max_size=40) | st.integers(), lambda inner: st.dictionaries(
+    st.sampled_from(["track2", "track3", "pan", "psn", "f55"]), inner)))
+def test_any_card_data_is_a_card_or_none(value: Any) -> None:
+    for card in (dialogs.card_of_stripe(value), dialogs.card_of_chip(value)):
+        assert card is None or (13 <= len(card.pan) <= 19 and card.track2.startswith(card.pan + "D"))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.sampled_from(["till", "engineer"]), WILD), min_size=1, max_size=5))
+def test_wild_bytes_on_both_lines_leave_a_terminal_that_works(pieces: list[tuple[str, bytes]]) -> None:
+    with Bench() as bench:
+        for line, data in pieces:
+            if data:
+                (bench.board.till if line == "till" else bench.board.engineer).send(data)
+            bench.settle_down(2)
+        bench.board.engineer.send(b"\r\n")
+        bench.settle_down(3)
+        _drain(bench)
+        assert bench.serve("VERSION").startswith("OK HT-100 ")
+        bench.key("CANCEL", "CANCEL")
+        bench.run(bench.shows("欢迎使用"))
+
+
+def _drain(bench: Bench) -> None:
+    try:
+        while bench.board.engineer.recv(65536):
+            pass
+    except BlockingIOError:
+        pass

@@ -1,0 +1,138 @@
+"""Every text that the program shows exists in Chinese, and every translation takes the same values."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import string
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import pytest
+from jinja2 import nodes
+
+import harness
+from harness import i18n
+from harness.protocol.spec import FIELDS
+from harness.reports import reasons
+
+ROOT = Path(harness.__file__).parent
+SOURCES = sorted(path for path in ROOT.rglob("*.py") if "tests" not in path.relative_to(ROOT).parts)
+TEMPLATES = sorted((ROOT / "reports" / "templates").glob("*.html"))
+CHINESE = re.compile(r"[一-鿿]")
+# The same in both languages.
+NAMES = {"TPDU", "PIN", "{seconds} s", "en"}
+
+
+def in_python(text: str) -> Iterator[str]:
+    """All literals in ``_("...")``, adjacent strings joined."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute) and node.args:
+            name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+            first = node.args[0]
+            if name == "_" and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield first.value
+
+
+def in_template(text: str) -> Iterator[str]:
+    """All literals in ``{{ _("...") }}``."""
+    for call in jinja2.Environment().parse(text).find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name == "_" and call.args:
+            assert isinstance(call.args[0], nodes.Const), f"line {call.lineno}: a literal is needed"
+            yield call.args[0].value
+
+
+@cache
+def used() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in SOURCES:
+        found |= dict.fromkeys(in_python(path.read_text(encoding="utf-8")), path)
+    for path in TEMPLATES:
+        found |= dict.fromkeys(in_template(path.read_text(encoding="utf-8")), path)
+    found |= dict.fromkeys((field.name for field in FIELDS.values()), ROOT / "protocol" / "spec.py")
+    return found
+
+
+def patterns() -> dict[str, str]:
+    """Patterns of checkers' reasons: text with ``{}``."""
+    return {english: chinese for english, chinese in i18n.catalogue().items() if "{}" in english}
+
+
+def holes(text: str) -> list[str]:
+    return sorted(name or "" for _text, name, _format, _conversion in string.Formatter().parse(text) if name is not None)
+
+
+def test_the_collector_finds_texts() -> None:
+    assert list(in_python('print(_("a" "b"), x._("c"), _(d))')) == ["ab", "c"]
+    assert list(in_template('{{ _("a {x}").format(x=1) }}{% if y %}{{ _("b") }}{% endif %}')) == ["a {x}", "b"]
+    assert len(used()) > 100
+
+
+def test_every_text_has_a_translation() -> None:
+    missing = {text: str(path.relative_to(ROOT)) for text, path in used().items() if text not in i18n.catalogue()}
+    assert not missing, json.dumps(missing, ensure_ascii=False, indent=1)
+
+
+def test_translations_are_chinese() -> None:
+    for english, chinese in i18n.catalogue().items():
+        assert english in NAMES or CHINESE.search(chinese), (english, chinese)
+
+
+@pytest.mark.parametrize("text", [text for text in i18n.catalogue() if "{" in text and "{}" not in text])
+def test_a_translation_takes_the_same_values(text: str) -> None:
+    assert holes(text) == holes(i18n.catalogue()[text])
+
+
+def test_a_pattern_fills_every_hole() -> None:
+    for english, chinese in patterns().items():
+        count = english.count("{}")
+        numbered = {str(number) for number in range(1, count + 1)}
+        assert chinese.count("{}") == count or set(re.findall(r"\{(\d+)\}", chinese)) == numbered, english
+
+
+def test_nothing_in_the_catalogue_is_left_over() -> None:
+    """A text that nobody uses any more is dead weight and misleads translators. Reasons are checked below."""
+    known = set(used()) | set(reason_templates()) | {"en"}
+    assert not sorted(set(i18n.catalogue()) - known)
+
+
+def test_the_catalogue_names_each_text_once() -> None:
+    pairs = json.loads((ROOT / "locale" / "zh.json").read_text(encoding="utf-8"), object_pairs_hook=list)
+    names = [name for name, _value in pairs]
+    assert len(names) == len(set(names))
+
+
+def test_language_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = i18n._("en")
+    try:
+        monkeypatch.setenv("HIL97_LANG", "zh_CN.UTF-8")
+        assert i18n.set_language(None) == "zh"
+        assert i18n._("sale") == "消费"
+        assert i18n.set_language("en") == "en"
+        assert i18n._("sale") == "sale"
+        assert i18n._("no such text") == "no such text"
+    finally:
+        i18n.set_language(before)
+
+
+# -- reasons of findings ------------------------------------------------------------------------------------------------
+
+
+def reason_templates() -> set[str]:
+    return set(patterns())
+
+
+def test_a_reason_is_translated_by_its_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        reasons, "_patterns", lambda: reasons.compiled({"{} was shown after {} s": "{2} 秒后显示 {1}", "sale": "消费"})
+    )
+    reasons._translated.cache_clear()
+    try:
+        told = reasons.both("97 was shown after 0.4 s")
+        assert (told.en, told.zh) == ("97 was shown after 0.4 s", "0.4 秒后显示 97")
+        assert reasons.both("something else {}").zh == "something else {}"
+    finally:
+        reasons._translated.cache_clear()
