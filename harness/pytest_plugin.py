@@ -86,6 +86,7 @@ def _configure_controller(config: pytest.Config) -> None:
     from harness.campaigns.finish import write_placeholder
 
     write_placeholder(plan)
+    config.pluginmanager.register(Finish(), "hil97-finish")
 
 
 def _configure_worker(config: pytest.Config) -> None:
@@ -224,13 +225,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         config.stash[KEEPER].close_all()
 
 
-@pytest.hookimpl(trylast=True, specname="pytest_sessionfinish")
-def finish_run(session: pytest.Session, exitstatus: int) -> None:
-    """On the controller, when every worker is done: judge the run, write the reports, set the exit status."""
-    config = session.config
-    plan = config.stash.get(PLAN, None)
-    if plan is None or is_worker(config):
-        return
-    from harness.campaigns.finish import finish
+class Finish:
+    """Registered on the controller of a run: its session ends when every worker is done."""
 
-    session.exitstatus = finish(plan, int(exitstatus), config.get_terminal_writer())
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Judge the run, write the reports, set the exit status."""
+        from harness.campaigns.finish import finish
+
+        session.exitstatus = finish(session.config.stash[PLAN], int(exitstatus))

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +39,7 @@ from harness.history.events import (
 from harness.history.recorder import Recorder
 from harness.lab.process import Child, spawn
 from harness.protocol.profile import Profile
+from harness.terminal.contracts import Completion
 from harness.terminal.drivers.panel import PanelTerminal
 from harness.terminal.front import Front
 from harness.terminal.links import CashierLink, ServicePort
@@ -231,6 +232,14 @@ class Bench:
         self.history.wait_for(
             lambda e: isinstance(e, Heartbeat) and e.t >= until, seconds / self.plan.time_scale + 30, f"the bench's clock: {what}"
         )
+
+    def once_connected(self, action: Callable[[], Completion]) -> Completion:
+        """Do ``action`` as a shop does whose cable was just put back: again while the terminal says it can't connect,
+        for as long as the profile allows for recovery. What comes then, is returned."""
+        end = time.monotonic() + self.profile.limits.recovery_s
+        while not (completion := action()).connected and time.monotonic() < end:
+            continue
+        return completion
 
     def start_recovery(self) -> Recovery:
         """The operator's action begins; ``done()`` on the first approved sale records how long it took (REC-10)."""

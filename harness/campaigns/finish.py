@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import Any
 
 from harness.campaigns.plan import RunPlan
+from harness.i18n import _
 
 INTERRUPTED, INTERNAL, USAGE, NOTHING_COLLECTED = 2, 3, 4, 5  # pytest's own exit statuses
 
@@ -20,7 +20,7 @@ def write_placeholder(plan: RunPlan) -> None:
     )
 
 
-def finish(plan: RunPlan, pytest_status: int, writer: Any) -> int:
+def finish(plan: RunPlan, pytest_status: int) -> int:
     """Judge, write every report, print the summary. Returns the exit status of the run (see ``hil97 run --help``)."""
     from rich.console import Console
 
@@ -28,7 +28,7 @@ def finish(plan: RunPlan, pytest_status: int, writer: Any) -> int:
     from harness.reports import junit, page, summary
 
     if pytest_status in (USAGE, NOTHING_COLLECTED):
-        writer.line("hil97: no test was selected: nothing was judged")
+        print(_("hil97: no test was selected, so nothing was judged"))
         return 2
     merge_robot(plan.folder)
     status = judge_run(plan.folder).status

@@ -14,7 +14,17 @@ from harness.bench.bench import Bench
 from harness.bench.ready import conclude, make_ready
 from harness.checkers.finding import Finding
 from harness.errors import BenchError
-from harness.history.events import Key, RunOpened, TestClosed, TestOpened, TestPhase, UnitReplaced
+from harness.history.events import (
+    AnyEvent,
+    Key,
+    OperationCompleted,
+    OperationInvoked,
+    RunOpened,
+    TestClosed,
+    TestOpened,
+    TestPhase,
+    UnitReplaced,
+)
 from harness.judge import judge_bench
 
 Outcome = Literal["passed", "failed", "error", "skipped"]
@@ -78,11 +88,23 @@ class TestSpan:
 
     def _judge(self) -> list[Finding]:
         """What this span alone shows. Rules that reach across tests are judged again on the whole log at the run's end."""
-        lasting = (RunOpened, Key, UnitReplaced)
-        return judge_bench(e for e in self.bench.history.events if e.span == self.test or isinstance(e, lasting))
+        return judge_bench(window(self.bench.history.events, self.test))
 
     def _phase(self, phase: Literal["setup", "body", "conclude"]) -> None:
         self.bench.history.append(TestPhase(t=time.monotonic_ns(), phase=phase))
+
+
+def window(events: Sequence[AnyEvent], test: str) -> list[AnyEvent]:
+    """The events of one span, and what it needs from before it: what the log is about, which unit stands there, which
+    keys it was given."""
+    given = {e.op for e in events if isinstance(e, OperationInvoked) and e.name == "load_tmk"}
+
+    def lasts(event: AnyEvent) -> bool:
+        if isinstance(event, OperationInvoked | OperationCompleted):
+            return event.op in given
+        return isinstance(event, RunOpened | Key | UnitReplaced)
+
+    return [event for event in events if event.span == test or lasts(event)]
 
 
 @dataclass(frozen=True)

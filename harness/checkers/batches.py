@@ -21,7 +21,6 @@ Record = tuple[str, int]  # trace, amount in cents
 Sums = tuple[int, int, int, int]  # debit amount and count, credit amount and count
 STORING_S = 3.0  # power lost so soon after an approval: whether it was stored is open
 MAX_DOUBTS = 6
-NO_ANSWER = "Z2"  # local result of an operation: nothing came in time
 
 
 @dataclass(eq=False)
@@ -222,9 +221,9 @@ def frames(exchanges: Iterable[Exchange]) -> list[WireFrame]:
 
 
 def gave_up(reading: Reading, exchange: Exchange) -> OperationCompleted | None:
-    """The terminal had told its user "no answer" before the answer came, on a connection that it left open."""
+    """The terminal had told its user that it failed before the answer came, on a connection that it left open."""
     operation = reading.operation_at(exchange.t)
-    if operation is None or operation.completed is None or operation.code != NO_ANSWER or exchange.response is None:
+    if operation is None or operation.completed is None or operation.outcome != "fail" or exchange.response is None:
         return None
     return operation.completed if operation.completed.t < exchange.response.t else None
 

@@ -119,9 +119,10 @@ class Keyring:
         response_mac: Mac = "absent"
         response_key: WorkingKey | None = None
         if exchange.answer is not None:
-            # The terminal judges by the key it used for the request; without one, by the newest it was given.
+            # The terminal judges by the key it used for the request; without one, by the newest it was given. Where the
+            # request has another MAC than all we know, the terminal's key is not known to us.
             candidates = [request_key] if request_key else approved[:1]
-            response_mac, response_key = self._mac(exchange.answer, candidates, unsure)
+            response_mac, response_key = self._mac(exchange.answer, candidates, unsure or request_mac == "bad")
         judged = dataclasses.replace(
             exchange, request_mac=request_mac, response_mac=response_mac,
             mac_key=request_key.seq if request_key else None,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.checkers import shown
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import (
+    answered_97s,
     is_blank,
     is_idle,
     next_action,
@@ -36,7 +37,7 @@ def shows(profile: Profile, lines: Sequence[str], code: str) -> bool:
 @checker("MSG-01")
 def shown_in_time(reading: Reading) -> Iterator[Finding]:
     """Occasion: a definite 97 while somebody operates the terminal. Excused: power lost before the time was over."""
-    for exchange in reading.definite_97s:
+    for exchange in answered_97s(reading):
         operation = operation_of(reading, exchange)
         if operation and exchange.answered_at is not None:
             yield from _shown_in_time(reading, exchange, operation, exchange.answered_at)
@@ -148,7 +149,7 @@ def _foreign(profile: Profile, lines: Sequence[str], came: set[str | None], acce
 def at_the_till(reading: Reading) -> Iterator[Finding]:
     """Occasion: a definite 97 in an operation that the till began."""
     rule = "MSG-04"
-    for exchange in reading.definite_97s:
+    for exchange in answered_97s(reading):
         operation = operation_of(reading, exchange)
         if operation is None or operation.invoked.via != "cashier" or exchange.answered_at is None:
             continue

@@ -26,7 +26,7 @@ from harness.checkers.reading import Exchange, Reading
 from harness.checkers.shown import contains_any
 from harness.history.events import Event, HostLedger, LedgerEntry, Slip, UnitReplaced
 
-NOT_BALANCED = 2
+BALANCED, NOT_BALANCED = 1, 2
 
 
 def listed(records: Iterable[Record]) -> str:
@@ -67,10 +67,13 @@ def _upload_of(reading: Reading, period: Period) -> Upload | None:
 def _cuts(reading: Reading) -> Iterator[tuple[Exchange, Period]]:
     """Requests of a batch upload that were answered by a definite 97, and the batch they belong to."""
     for cut in reading.definite_97s:
-        if cut.mti == "0320":
-            period = period_of(reading, cut)
-            if period is not None:
-                yield cut, period
+        period = period_of(reading, cut) if cut.mti == "0320" else None
+        if period is None:
+            continue
+        answered = [s for s in period.settlements if s.t < cut.t and s.approved(reading.profile)]
+        if answered and result_of(answered[-1]) == BALANCED:
+            continue  # a balanced batch has an end, but no upload
+        yield cut, period
 
 
 def _unfinished(reading: Reading, rule: str, cut: Exchange, period: Period) -> Finding:
@@ -171,7 +174,7 @@ def _kept(reading: Reading, cut: Exchange, upload: Upload, batch: list[Exchange]
 
 _GAP = r"[^0-9\n]{0,24}\n?[^0-9\n]{0,8}"
 _BATCH = re.compile(rf"(?:批次号|批号|BATCH){_GAP}(\d{{6}})(?!\d)")
-_TRACE = re.compile(rf"(?:凭证号|流水号|票据号|VOUCHER|TRACE){_GAP}(\d{{6}})(?!\d)")
+_TRACE = re.compile(rf"(?<!原)(?:凭证号|流水号|票据号|VOUCHER|TRACE){_GAP}(\d{{6}})(?!\d)")
 _AMOUNT = re.compile(rf"(?:金额|AMOUNT){_GAP}(\d[\d,]*\.\d{{2}})(?!\d)")
 
 

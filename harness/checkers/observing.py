@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.checkers import shown
+from harness.checkers.batches import gave_up
 from harness.checkers.reading import END, SECOND, Exchange, Operation, Reading
 from harness.history.events import Cashier, Power, Screen, Slip
 
@@ -60,6 +61,11 @@ def quoted(event: Screen | Slip) -> str:
 def operation_of(reading: Reading, exchange: Exchange) -> Operation | None:
     """The operation during which the request was sent; one at the service port does not count."""
     return reading.attended_by(exchange)
+
+
+def answered_97s(reading: Reading) -> list[Exchange]:
+    """The definite 97s that came before the terminal told its user that it had failed."""
+    return [e for e in reading.definite_97s if gave_up(reading, e) is None]
 
 
 def own_exchanges(reading: Reading, operation: Operation) -> list[Exchange]:

@@ -1,4 +1,4 @@
-"""STA-05 retries nobody asked for, STA-06 operable over many 97s, STA-07 identity fixed while the batch is not empty."""
+"""STA-05 retries nobody asked for, STA-06 operable over many 97s, STA-07 identity fixed while something is stored."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def _stored(reading: Reading, t: int) -> Exchange | None:
 def _refused(reading: Reading, operation: Operation, stored: Exchange) -> Finding:
     rule, what = "STA-07", f"another identity was set while {stored.name} is in the batch"
     evidence = (*stored.events, operation.invoked, operation.completed)
-    following = next((e for e in reading.exchanges if e.t > operation.done), None)
+    following = reading.exchange_after(operation.done)
     if following and (following.tid, following.mid) != (stored.tid, stored.mid):
         now = f"TID {following.tid}, MID {following.mid}"
         reason = f"{what}: from then on the terminal was {now}"

@@ -128,6 +128,13 @@ class Reading:
     def by_seq(self) -> dict[int, AnyEvent]:
         return {event.seq: event for event in self.events}
 
+    @cached_property
+    def begins_with_the_log(self) -> bool:
+        """False for a part of a log (the span of one test): something may rest on what came before it."""
+        lasting = (RunOpened, Key, UnitReplaced)
+        first = min((e.seq for e in self.events if not isinstance(e, lasting)), default=self.header.seq)
+        return all(seq in self.by_seq for seq in range(self.header.seq, first))
+
     @property
     def end(self) -> int:
         """The moment of the last event."""
@@ -202,6 +209,11 @@ class Reading:
     def connections(self) -> tuple[Connection, ...]:
         return _exchanges.connections_of(self.all(WireFrame), self.all(WireConnection))
 
+    def connections_between(self, start: int, end: int) -> tuple[Connection, ...]:
+        """Connections begun in the interval."""
+        low = bisect.bisect_left(self.connections, start, key=lambda c: c.t)
+        return self.connections[low : bisect.bisect_left(self.connections, end, key=lambda c: c.t)]
+
     @cached_property
     def keyring(self) -> Keyring:
         return Keyring(self._bare_exchanges, self.all(Key), self.profile)
@@ -227,6 +239,16 @@ class Reading:
     def exchanges_of(self, operation: Operation) -> tuple[Exchange, ...]:
         """What the terminal sent from the operation's invocation until its completion."""
         return self.exchanges_between(operation.t, operation.done + 1)
+
+    def exchange_after(self, t: int) -> Exchange | None:
+        """The first exchange whose request was sent after ``t``."""
+        index = bisect.bisect_right(self.exchanges, t, key=lambda e: e.t)
+        return self.exchanges[index] if index < len(self.exchanges) else None
+
+    @cached_property
+    def approved_sign_ins(self) -> tuple[Exchange, ...]:
+        """Sign-ins that the host approved, and whose answer the terminal got."""
+        return tuple(e for e in self.exchanges if e.is_sign_in(self.profile) and e.approved(self.profile))
 
     @cached_property
     def unattended(self) -> tuple[Exchange, ...]:

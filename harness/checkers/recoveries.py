@@ -31,6 +31,7 @@ class Recovery:
     registered: HostChanged
     granted: tuple[Exchange, ...]
     until: int
+    registered_before: bool = False  # the log shows an earlier registration
 
     @property
     def sign_in(self) -> Exchange | None:
@@ -81,7 +82,10 @@ def _recoveries_of(reading: Reading) -> Iterator[Recovery]:
             for e in reading.exchanges_between(registered.t, until)
             if (e.mid, e.tid) == (mid, tid) and e.is_sign_in(reading.profile) and e.approved(reading.profile)
         )
-        yield Recovery(mid, tid, met, _gone(reading, registered), registered, granted, until)
+        earlier = any(
+            c.change == "terminal_registered" and c.t < registered.t for c in reading.registration.changes(mid, tid)
+        )
+        yield Recovery(mid, tid, met, _gone(reading, registered), registered, granted, until, earlier)
 
 
 def _until(reading: Reading, registered: HostChanged) -> int:

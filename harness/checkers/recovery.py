@@ -24,7 +24,7 @@ from harness.checkers.recoveries import (
     stale_key,
     window,
 )
-from harness.history.events import Cashier, Event, Key, Measurement, Power, Screen
+from harness.history.events import Cashier, Event, HostJournal, Key, Measurement, Power, Screen
 from harness.protocol.profile import Profile
 
 RECOVERY_TIME = "recovery_s"
@@ -85,6 +85,12 @@ def _without_help(reading: Reading, recovery: Recovery, sign_in: Exchange) -> It
         return
     if not sound(reading, sign_in):
         return  # the host granted it without sound keys
+    earlier = _unexplained(reading, recovery, sign_in)
+    if earlier is not None:
+        reason = "a sign-in asked for after registration, before the granted one, failed; the wire does not show why"
+        more = (*sign_in.events, earlier.invoked, earlier.completed)
+        yield Finding.undecided("REC-01", reason, [*evidence, *more], at=recovery.registered)
+        return
     proof = proof_of(reading, sign_in)
     evidence += [*sign_in.events, *proof.events]
     if proof.ok is None:
@@ -95,6 +101,26 @@ def _without_help(reading: Reading, recovery: Recovery, sign_in: Exchange) -> It
     else:
         reason = f"registered again, the next sign-in was granted, but {proof.reason}"
         yield Finding.failed("REC-01", reason, evidence, at=recovery.registered)
+
+
+def _unexplained(reading: Reading, recovery: Recovery, sign_in: Exchange) -> Operation | None:
+    """A sign-in asked for after registration that failed before this one, and the wire lacks its request or answer."""
+    for asked in reading.operations_after(recovery.registered.t):
+        if asked.done >= sign_in.t:
+            return None
+        if asked.name != "sign_in" or asked.outcome != "fail":
+            continue
+        sent = [e for e in reading.exchanges_of(asked) if e.is_sign_in(reading.profile)]
+        if sent:
+            answered = any(e.response is not None or e.strays for e in sent)
+            blind = reading.link_lost_within(asked.t, asked.done + 1)
+            told = any(j.direction == "out" for j in reading.between(HostJournal, sent[-1].t, asked.done))
+            if told and not answered and not blind:
+                return asked
+            continue
+        if any(asked.t <= c.t <= asked.done and c.fate in ("used", "open") for c in reading.connections):
+            return asked
+    return None
 
 
 def _with_new_key(reading: Reading, recovery: Recovery, new_key: Key) -> Finding | None:
@@ -179,6 +205,8 @@ STATES = {"terminal_removed": "missing", "terminal_pending": "pending", "termina
 def shown_while_missing(reading: Reading) -> Iterator[Finding]:
     for recovery in recoveries(reading):
         gone = recovery.gone
+        if gone is None and (recovery.registered_before or not reading.begins_with_the_log):
+            continue  # it was registered all along, as far as we know: somebody made the host say 97
         met = [e for e in recovery.met if gone is None or e.t > gone.t]
         attended = next(
             ((e, o) for e in met if (o := watched_operation(reading, e)) and not _cut_off(reading, e)), None
@@ -234,8 +262,12 @@ def met_on(recovery: Recovery) -> dict[str, Exchange]:
 
 
 def _boot(reading: Reading, met: Exchange, sign_in: Exchange) -> list[Power]:
-    """Somebody switched it off and on between 97 and sign-in: the first two events of it."""
+    """Somebody switched it off and on between 97 and sign-in: the first two events of it (one: the log lacks one)."""
     return [p for p in reading.powers if met.t < p.t < sign_in.t and p.reason != "watchdog"][:2]
+
+
+def _whole_boot(boot: list[Power]) -> bool:
+    return [p.state for p in boot] in ([], ["off", "on"])
 
 
 @checker("REC-08")
@@ -253,6 +285,10 @@ def from_every_type(reading: Reading) -> Iterator[Finding]:
                 continue
             boot = _boot(reading, met, back.sign_in)
             evidence += [*boot, *back.sign_in.events, *back.proof.events]
+            if not _whole_boot(boot):
+                reason = f"97 on {kind}: whether it was switched off and on before the sign-in can't be told"
+                yield Finding.undecided("REC-08", reason, evidence, at=met.request)
+                continue
             way = "with a reboot" if boot else "without a reboot"
             make = Finding.passed if back.proof.ok else Finding.failed
             reason = f"97 on {kind}, {way} between: registered again, the sign-in was granted, and {back.proof.reason}"
@@ -272,7 +308,8 @@ def missing_recoveries(readings: Iterable[Reading]) -> list[tuple[str, bool]]:
         for recovery in recoveries(reading):
             back = restoration(reading, recovery)
             if back is not None and back.proof.ok is not None:
-                seen |= {(k, bool(_boot(reading, met, back.sign_in))) for k, met in met_on(recovery).items()}
+                boots = {kind: _boot(reading, met, back.sign_in) for kind, met in met_on(recovery).items()}
+                seen |= {(kind, bool(boot)) for kind, boot in boots.items() if _whole_boot(boot)}
     return sorted(wanted - seen)
 
 

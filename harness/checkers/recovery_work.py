@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.checkers.batches import NO_ANSWER, frames, matching_batch, period_of, result_of, sums, totals_of
+from harness.checkers.batches import frames, gave_up, matching_batch, period_of, result_of, sums, totals_of
 from harness.checkers.finding import Finding, checker
 from harness.checkers.money import words
 from harness.checkers.observing import operation_of
@@ -69,7 +69,7 @@ def _fault(reading: Reading, exchange: Exchange) -> tuple[Exchange, str] | None:
     operation = operation_of(reading, exchange)
     if operation is None or WORK.get(operation.name) != exchange.transaction:
         return None
-    if operation.outcome == "fail" and operation.code != NO_ANSWER:
+    if operation.outcome == "fail" and gave_up(reading, exchange) is None:
         return exchange, f"was approved, but the terminal said {operation.code or 'it failed'}"
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Iterator
 
@@ -29,10 +30,15 @@ def same_terminal(reading: Reading, exchange: Exchange, until: int = END) -> lis
 
 def next_sign_in(reading: Reading, exchange: Exchange) -> Exchange | None:
     """The first sign-in after it that the host approved, and the terminal got to know."""
-    approved = (
-        e for e in same_terminal(reading, exchange) if e.is_sign_in(reading.profile) and e.approved(reading.profile)
-    )
-    return next(approved, None)
+    after = exchange.answered_at or exchange.t
+    replaced = next((e.t for e in reading.all(UnitReplaced) if e.t > after), END)
+    sign_ins = reading.approved_sign_ins
+    for sign_in in sign_ins[bisect.bisect_right(sign_ins, after, key=lambda e: e.t) :]:
+        if sign_in.t >= replaced:
+            break
+        if (sign_in.mid, sign_in.tid) == (exchange.mid, exchange.tid):
+            return sign_in
+    return None
 
 
 def end_of_state(reading: Reading, exchange: Exchange) -> int:
@@ -177,7 +183,7 @@ def _made_new(reading: Reading, start: int, end: int) -> bool:
 
 def _identity_and_keys(reading: Reading, exchange: Exchange) -> Finding | None:
     rule, start = "STA-03", exchange.answered_at or exchange.t
-    following = next((e for e in reading.exchanges if e.t > start), None)
+    following = reading.exchange_after(start)
     if following and (following.mid, following.tid) != (exchange.mid, exchange.tid):
         if _made_new(reading, start, following.t):
             return None
@@ -200,6 +206,8 @@ def _identity_and_keys(reading: Reading, exchange: Exchange) -> Finding | None:
         return None
     request = macs[0]
     key = reading.keyring.key(request.mac_key)
+    if request.request_mac == "bad" and not noticed(reading, sign_in):
+        return None  # the power went before the new keys had to be stored
     if request.request_mac == "bad":
         reason = f"after 97 and a sign-in without key load the MAC of {request.name} is wrong: a key is gone"
         return Finding.failed(rule, reason, (*frames, request.request), at=sign_in.request)

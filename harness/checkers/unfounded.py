@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.checkers import shown
+from harness.checkers.batches import gave_up
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import (
+    OWN_TRANSACTIONS,
+    answered_97s,
     is_blank,
     is_idle,
     next_action,
@@ -61,10 +64,16 @@ def unfounded_97s(reading: Reading) -> Iterator[Shown]:
     saying it. One received unattended carries what is shown until the operator's next action ends, once.
     """
     live = _Live(reading)
+    since = 0
+    if not reading.begins_with_the_log:  # one received unattended before is shown until the first action ends
+        first = next((o for o in reading.operations if o.at_the_terminal), None)
+        since = first.until if first else END
     everything: list[Shown] = [*reading.screens, *reading.slips, *reading.all(Cashier)]
     for event in sorted(everything, key=lambda e: (e.t, e.seq)):
         live.advance(event.t)
         says = says_97(reading, event)
+        if event.t < since and says and not live.founded(event.t):
+            continue
         if isinstance(event, Screen):
             if says is None and not event.unreadable and not is_blank(event):
                 live.screen_moved_on(event.t)
@@ -99,7 +108,7 @@ class _Live:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._coming = sorted(
-            (e for e in reading.definite_97s if e.answered_at is not None), key=lambda e: e.answered_at or 0
+            (e for e in answered_97s(reading) if e.answered_at is not None), key=lambda e: e.answered_at or 0
         )
         self._grounds: list[_Ground] = []
 
@@ -139,13 +148,14 @@ class _Fault:
 def _fault(reading: Reading, operation: Operation) -> _Fault | None:
     """What kept the operation from an answer, or None where it had one (any that counts) or sent nothing by choice."""
     exchanges = reading.exchanges_of(operation)
-    if any(e.outcome == "answered" for e in own_exchanges(reading, operation)) or any(e.definite_97 for e in exchanges):
+    counting = [e for e in exchanges if e.outcome == "answered" and not gave_up(reading, e)]
+    if any(e.definite_97 or e.transaction in OWN_TRANSACTIONS.get(operation.name, ()) for e in counting):
         return None
     for exchange in reversed(exchanges):
         fault = _failed_exchange(reading, exchange, operation)
         if fault:
             return fault
-    tried = [c for c in reading.connections if operation.covers(c.t)]
+    tried = reading.connections_between(operation.t, operation.done + 1)
     refused = next((c.refused for c in reversed(tried) if c.refused), None)
     if refused:
         return _Fault("connection refused", (refused,), refused.t)
@@ -160,11 +170,14 @@ def _failed_exchange(reading: Reading, exchange: Exchange, operation: Operation)
     if exchange.outcome == "bad_mac" and response:
         wrong = "has no MAC" if exchange.response_mac == "absent" else "fails its MAC"
         return _Fault(f"the response to {name} {wrong}", exchange.events, response.t)
+    said = gave_up(reading, exchange)
+    if said:
+        return _Fault(f"no answer to {name} in time", (exchange.request, said), exchange.t)
     if exchange.outcome == "answered":
         return None
-    gave_up, ended = exchange.connection.given_up, exchange.connection.ended
-    if gave_up and gave_up.t - exchange.t >= GAVE_UP_S * SECOND:
-        return _Fault(f"no answer to {name} in time", (exchange.request, gave_up), gave_up.t)
+    left, ended = exchange.connection.given_up, exchange.connection.ended
+    if left and left.t - exchange.t >= GAVE_UP_S * SECOND:
+        return _Fault(f"no answer to {name} in time", (exchange.request, left), left.t)
     if exchange.outcome == "mismatch":
         stray = exchange.strays[-1]
         return _Fault(f"what came does not answer {name}", (exchange.request, stray), stray.t)
@@ -195,7 +208,7 @@ def _without_97(reading: Reading, operation: Operation) -> Finding | None:
     if spoiled:
         why = f"{spoiled.unreadable} cells of the screen could not be read"
         return Finding.undecided(rule, f"{what}; {why}", (*evidence, spoiled), at=operation.invoked)
-    if not results or is_blank(results[-1]):
+    if not results or is_blank(results[-1]) or says_97(reading, results[-1]):
         return Finding.undecided(rule, f"{what}; its result was not seen on the screen", evidence, at=operation.invoked)
     reason = f"{what}; the screen said {quoted(results[-1])}, nothing said 97"
     return Finding.passed(rule, reason, (*evidence, operation.completed, results[-1]), at=operation.invoked)
@@ -213,7 +226,7 @@ def never_approved(reading: Reading) -> Iterator[Finding]:
         if finding:
             guilty.add(operation.op)
             yield finding
-    for exchange in reading.definite_97s:
+    for exchange in answered_97s(reading):
         during = operation_of(reading, exchange)
         if during and exchange.answered_at is not None:
             yield from _slips_say_declined(reading, exchange, during, exchange.answered_at)

@@ -11,6 +11,7 @@ from harness.errors import BadInput
 from harness.i18n import _
 
 DEFAULT_LAB = "lab_config/emulated.yaml"
+DISPLAY = ("-qq", "--no-header", "--tb=no", "-rN", "-p", "harness.campaigns.display")  # ours in place of pytest's lines
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,7 +43,7 @@ def _workers(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Checks what can be checked at once, then runs pytest inside the lab's own namespaces."""
     from harness.campaigns.plan import check_startable, open_lab
-    from harness.lab import rootless
+    from harness.lab import contained, rootless
 
     suites = args.suites or ["suites"]
     for suite in suites:
@@ -52,9 +53,10 @@ def run(args: argparse.Namespace) -> int:
     check_startable(lab)
     workers = min(len(lab.emulated), args.workers if args.workers is not None else len(lab.emulated))
     command = [sys.executable, "-m", "pytest", *suites, "--lab", args.lab, "-n", str(workers), "--results", args.results]
-    command += ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "harness.campaigns.display"]
+    command += [*DISPLAY, "-p", "no:cacheprovider"]
     for option, value in (("--firmware", args.firmware), ("--run-name", args.run_name), ("-k", args.select)):
         if value:
             command += [option, value]
     rootless.probe()
-    return rootless.run_contained(command, dict(os.environ))
+    language = {"HIL97_LANG": args.lang} if args.lang else {}
+    return contained.run_contained(command, dict(os.environ) | language)

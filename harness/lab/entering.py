@@ -35,7 +35,10 @@ class StepFailed(Exception):
 
     def __init__(self, step: str, number: int) -> None:
         self.step, self.number = step, number
-        super().__init__(f"{step}: {os.strerror(number)}")
+        super().__init__(step, number)
+
+    def __str__(self) -> str:
+        return f"{self.step}: {os.strerror(self.number)}"
 
 
 STEPS = {
@@ -91,7 +94,7 @@ def explain(step: str, number: int, *, read: Callable[[str], str] | None = None)
     setting = read or _setting
     said = os.strerror(number)
     what = f"the emulated lab needs {STEPS[step]}, and this system refuses it ({said})"
-    in_userns = step != "user namespace" and setting("kernel/apparmor_restrict_unprivileged_userns") == "1"
+    by_apparmor = setting("kernel/apparmor_restrict_unprivileged_userns") == "1"
     if number == errno.ENOSPC and step in _LIMITS:
         name = _LIMITS[step]
         value = setting(name.replace(".", "/"))
@@ -103,7 +106,7 @@ def explain(step: str, number: int, *, read: Callable[[str], str] | None = None)
             f"{what}, because the process has more than one thread already",
             remedy="start with `hil97 run`, or switch off the pytest plugin that starts threads early (else: our bug)",
         )
-    if number in (errno.EPERM, errno.EACCES) and (in_userns or step == "identity"):
+    if number in (errno.EPERM, errno.EACCES) and by_apparmor:
         return BadInput(
             f"{what}: AppArmor restricts unprivileged user namespaces (Ubuntu 23.10 and later)",
             remedy="as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (to keep it: in /etc/sysctl.d)",

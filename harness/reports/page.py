@@ -161,7 +161,8 @@ def _lead(run: Run) -> Both:
 
 def _sentence(run: Run) -> Both:
     """What ran, on what, and how many of what."""
-    counts: Counter[str] = Counter(r.verdict for g in run.groups for r in g.requirements if r.declared or r.verdict == "FAIL")
+    records = [record for group in run.groups for record in group.requirements]
+    counts: Counter[str] = Counter(record.verdict for record in records if record.declared or record.verdict == "FAIL")
     parts = [
         said.format(count=counts[verdict])
         for verdict, said in (

@@ -12,7 +12,10 @@ import re
 from collections.abc import Mapping
 
 from harness.i18n import catalogue
+from harness.reports import words
 from harness.reports.bilingual import Both
+
+_NAMED = re.compile(r"([a-z_]+) (\d{6})")  # a transaction with its trace number
 
 
 def both(reason: str) -> Both:
@@ -25,6 +28,9 @@ def _translated(reason: str) -> str:
     whole = catalogue().get(reason)
     if whole is not None:
         return whole
+    named = _NAMED.fullmatch(reason)
+    if named and named[1] in words.TRANSACTIONS:
+        return f"{words.TRANSACTIONS[named[1]].zh} {named[2]}"
     for pattern, translation in _patterns():
         found = pattern.fullmatch(reason)
         if found:

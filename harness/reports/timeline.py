@@ -18,7 +18,7 @@ from harness.history.events import (
     WireFrame,
     WireLink,
 )
-from harness.reports import messages, words
+from harness.reports import mask, messages, words
 from harness.reports.bilingual import Both
 from harness.reports.run import Judged
 
@@ -84,18 +84,24 @@ def of(events: Sequence[AnyEvent], findings: Sequence[Judged], success: Iterable
     good = set(success)
     frames = [_frame(e, scale, good) for e in events if isinstance(e, WireFrame)]
     screens = [
-        Mark(scale.x(e.t), " / ".join(e.lines), "slip" if isinstance(e, Slip) else "", seq=e.seq)
-        for e in events if isinstance(e, (Screen, Slip))
-    ]  # fmt: skip
+        Mark(scale.x(e.t), _read(e), "slip" if isinstance(e, Slip) else "", seq=e.seq)
+        for e in events
+        if isinstance(e, (Screen, Slip))
+    ]
     host = [_host(e, scale) for e in events if isinstance(e, (HostChanged, HostArmed))]
     marks = [
-        Mark(scale.x(f.record.t), f"{f.rule}: {f.record.reason}", words.SLUGS[f.record.verdict], number=number)
+        Mark(scale.x(r.t), mask.text(f"{f.rule}: {r.reason}"), words.SLUGS[r.verdict], number=number)
         for number, f in enumerate(findings, 1)
+        for r in [f.record]
     ]
     return Timeline(
         seconds, _ticks(seconds), _phases(events, scale), _operations(events, scale), _outages(events, scale),
         tuple(frames[:MAX_MARKS]), tuple(screens[:MAX_MARKS]), tuple(host[:MAX_MARKS]), tuple(marks[:MAX_MARKS]),
     )  # fmt: skip
+
+
+def _read(event: Screen | Slip) -> str:
+    return " / ".join(mask.text(line) for line in event.lines)
 
 
 def _frame(event: WireFrame, scale: Scale, good: set[str]) -> Mark:

@@ -124,7 +124,8 @@ def _view(
     zero = events[0].t if events else test.record.t
     stated = {f.rule for f in shown}
     group = test.record.group
-    counted = Counter((f.rule, f.record.verdict) for f in test.findings if f.record.verdict != "PASS")
+    not_passed = [f for f in test.findings if f.record.verdict != "PASS"]
+    counted: Counter[tuple[str, str]] = Counter((f.rule, f.record.verdict) for f in not_passed)
     counted.subtract((f.rule, f.record.verdict) for f in shown)
     undecided = []
     for rule in test.undecided:
@@ -145,7 +146,7 @@ def _view(
 
 
 def _shown(test: Test) -> list[Judged]:
-    """Findings to be told one by one: what is broken, and what the test had to decide; a few of each kind, worst first."""
+    """Findings to be told one by one: what is broken, and what the test had to decide; a few of each, worst first."""
     taken: Counter[tuple[str, str]] = Counter()
     found = []
     for finding in sorted(test.findings, key=lambda f: SEVERITY.index(f.record.verdict)):

@@ -32,12 +32,13 @@ class TerminalLibrary:
         self._trouble = ""
         self._last = Completion("unknown")
         self._sold: Completion | None = None
+        self._just_plugged = False
 
     # -- listener -----------------------------------------------------------------------------------------------------
 
     def start_test(self, data: Any, result: Any) -> None:
         declares = sorted(str(tag) for tag in data.tags if REQUIREMENT.match(str(tag)))
-        self._trouble, self._sold = "", None
+        self._trouble, self._sold, self._just_plugged = "", None, False
         try:
             self._span = session.span_for(result.full_name, data.name, declares, self._lab, self._bench_name)
             self._span.begin()
@@ -100,7 +101,9 @@ class TerminalLibrary:
 
     @keyword("The cable is put back")
     def plug(self) -> None:
+        """And a sale that could not connect at once is tried again, as a shop does."""
         self.bench.cable.plug()
+        self._just_plugged = True
 
     @keyword("The terminal is switched off and on")
     def cycle(self) -> None:
@@ -111,11 +114,15 @@ class TerminalLibrary:
 
     @keyword("The terminal signs in")
     def sign_in(self) -> None:
-        self._last = self.bench.terminal.sign_in()
+        self._last = self.bench.once_connected(self.bench.terminal.sign_in)
 
     @keyword("The shop sells for ${yuan} yuan by ${card:magnetic|chip} card")
     def sell(self, yuan: str, card: str) -> None:
-        self._last = self.bench.terminal.sale(_cents(yuan), card=CARDS[card])
+        bench, amount = self.bench, _cents(yuan)
+        if self._just_plugged:
+            self._last = bench.once_connected(lambda: bench.terminal.sale(amount, card=CARDS[card]))
+        else:
+            self._last = bench.terminal.sale(amount, card=CARDS[card])
         if self._last.ok:
             self._sold = self._last
 

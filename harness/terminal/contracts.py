@@ -32,6 +32,11 @@ class Completion:
     def ok(self) -> bool:
         return self.outcome == "ok"
 
+    @property
+    def connected(self) -> bool:
+        """False where the terminal said that it could not connect, so nothing was sent and one may try again."""
+        return self.code != "Z1" and "连接失败" not in self.text
+
 
 class Operation(Protocol):
     """Something under way at the terminal."""

@@ -134,6 +134,12 @@ class Front:
                         seen="screen: " + (" | ".join(line.strip() for line in last.lines if line.strip()) or "blank"),
                     )
 
+    def await_slip(self, before: int, deadline_s: float) -> None:
+        """Until more than ``before`` slips came out. Raises TerminalTimeout."""
+        with self._recorder.waiting(), self._changed:
+            if not self._changed.wait_for(lambda: len(self._slips) > before, deadline_s):
+                raise TerminalTimeout("a slip", deadline_s, bench=self._bench, evidence=str(self._evidence / "slips"))
+
     # -- fingers ------------------------------------------------------------------------------------------------------
 
     def press(self, *keys: str) -> int:

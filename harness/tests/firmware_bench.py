@@ -5,6 +5,7 @@ The host speaks with harness.protocol, which shares no code with the firmware.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -104,10 +105,10 @@ class FakeBoard:
 
     def __init__(
         self, flash: MemoryFlash, *, model: str = "HT-100", time_scale: float = 1.0, clock: float = CLOCK,
-        auto: bool = True,
     ) -> None:
         large = model == "HT-200"
-        self.geometry = ScreenGeometry(width=480, height=320, scale=2) if large else ScreenGeometry(width=320, height=240)
+        width, height, scale = (480, 320, 2) if large else (320, 240, 1)
+        self.geometry = ScreenGeometry(width=width, height=height, scale=scale)
         menu = ["sale", "void", "sign_in", "settle", "reprint", "echo", "manage"]
         if not large:
             menu = ["sign_in", "sale", "void", "settle", "echo", "reprint", "manage"]
@@ -129,7 +130,8 @@ class FakeBoard:
         self._sockets = (self.till, till_inside, self.engineer, service_inside)
         for end in self._sockets:
             end.setblocking(False)
-        self.events_fd, self.cashier_fd, self.service_fd = self._event_pipe[0], till_inside.fileno(), service_inside.fileno()
+        self.events_fd = self._event_pipe[0]
+        self.cashier_fd, self.service_fd = till_inside.fileno(), service_inside.fileno()
 
     def close(self) -> None:
         for end in self._sockets:
@@ -181,7 +183,8 @@ class FakeBoard:
 
 @dataclass
 class Answer:
-    """What the host answers. ``act``: "answer", "last words" (answer and close), "silence" (keeps the connection), "close"."""
+    """What the host answers. ``act``: "answer", "last words" (answer and close), "silence" (the connection stays), "close".
+    """
 
     code: str = APPROVED
     fields: dict[int, str | None] = field(default_factory=dict)
@@ -287,6 +290,7 @@ class Bench:
         self.terminal = Terminal(self.board)
         self._till = cashier.Receiver()
         self._lines = b""
+        self._told: dict[str, str] = {}
 
     def __enter__(self) -> Bench:
         return self
@@ -360,10 +364,8 @@ class Bench:
         return str(self.run(self._served_line))
 
     def _served_line(self) -> str:
-        try:
+        with contextlib.suppress(BlockingIOError):
             self._lines += self.board.engineer.recv(4096)
-        except BlockingIOError:
-            pass
         line, separator, rest = self._lines.partition(b"\r\n")
         if not separator:
             return ""
@@ -416,7 +418,7 @@ class Bench:
         self.key(*pin, "ENTER")
 
     def sale(self, amount: int = 1234, card: Card = MAGNETIC, pin: str = "") -> dict[str, str]:
-        self._told: dict[str, str] = {}
+        self._told = {}
         self.begin_sale(amount, card, pin)
         return self._told or self.till_answer()
 

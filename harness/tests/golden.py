@@ -171,12 +171,14 @@ class World(GoodTerminal):
         *,
         via: Via = "keypad",
         unbalanced: bool = False,
+        resume: bool = False,
         upload: Sequence[Reply | str | None] = (),
     ) -> Outcome:
-        """Settlement. ``unbalanced``: the host says that totals differ, whatever they are. ``upload``: how the 1st,
-        2nd... request of the batch upload that follows is answered (well, where it says nothing)."""
+        """Settlement. ``unbalanced``: the host says that totals differ, whatever they are. ``resume``: goes on with the
+        upload that was cut, without another 0500. ``upload``: how the 1st, 2nd... request of the batch upload that
+        follows is answered (well, where it says nothing)."""
         with self._operation("settle", via) as operation:
-            outcome = self._settle(reply_of(reply), unbalanced, [reply_of(r) for r in upload])
+            outcome = self._settle(reply_of(reply), unbalanced, resume, [reply_of(r) for r in upload])
             return self._finish(operation, outcome)
 
     def reprint(self) -> None:

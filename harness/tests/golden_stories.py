@@ -1,6 +1,6 @@
 """Golden histories by rule: good ones, bad ones, and ones that leave it open; and the checks that every rule shares.
 
-A test module makes one :class:`Stories`, tells its histories with its decorators, and hands them to pytest::
+A module of ``harness.tests.histories`` makes one :class:`Stories` and tells its histories with its decorators::
 
     stories = Stories("MON-")
 
@@ -72,6 +72,17 @@ class Stories:
     def no_occasion(self, rule: str, **options: Any) -> Callable[[T], T]:
         """Nothing that the rule speaks of happened."""
         return self._into(self.silent, rule, "", options)
+
+    @classmethod
+    def joined(cls, *parts: Stories) -> Stories:
+        """The stories of several modules about one family of rules."""
+        whole = cls(parts[0].prefix)
+        for part in parts:
+            whole.kept += part.kept
+            whole.broken += part.broken
+            whole.open += part.open
+            whole.silent += part.silent
+        return whole
 
     @staticmethod
     def _into(stories: list[Story], rule: str, reason: str, options: dict[str, Any]) -> Callable[[T], T]:

@@ -164,11 +164,13 @@ class GoodTerminal(Log):
             return None
         return outcome if not outcome.code.startswith("Z") else Outcome("Z9", {})
 
-    def _settle(self, reply: Reply, unbalanced: bool, upload: list[Reply]) -> Outcome:
+    def _settle(self, reply: Reply, unbalanced: bool, resume: bool, upload: list[Reply]) -> Outcome:
         terminal = self.terminal
         blocked = self._clear_reversal()
         if blocked:
             return blocked
+        if resume:
+            return self._upload(Outcome("00", {}), upload)
         fields: Fields = {
             11: terminal.next_trace(), 48: terminal.totals() + "0" + "0" * 31, 49: "156",
             60: f"00{terminal.batch}201", 63: OPERATOR,
@@ -181,14 +183,18 @@ class GoodTerminal(Log):
         if outcome.code != "00":
             return outcome
         if outcome.fields[48][30] == "1":
-            return self._end_batch(outcome, 0, f"{len(terminal.log):04d}", self.profile.batch_end_balanced, upload)
+            return self._upload_step(outcome, 0, f"{len(terminal.log):04d}", self.profile.batch_end_balanced, upload)
+        return self._upload(outcome, upload)
+
+    def _upload(self, outcome: Outcome, upload: list[Reply]) -> Outcome:
+        terminal = self.terminal
         for count, f48, code in list(plan_upload(terminal.log, terminal.uploaded, self.profile.batch_end_unbalanced)):
-            outcome = self._end_batch(outcome, count, f48, code, upload)
+            outcome = self._upload_step(outcome, count, f48, code, upload)
             if outcome.code != "00":
                 break
         return outcome
 
-    def _end_batch(self, settled: Outcome, count: int, f48: str, code: str, replies: list[Reply]) -> Outcome:
+    def _upload_step(self, settled: Outcome, count: int, f48: str, code: str, replies: list[Reply]) -> Outcome:
         """One request of the batch upload, or its end; a cut upload goes on where it was cut at the next settlement."""
         terminal = self.terminal
         fields: Fields = {11: terminal.next_trace(), 48: f48, 60: f"00{terminal.batch}{code}"}

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from harness.lab import rootless
+from harness.lab import kernel, rootless
 from harness.lab.kernel import CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, has_capabilities
 from harness.wire import netns
 from harness.wire.topology import ACQUIRER_ADDRESS, Topology
@@ -62,13 +62,22 @@ def as_ordinary_user(action: Callable[[], T]) -> T:
 
 
 def _drop_privileges() -> None:
+    """Another user where that is possible (as root), and in any case no capabilities, wherever they came from."""
     os.environ.pop(rootless.MARK, None)
-    if os.geteuid() == 0:
+    with contextlib.suppress(OSError):
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-        # after a change of user /proc/self belongs to root; a login shell's exec would have undone that
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+    give_up_all_capabilities()
+    # after such changes /proc/self belongs to root; a login shell's exec would have undone that
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def give_up_all_capabilities() -> None:
+    header, sets = kernel._capabilities()
+    for half in sets:
+        half.effective = half.permitted = half.inheritable = 0
+    assert kernel._libc.capset(ctypes.byref(header), sets) == 0
 
 
 def tcp_socket(fd: int, seconds: float = 10.0) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -18,7 +19,8 @@ from harness.tests.golden import World, late, lost, says
 NODE = "suites/registration/test_never_registered.py::test_{name}[@{group}]"
 
 
-def picture(lines: Sequence[str], width: int, height: int) -> bytes:
+@functools.cache
+def picture(lines: tuple[str, ...], width: int, height: int) -> bytes:
     """The PNG of some lines of text in the terminal's own font."""
     image = Image.new("1", (width, height), 1)
     for row, line in enumerate(lines):
@@ -47,9 +49,9 @@ def write_bench(run_dir: Path, bench: str, events: Sequence[AnyEvent], *, torn: 
     (folder / "wire.pcapng").write_bytes(b"\x0a\x0d\x0d\x0a")
     for event in events:
         if isinstance(event, Screen):
-            (folder / event.image).write_bytes(picture(event.lines, 320, 240))
+            (folder / event.image).write_bytes(picture(tuple(event.lines), 320, 240))
         elif isinstance(event, Slip):
-            (folder / event.image).write_bytes(picture(event.lines, 384, 16 * max(len(event.lines), 1)))
+            (folder / event.image).write_bytes(picture(tuple(event.lines), 384, 16 * max(len(event.lines), 1)))
     return folder
 
 

@@ -49,8 +49,8 @@ def sale_ended_by(fault: Any) -> World:
 @pytest.mark.parametrize(
     "lines",
     [
-        ["应答码:97"], ["应答码：９７"], ["交易失败 应答码 97 终端未登记"], ["应答", "码:97"], ["应答码:9", "7"], ["返回码[97]"],
-        ["应答码:97", "000012"],
+        ["应答码:97"], ["应答码：９７"], ["交易失败 应答码 97 终端未登记"], ["应答", "码:97"], ["应答码:9", "7"],
+        ["返回码[97]"], ["应答码:97", "000012"],
     ],
 )  # fmt: skip
 def test_a_code_is_found_where_one_is_shown(lines: list[str]) -> None:
@@ -60,8 +60,8 @@ def test_a_code_is_found_where_one_is_shown(lines: list[str]) -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        ["金额:97.00"], ["应答码:00", "金额:97.00"], ["凭证号:000097"], ["终端号:97979797"], ["应答码:97.00"], ["应答码:970"],
-        ["97"], ["应答码:"], [],
+        ["金额:97.00"], ["应答码:00", "金额:97.00"], ["凭证号:000097"], ["终端号:97979797"], ["应答码:97.00"],
+        ["应答码:970"], ["97"], ["应答码:"], [],
     ],
 )  # fmt: skip
 def test_a_97_elsewhere_is_no_code(lines: list[str]) -> None:
@@ -100,7 +100,8 @@ def test_97_on_sign_in_shown_in_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "lines", [["交易失败", "应答码:97"], ["交易失败", "终端未登记"], ["交易失败", "应答码:96", "终端未登记"], ["交易失败"]]
+    "lines",
+    [["交易失败", "应答码:97"], ["交易失败", "终端未登记"], ["交易失败", "应答码:96", "终端未登记"], ["交易失败"]],
 )
 def test_97_without_its_code_or_text_fails(lines: list[str]) -> None:
     events = changed(sale_answered_97().events, is_screen("应答码:97"), lines=lines)
@@ -426,3 +427,22 @@ def test_an_alert_is_shown_once_and_not_on_the_next_fault() -> None:
     world.sign_in(dropped())
     events = changed(world.events, is_screen("通讯超时"), lines=["交易失败", "应答码:97", "终端未登记"])
     assert verdict(events, "MSG-02") == "FAIL"
+
+
+def test_the_span_of_one_test_does_not_blame_an_alert_for_what_came_before_it() -> None:
+    world = World(registered=False)
+    with world.test("t::before"):
+        world.wait(30)
+        world.background_sign_in()
+    with world.test("t::here"):
+        operation = world.invoke("acknowledge")
+        world.screen("12:01 未签到", "提示", "应答码:97", "终端未登记")
+        world.idle(after=0.5)
+        world.complete(operation, "ok")
+        world.sign_in(dropped())
+    lasting = {"run.opened", "key", "unit.replaced"}
+    part = [e for e in world.events if e.kind in lasting or e.span == "t::here"]
+    assert_verdict(part, "MSG-02", "PASS")
+    assert_verdict(world.events, "MSG-02", "PASS")
+    worse = changed(part, is_screen("通讯超时"), lines=["交易失败", "应答码:97", "终端未登记"])
+    assert_verdict(worse, "MSG-02", "FAIL")

@@ -373,7 +373,8 @@ def test_a_reset_in_the_row_fails() -> None:
 
 def test_a_terminal_that_stays_on_its_result_fails() -> None:
     world = met_97(1, menu=None)
-    events: list[AnyEvent] = world.events[: next(i for i, e in enumerate(world.events) if is_screen("应答码:97")(e)) + 2]
+    result = next(i for i, e in enumerate(world.events) if is_screen("应答码:97")(e))
+    events: list[AnyEvent] = world.events[: result + 2]
     world.events, world.t = events, events[-1].t
     world.wait(60)
     world.heartbeat(3)

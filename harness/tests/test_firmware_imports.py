@@ -1,4 +1,5 @@
-"""The application must not share code with the harness: a mistake of ours would agree with itself on both ends of the wire."""
+"""The application shares no code with the harness: a mistake of ours must not agree with itself at both ends of the wire.
+"""
 
 from __future__ import annotations
 

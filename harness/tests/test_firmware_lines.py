@@ -14,8 +14,8 @@ from harness.tests.firmware_bench import Bench
 
 WILD = st.one_of(
     st.binary(max_size=400),
-    st.lists(st.sampled_from([b"\x02", b"\x03", b"\x06", b"\x15", b"\x02\x00\x05", b"\x02\x99\x99", b"\xdf\x01", b"\r\n"]))
-    .map(b"".join),
+    st.lists(st.sampled_from(
+        [b"\x02", b"\x03", b"\x06", b"\x15", b"\x02\x00\x05", b"\x02\x99\x99", b"\xdf\x01", b"\r\n"])).map(b"".join),
 )
 SALE = {"DF01": "00", "DF02": "01", "DF03": "000000009700", "DF04": "1234"}
 

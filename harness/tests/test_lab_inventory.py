@@ -139,19 +139,55 @@ def test_a_wrong_key_is_pointed_at_with_the_right_one(tmp_path: Path) -> None:
     [
         ("model: HT-100", "model: HT-1OO", "lab.yaml:5:12: unknown model HT-1OO; known: HT-100, HT-200"),
         ("unionpay-direct", "visa", "lab.yaml:6:14: unknown profile visa; known: unionpay-direct"),
-        ("kind: emulated", "kind: real", "lab.yaml:4:11: benches[1].kind: input should be 'emulated' or 'physical', not \"real\""),
-        ("model: HT-100", "model: 97", "lab.yaml:5:12: benches[1].model: input should be a valid string, not the number 97: put it"),
+        (
+            "kind: emulated",
+            "kind: real",
+            "lab.yaml:4:11: benches[1].kind: input should be 'emulated' or 'physical', not \"real\"",
+        ),
+        (
+            "model: HT-100",
+            "model: 97",
+            "lab.yaml:5:12: benches[1].model: input should be a valid string, not the number 97: put it",
+        ),
         ("reference", "./lost.img", "lab.yaml:7:15: there is no firmware image or folder"),
         ("reference", "../../etc/lost", "lab.yaml:7:15: there is no firmware image or folder"),
-        ("reference", "reference\n    time_scale: '20'", "lab.yaml:8:17: benches[1].time_scale: input should be a valid number"),
-        ("reference", "reference\n    time_scale: 0", "lab.yaml:8:17: benches[1].time_scale: input should be greater than 0, not 0"),
-        ("reference", "reference\n    time_scale: .nan", "lab.yaml:8:17: benches[1].time_scale: input should be a finite number"),
+        (
+            "reference",
+            "reference\n    time_scale: '20'",
+            "lab.yaml:8:17: benches[1].time_scale: input should be a valid number",
+        ),
+        (
+            "reference",
+            "reference\n    time_scale: 0",
+            "lab.yaml:8:17: benches[1].time_scale: input should be greater than 0, not 0",
+        ),
+        (
+            "reference",
+            "reference\n    time_scale: .nan",
+            "lab.yaml:8:17: benches[1].time_scale: input should be a finite number",
+        ),
         ("reference", "reference\n    name: bench-9", "lab.yaml:8:5: the key `name` is here for the second time"),
-        ("reference", "reference\n    physical_like: maybe", "lab.yaml:8:20: benches[1].physical_like: input should be a valid boolean"),
-        ("reference", "reference\n    physical_like: true\n    time_scale: 5", "lab.yaml:9:17: a physical-like bench has time scale 1"),
+        (
+            "reference",
+            "reference\n    physical_like: maybe",
+            "lab.yaml:8:20: benches[1].physical_like: input should be a valid boolean",
+        ),
+        (
+            "reference",
+            "reference\n    physical_like: true\n    time_scale: 5",
+            "lab.yaml:9:17: a physical-like bench has time scale 1",
+        ),
         ("reference", "reference\n    cashier: /dev/ttyS0", "lab.yaml:8:14: `cashier` is for physical benches"),
-        ("reference", "reference\n    limits: {shows: 3}", "lab.yaml:8:14: unknown key `shows`; did you mean `show_s`?"),
-        ("reference", "reference\n    identity: {tid: 97000001, mid: '1'}", "lab.yaml:8:21: benches[1].identity.tid: input should be a"),
+        (
+            "reference",
+            "reference\n    limits: {shows: 3}",
+            "lab.yaml:8:14: unknown key `shows`; did you mean `show_s`?",
+        ),
+        (
+            "reference",
+            "reference\n    identity: {tid: 97000001, mid: '1'}",
+            "lab.yaml:8:21: benches[1].identity.tid: input should be a",
+        ),
         ("benches:", "benches: []\nmore:", "lab.yaml:2:10: benches: list should have at least 1 item"),
         ("  - name", "  - - name", "lab.yaml:"),
         ("profile: union", "profile: [union", "lab.yaml:7:"),
@@ -177,12 +213,14 @@ def test_what_is_wrong_with_a_physical_bench(tmp_path: Path, old: str, new: str,
 
 def test_two_benches_of_one_name(tmp_path: Path) -> None:
     told = refusal(tmp_path, GOOD + GOOD.split("benches:\n")[1])
-    assert told.startswith("lab.yaml:8:11: there is a bench bench-1 already: the 1st of the list\n    8 |   - name: bench-1\n")
+    assert told.startswith(
+        "lab.yaml:8:11: there is a bench bench-1 already: the 1st of the list\n    8 |   - name: bench-1\n"
+    )
 
 
 def test_chinese_text_before_the_place_takes_two_columns(tmp_path: Path) -> None:
     told = refusal(tmp_path, GOOD.replace("model: HT-100", '"型号": HT-100'))
-    assert "    5 |     \"型号\": HT-100\n      |     ^^^" in told
+    assert '    5 |     "型号": HT-100\n      |     ^^^' in told
 
 
 @pytest.mark.parametrize(
@@ -213,13 +251,46 @@ def test_no_mapping_or_no_tree(tmp_path: Path, text: str) -> None:
     assert refusal(tmp_path, text).startswith("lab.yaml:1:")
 
 
-WORDS = ["benches:", "name", "kind", "emulated", "97", "'", '"', "&a", "*a", "<<", "{", "}", "[", "]", ",", "\n", "  ", "-", ": ", "\t",
-         "!!set", "!x", "|", ">", "\x00", "型", "limits", "firmware", ".inf", "2026-01-01", "tmk"]
+WORDS = [
+    "benches:",
+    "name",
+    "kind",
+    "emulated",
+    "97",
+    "'",
+    '"',
+    "&a",
+    "*a",
+    "<<",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "\n",
+    "  ",
+    "-",
+    ": ",
+    "\t",
+    "!!set",
+    "!x",
+    "|",
+    ">",
+    "\x00",
+    "型",
+    "limits",
+    "firmware",
+    ".inf",
+    "2026-01-01",
+    "tmk",
+]
 
 
 @given(st.one_of(st.text(), st.lists(st.sampled_from(WORDS)).map("".join), st.binary()))
 @settings(max_examples=300, deadline=None)
-def test_whatever_stands_in_the_file_is_a_lab_or_bad_input(tmp_path_factory: pytest.TempPathFactory, content: str | bytes) -> None:
+def test_whatever_stands_in_the_file_is_a_lab_or_bad_input(
+    tmp_path_factory: pytest.TempPathFactory, content: str | bytes
+) -> None:
     path = tmp_path_factory.getbasetemp() / "wild.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
     with pytest.raises(BadInput, match="wild"):
@@ -228,7 +299,9 @@ def test_whatever_stands_in_the_file_is_a_lab_or_bad_input(tmp_path_factory: pyt
 
 @given(st.data())
 @settings(max_examples=300, deadline=None)
-def test_a_good_file_with_something_changed_is_a_lab_or_bad_input(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_a_good_file_with_something_changed_is_a_lab_or_bad_input(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     start = data.draw(st.integers(0, len(GOOD)))
     end = data.draw(st.integers(start, min(len(GOOD), start + 12)))
     changed = GOOD[:start] + data.draw(st.one_of(st.sampled_from(WORDS), st.text(max_size=4))) + GOOD[end:]
@@ -251,7 +324,11 @@ def test_models_and_profiles_of_this_lab_are_sound() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("name: HT-100", "name: HT-101", "HT-100.yaml:2:7: the name HT-101 and the file name HT-100.yaml must be the same"),
+        (
+            "name: HT-100",
+            "name: HT-101",
+            "HT-100.yaml:2:7: the name HT-101 and the file name HT-100.yaml must be the same",
+        ),
         ("[sign_in, sale,", "[sign_in, sign_in,", "HT-100.yaml:5:17: `sign_in` is in the menu twice"),
         ("[sign_in, sale,", "[sign_in, refund,", "HT-100.yaml:5:17: menu[2]: input should be 'sign_in', 'sale'"),
         ("scale: 1", "scale: 3", "HT-100.yaml:4:9: this screen has no room"),
@@ -272,8 +349,10 @@ def test_what_is_wrong_with_a_profile_is_pointed_at(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('success: ["00", "10"', 'success: ["00", 10', 1))
     with pytest.raises(BadInput) as caught:
         load_lab(write(tmp_path, GOOD.replace(str(CONFIG), ".")))
-    assert "unionpay-direct.yaml:5:17: success[2]: input should be a valid string, not the number 10: put it in quotes" in str(
-        caught.value)
+    assert (
+        "unionpay-direct.yaml:5:17: success[2]: input should be a valid string, not the number 10: put it in quotes"
+        in str(caught.value)
+    )
 
 
 # -- hil97 lab check ---------------------------------------------------------------------------------------------------
@@ -299,5 +378,7 @@ def test_the_command_finds_a_missing_serial_port(tmp_path: Path) -> None:
     assert run_check(str(path)) == 0
     with pytest.raises(BadInput) as caught:
         run_check("--open", str(path))
-    assert "bench counter-1: cashier /dev/serial/by-id/unplugged: there is no such port; this host has: " in str(caught.value)
+    assert "bench counter-1: cashier /dev/serial/by-id/unplugged: there is no such port; this host has: " in str(
+        caught.value
+    )
     assert "there is no network card enp2s0 (terminal)" in str(caught.value)

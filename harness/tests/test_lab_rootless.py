@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import select
@@ -16,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadInput
-from harness.lab import kernel, rootless
+from harness.lab import rootless
 from harness.lab.entering import STEPS, enter, explain
 from harness.lab.kernel import CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN
-from harness.tests.lab_helpers import all_writers_gone, as_ordinary_user
+from harness.tests.lab_helpers import all_writers_gone, as_ordinary_user, give_up_all_capabilities
 from harness.wire import netns
 from harness.wire.interface import Interface
 from harness.wire.topology import Topology
@@ -54,8 +53,11 @@ def test_an_ordinary_user_enters_in_place_and_keeps_the_rights_for_programs() ->
         shell = subprocess.run(["/bin/sh", "-c", "id -u; cat /proc/self/status"], capture_output=True, text=True)
         told = dict(line.split(":\t") for line in shell.stdout.splitlines() if line.startswith("Cap"))
         return (
-            rootless.already_inside(), netns.identity() != before, os.geteuid() == uid,
-            shell.stdout.splitlines()[0] == str(uid), int(told["CapEff"], 16) & LAB_CAPABILITIES,
+            rootless.already_inside(),
+            netns.identity() != before,
+            os.geteuid() == uid,
+            shell.stdout.splitlines()[0] == str(uid),
+            int(told["CapEff"], 16) & LAB_CAPABILITIES,
             Interface("lo").is_up(),
         )
 
@@ -97,7 +99,7 @@ def test_user_namespaces_switched_off() -> None:
     def visit() -> None:
         enter(process_namespace=False)
         Path("/proc/sys/user/max_user_namespaces").write_text("0")  # of this user namespace only
-        _give_up_all_capabilities()
+        give_up_all_capabilities()
         os.environ.pop(rootless.MARK)
         rootless.probe()
 
@@ -123,7 +125,7 @@ def test_forbidden_as_in_a_container() -> None:
     def visit() -> None:
         enter(process_namespace=False)
         os.chroot("/usr")
-        _give_up_all_capabilities()
+        give_up_all_capabilities()
         os.environ.pop(rootless.MARK)
         rootless.probe()
 
@@ -145,13 +147,6 @@ def test_too_late_because_there_are_threads() -> None:
     assert "more than one thread" in message and "hil97 run" in message
 
 
-def _give_up_all_capabilities() -> None:
-    header, sets = kernel._capabilities()
-    for half in sets:
-        half.effective = half.permitted = half.inheritable = 0
-    assert kernel._libc.capset(ctypes.byref(header), sets) == 0
-
-
 # -- refusals that this machine can't bring about ----------------------------------------------------------------------
 
 SETTINGS = {
@@ -165,6 +160,8 @@ SETTINGS = {
     ("step", "number", "settings", "cause", "remedy"),
     [
         ("identity", errno.EPERM, "apparmor", "AppArmor", "kernel.apparmor_restrict_unprivileged_userns=0"),
+        ("user namespace", errno.EACCES, "apparmor", "AppArmor", "kernel.apparmor_restrict_unprivileged_userns=0"),
+        ("identity", errno.EPERM, None, "containers", "--security-opt"),
         ("network namespace", errno.EPERM, "apparmor", "AppArmor", "kernel.apparmor_restrict_unprivileged_userns=0"),
         ("user namespace", errno.EPERM, "debian", "userns_clone = 0", "kernel.unprivileged_userns_clone=1"),
         ("user namespace", errno.EPERM, None, "containers", "--security-opt"),
@@ -204,12 +201,18 @@ def outer(argv: list[str], *, pass_fds: tuple[int, ...] = ()) -> subprocess.Pope
     fds = ",".join(map(str, pass_fds))
     return subprocess.Popen(
         [sys.executable, "-c", program, fds, *argv],
-        stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, pass_fds=pass_fds,
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+        pass_fds=pass_fds,
     )
 
 
 def test_the_program_is_inside_and_its_status_comes_back() -> None:
-    inside = "import os, sys\nfrom harness.lab import rootless\nprint(os.getppid(), rootless.already_inside())\nsys.exit(7)"
+    inside = (
+        "import os, sys\nfrom harness.lab import rootless\n"
+        "print(os.getppid(), rootless.already_inside())\nsys.exit(7)"
+    )
     process = outer([sys.executable, "-c", inside])
     output, _ = process.communicate(timeout=30)
     assert output == "1 True\n"

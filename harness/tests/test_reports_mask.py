@@ -45,8 +45,8 @@ def test_masked_numbers_keep_their_length_and_show_ten_digits_at_most(digits: st
 
 @pytest.mark.parametrize(
     "text",
-    ["商户号:898340148160001", "终端号:97979797", "参考号:250601120001", "000012", "金额:RMB 12.00", "2025/06/01 12:00:00",
-     "0102030405060708", "sha256 " + "ab" * 32],
+    ["商户号:898340148160001", "终端号:97979797", "参考号:250601120001", "000012", "金额:RMB 12.00",
+     "2025/06/01 12:00:00", "0102030405060708", "sha256 " + "ab" * 32],
 )  # fmt: skip
 def test_other_numbers_stay(text: str) -> None:
     assert mask.text(text) == text

@@ -141,6 +141,7 @@ def test_secrets_of_the_run_do_not_stand_in_the_page(tmp_path: Path) -> None:
     world = bad_day()
     with world.test(node("keys", world), declares=["MON-03"]):
         world.armed(mti="0800", action="answer", code="97", f62="0123456789ABCDEF" * 2, count=1)
+        world.sign_in()
         world.sale(100, entry="chip")
         world.void(world.terminal.log[-1].trace, says("97"))
         world.settle(unbalanced=True)
@@ -152,7 +153,7 @@ def test_secrets_of_the_run_do_not_stand_in_the_page(tmp_path: Path) -> None:
     keys = [frame.get(62) for event in world.events if isinstance(event, WireFrame)
             and (frame := decode(bytes.fromhex(event.hex))).is_response and 62 in frame]  # fmt: skip
     assert keys
-    secrets += [f62[start : start + 16] for f62 in keys for start in (0, 16, 40) if set(f62[start : start + 16]) != {"0"}]
+    secrets += [f62[start : start + 16] for f62 in keys for start in (0, 16, 40) if f62[start : start + 16] != "0" * 16]
     for card in CARDS.values():
         secrets += [card.pan, card.track2, card.track2[17:]]
     for secret in secrets:

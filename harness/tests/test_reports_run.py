@@ -103,7 +103,9 @@ def test_the_line_that_runs_a_test_again(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", [["suites", "--firmware", "books-declines"], ["--firmware=books-declines", "suites"]])
+@pytest.mark.parametrize(
+    "arguments", [["suites", "--firmware", "books-declines"], ["--firmware=books-declines", "suites"]]
+)
 def test_the_line_keeps_the_firmware(tmp_path: Path, arguments: list[str]) -> None:
     folder = write_run(tmp_path / "run", {"bench-1": quiet_day()}, arguments=arguments)
     assert " --firmware books-declines 'suites/x.py::y'" in runs.load(folder).rerun("suites/x.py::y")

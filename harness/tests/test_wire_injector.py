@@ -23,7 +23,9 @@ INJECTOR = PACKAGE / "wire" / "injector"
 
 
 @pytest.fixture(scope="module")
-def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Topology, InjectorClient, TapClient, list[WireEvent]]]:
+def wire(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Topology, InjectorClient, TapClient, list[WireEvent]]]:
     make_sure_of_a_lab()
     folder = tmp_path_factory.mktemp("injector")
     events: list[WireEvent] = []
@@ -115,7 +117,7 @@ def test_a_reset_finds_its_way_through_a_stream_in_full_flow(wire: Wire) -> None
         injector.reset("response_begins")
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             for _ in range(100000):
-                acquirer.sendall(bytes(20000))
+                acquirer.sendall(b"\x7f" * 20000)
                 terminal.recv(65536)
         injector.await_injection(5.0)
 
@@ -123,6 +125,7 @@ def test_a_reset_finds_its_way_through_a_stream_in_full_flow(wire: Wire) -> None
 def test_what_is_healed_does_not_strike(wire: Wire) -> None:
     topology, injector, _, _ = wire
     with connection(topology) as (terminal, acquirer):
+        injector.heal()
         before = injector.injected
         injector.reset("after_request")
         injector.heal()
@@ -141,9 +144,8 @@ def test_with_no_connection_there_is_nothing_to_reset(tmp_path: Path) -> None:
         with connection(topology) as (terminal, acquirer):
             terminal.sendall(b"a")
             receive(acquirer, 1)
-        acquirer_and_terminal_have_closed = "there is no connection to reset"
-        with pytest.raises(BenchError, match=acquirer_and_terminal_have_closed):
-            injector.reset()
+        with pytest.raises(BenchError, match="there is no connection to reset"):
+            injector.reset()  # both ends have closed
         injector.close()
         injector.close()
 
@@ -180,6 +182,8 @@ def test_every_file_of_the_injector_names_its_licence_and_the_text_is_there() ->
     for path in INJECTOR.rglob("*.py"):
         assert path.read_text(encoding="utf-8").startswith("# SPDX-License-Identifier: GPL-2.0-only\n"), path
     root = PACKAGE.parent
-    assert "GNU GENERAL PUBLIC LICENSE\n                       Version 2, June 1991" in (
-        root / "LICENSES" / "GPL-2.0-only.txt").read_text()
+    assert (
+        "GNU GENERAL PUBLIC LICENSE\n                       Version 2, June 1991"
+        in (root / "LICENSES" / "GPL-2.0-only.txt").read_text()
+    )
     assert (root / "LICENSE").read_text().startswith("MIT License")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import struct
 from typing import Any
@@ -27,7 +28,7 @@ def frame(size: int, fill: int = 0x60) -> bytes:
 def segmentations(draw: st.DrawFn, total: int) -> list[tuple[int, int]]:
     """Slices that cover ``total`` bytes: cut anywhere, some twice, some overlapping, in any order."""
     cuts = sorted({0, total, *draw(st.lists(st.integers(0, total), max_size=12))})
-    slices = list(zip(cuts, cuts[1:], strict=False))
+    slices = list(itertools.pairwise(cuts))
     for _ in range(draw(st.integers(0, 6))):
         start = draw(st.integers(0, total))
         slices.append((start, draw(st.integers(start, total))))
@@ -39,7 +40,9 @@ def segmentations(draw: st.DrawFn, total: int) -> list[tuple[int, int]]:
 
 @given(st.data(), st.binary(max_size=200), SEQUENCES)
 @settings(deadline=None)
-def test_any_segmentation_duplication_and_order_gives_the_same_bytes(data: st.DataObject, content: bytes, isn: int) -> None:
+def test_any_segmentation_duplication_and_order_gives_the_same_bytes(
+    data: st.DataObject, content: bytes, isn: int
+) -> None:
     half = HalfStream()
     half.start(isn)
     parts: list[Chunk | Gap] = []
@@ -99,8 +102,14 @@ class Talk:
         first = self.isn[sender] + (0 if flags & SYN else 1)
         number = 0 if ack is None else self.isn[other] + 1 + ack
         segment = Segment(
-            self.packet * 10, self.packet, source, destination, (first + offset) & 0xFFFFFFFF, number & 0xFFFFFFFF,
-            flags if ack is not None or flags & SYN else flags & ~ACK, payload,
+            self.packet * 10,
+            self.packet,
+            source,
+            destination,
+            (first + offset) & 0xFFFFFFFF,
+            number & 0xFFFFFFFF,
+            flags if ack is not None or flags & SYN else flags & ~ACK,
+            payload,
         )
         self.reports += self.connections.take(segment)
 
@@ -117,7 +126,13 @@ class Talk:
         return [(report["state"], report["by"]) for report in self.told("connection")]
 
 
-@given(st.data(), st.lists(st.integers(21, 60), max_size=4), st.lists(st.integers(21, 60), max_size=4), SEQUENCES, SEQUENCES)
+@given(
+    st.data(),
+    st.lists(st.integers(21, 60), max_size=4),
+    st.lists(st.integers(21, 60), max_size=4),
+    SEQUENCES,
+    SEQUENCES,
+)
 @settings(deadline=None)
 def test_frames_do_not_depend_on_how_they_travelled(
     data: st.DataObject, sent: list[int], answered: list[int], isn: int, other: int
@@ -128,7 +143,8 @@ def test_frames_do_not_depend_on_how_they_travelled(
         "acquirer": [frame(size, 0xF0 + number) for number, size in enumerate(answered)],
     }
     journey = [
-        (sender, start, end) for sender, frames in streams.items()
+        (sender, start, end)
+        for sender, frames in streams.items()
         for start, end in data.draw(segmentations(sum(map(len, frames))))
     ]
     random.Random(data.draw(st.integers(0, 99))).shuffle(journey)
@@ -226,6 +242,15 @@ def test_wild_bytes_are_told_and_the_next_frame_is_found() -> None:
     assert len(talk.told("frame")) == 1
 
 
+def test_a_flood_of_nonsense_is_one_report_a_segment() -> None:
+    talk = Talk().open()
+    talk.send("terminal", 0, bytes(1000) + frame(30) + bytes(4), ack=0)
+    assert [(len(one["hex"]) // 2, one["reason"]) for one in talk.told("bytes")] == [
+        (1000, "length 0, the smallest message has 21 (and 499 more such)"),
+        (4, "length 0, the smallest message has 21 (and 1 more such)"),
+    ]
+
+
 def test_after_a_gap_no_frame_is_claimed() -> None:
     """Where the capture missed bytes, telling a frame would be a guess."""
     talk = Talk().open()
@@ -250,10 +275,14 @@ def test_other_hosts_and_the_tails_of_old_connections_are_not_the_terminals() ->
 # -- packets -----------------------------------------------------------------------------------------------------------
 
 
-def ethernet(payload: bytes, *, vlan: bool = False, padding: int = 0, flags: int = ACK, total: int | None = None) -> bytes:
+def ethernet(
+    payload: bytes, *, vlan: bool = False, padding: int = 0, flags: int = ACK, total: int | None = None
+) -> bytes:
     tcp = struct.pack("!HHIIBBHHH", 40000, 8583, 1, 2, 6 << 4, flags, 512, 0xDEAD, 0) + b"\x01\x01\x01\x00" + payload
     size = 20 + len(tcp) if total is None else total
-    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, size, 7, 0x4000, 64, 6, 0, bytes([10, 97, 0, 2]), bytes([10, 97, 0, 1]))
+    header = struct.pack(
+        "!BBHHHBBH4s4s", 0x45, 0, size, 7, 0x4000, 64, 6, 0, bytes([10, 97, 0, 2]), bytes([10, 97, 0, 1])
+    )
     tag = b"\x81\x00\x00\x05" if vlan else b""
     return bytes(12) + tag + b"\x08\x00" + header + tcp + bytes(padding)
 
@@ -271,9 +300,13 @@ def test_a_segment_is_found_whatever_is_around_it(options: dict[str, Any]) -> No
 def test_wild_frames_break_nothing(data: st.DataObject) -> None:
     good = ethernet(frame(30))
     start = data.draw(st.integers(0, len(good)))
-    wild = data.draw(st.one_of(
-        st.binary(max_size=80), st.just(good[:start]), st.binary(min_size=1, max_size=8).map(lambda one: good[:start] + one + good[start + len(one):])
-    ))
+    wild = data.draw(
+        st.one_of(
+            st.binary(max_size=80),
+            st.just(good[:start]),
+            st.binary(min_size=1, max_size=8).map(lambda one: good[:start] + one + good[start + len(one) :]),
+        )
+    )
     connections = Connections(TERMINAL[0])
     segment = parse(wild, t=1, packet=1)
     if segment is not None:
@@ -282,7 +315,9 @@ def test_wild_frames_break_nothing(data: st.DataObject) -> None:
     connections.end(2)
 
 
-@given(st.lists(st.tuples(st.booleans(), SEQUENCES, SEQUENCES, st.integers(0, 0x1F), st.binary(max_size=5)), max_size=30))
+@given(
+    st.lists(st.tuples(st.booleans(), SEQUENCES, SEQUENCES, st.integers(0, 0x1F), st.binary(max_size=5)), max_size=30)
+)
 @settings(max_examples=300, deadline=None)
 def test_no_sequence_of_segments_breaks_the_tap(steps: list[tuple[bool, int, int, int, bytes]]) -> None:
     connections = Connections(TERMINAL[0])

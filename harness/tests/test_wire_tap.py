@@ -32,7 +32,7 @@ with PcapNgReader(sys.argv[1]) as packets:
 """
 
 
-class Bench:
+class Tapped:
     """A wire with a tap, and what the tap told."""
 
     def __init__(self, folder: Path) -> None:
@@ -40,7 +40,10 @@ class Bench:
         self.topology = Topology.build()
         self.events: list[WireEvent] = []
         self.tap = TapClient.start(
-            netns_fd=self.topology.wire_fd, pcapng=folder / "wire.pcapng", log=folder / "tap.log", on_event=self.events.append
+            netns_fd=self.topology.wire_fd,
+            pcapng=folder / "wire.pcapng",
+            log=folder / "tap.log",
+            on_event=self.events.append,
         )
 
     def close(self) -> None:
@@ -56,21 +59,25 @@ class Bench:
         return [(event.state, event.by) for event in self.events if isinstance(event, WireConnection)]
 
     @property
-    def bytes(self) -> list[WireBytes]:
+    def scraps(self) -> list[WireBytes]:
         return [event for event in self.events if isinstance(event, WireBytes)]
 
     def packets(self) -> list[tuple[str, int, bytes]]:
         """The capture as scapy reads it: interface, time in us, packet."""
         result = subprocess.run(
-            [sys.executable, "-c", READ_BACK, str(self.tap.pcapng)], capture_output=True, text=True, timeout=60, check=True
+            [sys.executable, "-c", READ_BACK, str(self.tap.pcapng)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
         )
         return [(interface, t, bytes.fromhex(packet)) for interface, t, packet in json.loads(result.stdout)]
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def tapped(tmp_path: Path) -> Iterator[Tapped]:
     make_sure_of_a_lab()
-    made = Bench(tmp_path)
+    made = Tapped(tmp_path)
     yield made
     made.close()
 
@@ -79,9 +86,9 @@ def message(size: int = 60) -> bytes:
     return size.to_bytes(2, "big") + random.Random(size).randbytes(size)
 
 
-def test_frames_and_connections_with_times_and_packets(bench: Bench) -> None:
+def test_frames_and_connections_with_times_and_packets(tapped: Tapped) -> None:
     began = time.monotonic_ns()
-    with connection(bench.topology) as (terminal, acquirer):
+    with connection(tapped.topology) as (terminal, acquirer):
         request, response = message(60), message(90)
         terminal.sendall(request[:7])
         assert receive(acquirer, 7) == request[:7]
@@ -90,115 +97,123 @@ def test_frames_and_connections_with_times_and_packets(bench: Bench) -> None:
         acquirer.sendall(response)
         assert receive(terminal, 92) == response
         ended = time.monotonic_ns()
-        bench.tap.sync()
-        assert [(one.direction, one.hex) for one in bench.frames] == [
-            ("to_acquirer", request.hex().upper()), ("to_terminal", response.hex().upper()),
+        tapped.tap.sync()
+        assert [(one.direction, one.hex) for one in tapped.frames] == [
+            ("to_acquirer", request.hex().upper()),
+            ("to_terminal", response.hex().upper()),
         ]
-    bench.tap.sync()
-    assert bench.states == [
-        ("opening", "terminal"), ("open", None), ("closed", "acquirer"), ("closed", "terminal"),
-    ] or bench.states[2:] == [("closed", "terminal"), ("closed", "acquirer")]
-    first, second = bench.frames
+    tapped.tap.sync()
+    assert tapped.states == [
+        ("opening", "terminal"),
+        ("open", None),
+        ("closed", "acquirer"),
+        ("closed", "terminal"),
+    ] or tapped.states[2:] == [("closed", "terminal"), ("closed", "acquirer")]
+    first, second = tapped.frames
     assert began < first.t_first < first.t < second.t < ended
     assert len(first.packets) == 2 and len(second.packets) == 1
-    packets = bench.packets()
+    packets = tapped.packets()
     assert packets[first.packets[0] - 1][2].endswith(request[:7])
     assert packets[first.packets[1] - 1][2].endswith(request[7:])
     assert packets[second.packets[0] - 1][2].endswith(response)
 
 
-def test_the_capture_is_a_pcapng_with_wall_clock_times_of_the_terminals_port(bench: Bench) -> None:
+def test_the_capture_is_a_pcapng_with_wall_clock_times_of_the_terminals_port(tapped: Tapped) -> None:
     before = time.time_ns() // 1000
-    with connection(bench.topology) as (terminal, _):
+    with connection(tapped.topology) as (terminal, _):
         terminal.sendall(message())
-    bench.tap.sync()
-    packets = bench.packets()
+    tapped.tap.sync()
+    packets = tapped.packets()
     assert {interface for interface, _, _ in packets} == {"t0"}
     times = [t for _, t, _ in packets]
     assert before - 1000 <= times[0] <= times[-1] <= time.time_ns() // 1000
     assert times == sorted(times)
 
 
-def test_sync_means_that_everything_is_told(bench: Bench) -> None:
+def test_sync_means_that_everything_is_told(tapped: Tapped) -> None:
     """Whoever has an answer in hand finds it in the history, at once and every time."""
-    with connection(bench.topology) as (terminal, acquirer):
+    with connection(tapped.topology) as (terminal, acquirer):
         for number in range(1, 101):
             terminal.sendall(message(21 + number))
             receive(acquirer, 23 + number)
-            bench.tap.sync()
-            assert len(bench.frames) == number
+            tapped.tap.sync()
+            assert len(tapped.frames) == number
 
 
-def test_a_retransmission_is_told_once(bench: Bench) -> None:
+def test_a_retransmission_is_told_once(tapped: Tapped) -> None:
     """The acquirer's cable is out: the request passes the tap again and again and is one frame."""
-    with netns.inside(bench.topology.wire_fd):
+    with netns.inside(tapped.topology.wire_fd):
         port = Interface("a0")
-    with connection(bench.topology) as (terminal, acquirer):
+    with connection(tapped.topology) as (terminal, acquirer):
         port.set_up(False)
         request = message()
         terminal.sendall(request)
 
         def copies() -> int:
-            bench.tap.sync()
-            return sum(packet.endswith(request) for _, _, packet in bench.packets())
+            tapped.tap.sync()
+            return sum(packet.endswith(request) for _, _, packet in tapped.packets())
 
         eventually(lambda: copies() >= 3, "TCP sends the request again", 20.0)
         port.set_up(True)
         assert receive(acquirer, 62) == request
         acquirer.sendall(message(30))
         receive(terminal, 32)
-    bench.tap.sync()
-    assert [one.hex for one in bench.frames] == [request.hex().upper(), message(30).hex().upper()]
-    assert bench.bytes == []
+    tapped.tap.sync()
+    assert [one.hex for one in tapped.frames] == [request.hex().upper(), message(30).hex().upper()]
+    assert tapped.scraps == []
     port.close()
 
 
-def test_the_tap_lives_on_when_the_cable_is_pulled(bench: Bench) -> None:
-    with connection(bench.topology) as (terminal, acquirer):
+def test_the_tap_lives_on_when_the_cable_is_pulled(tapped: Tapped) -> None:
+    with connection(tapped.topology) as (terminal, acquirer):
         for number in range(3):
-            bench.topology.link(False)
-            bench.tap.sync()
-            bench.topology.link(True)
+            tapped.topology.link(False)
+            tapped.tap.sync()
+            tapped.topology.link(True)
             terminal.sendall(message(30 + number))
             receive(acquirer, 32 + number)
-    bench.tap.sync()
-    bench.tap.check()
-    assert [one.hex for one in bench.frames] == [message(30 + number).hex().upper() for number in range(3)]
+    tapped.tap.sync()
+    tapped.tap.check()
+    assert [one.hex for one in tapped.frames] == [message(30 + number).hex().upper() for number in range(3)]
 
 
-def test_a_whole_batch_in_segments_longer_than_the_cable_carries(bench: Bench) -> None:
+def test_a_whole_batch_in_segments_longer_than_the_cable_carries(tapped: Tapped) -> None:
     """Segmentation offload hands over up to 64 KiB at once, with checksums that nobody has filled in."""
     batch = b"".join(message(1000 + number) for number in range(200))
-    with connection(bench.topology) as (terminal, acquirer):
+    with connection(tapped.topology) as (terminal, acquirer):
         sender = threading.Thread(target=terminal.sendall, args=(batch,))
         sender.start()
         assert receive(acquirer, len(batch)) == batch
         sender.join()
-        bench.tap.sync()
-        assert bytes.fromhex("".join(one.hex for one in bench.frames)) == batch
-    assert len(bench.frames) == 200
+        tapped.tap.sync()
+        assert bytes.fromhex("".join(one.hex for one in tapped.frames)) == batch
+    assert len(tapped.frames) == 200
 
 
-def test_a_refused_connection_and_a_reset(bench: Bench) -> None:
-    with tcp_socket(bench.topology.terminal_fd) as terminal, pytest.raises(ConnectionRefusedError):
+def test_a_refused_connection_and_a_reset(tapped: Tapped) -> None:
+    with tcp_socket(tapped.topology.terminal_fd) as terminal, pytest.raises(ConnectionRefusedError):
         terminal.connect((ACQUIRER_ADDRESS, 9))
-    with connection(bench.topology) as (terminal, acquirer):
+    with connection(tapped.topology) as (terminal, acquirer):
         terminal.sendall(b"\x00\x30half")
         receive(acquirer, 6)
         acquirer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         acquirer.close()
         with pytest.raises(ConnectionResetError):
             receive(terminal, 1)
-    bench.tap.sync()
-    assert bench.states == [
-        ("opening", "terminal"), ("refused", "acquirer"), ("opening", "terminal"), ("open", None), ("reset", "acquirer"),
+    tapped.tap.sync()
+    assert tapped.states == [
+        ("opening", "terminal"),
+        ("refused", "acquirer"),
+        ("opening", "terminal"),
+        ("open", None),
+        ("reset", "acquirer"),
     ]
-    (cut,) = bench.bytes
+    (cut,) = tapped.scraps
     assert cut.reason == "cut short after 6 of 50 bytes: the connection was reset by the acquirer"
 
 
-def test_wild_frames_on_the_cable_do_not_disturb(bench: Bench) -> None:
-    with netns.inside(bench.topology.terminal_fd):
+def test_wild_frames_on_the_cable_do_not_disturb(tapped: Tapped) -> None:
+    with netns.inside(tapped.topology.terminal_fd):
         wild = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     wild.bind(("eth0", 0))
     chance = random.Random(97)
@@ -206,33 +221,33 @@ def test_wild_frames_on_the_cable_do_not_disturb(bench: Bench) -> None:
         head = bytes(12) + chance.choice([b"\x08\x00", b"\x81\x00", b"\x86\xdd", b"\x08\x06"])
         wild.send(head + chance.choice([b"\x45", b"\x4f", b""]) + chance.randbytes(chance.randint(1, 200)))
     wild.close()
-    with connection(bench.topology) as (terminal, acquirer):
+    with connection(tapped.topology) as (terminal, acquirer):
         terminal.sendall(message())
         receive(acquirer, 62)
-        bench.tap.sync()
-    bench.tap.check()
-    assert [one.hex for one in bench.frames] == [message().hex().upper()]
-    assert len(bench.packets()) >= 300
+        tapped.tap.sync()
+    tapped.tap.check()
+    assert [one.hex for one in tapped.frames] == [message().hex().upper()]
+    assert len(tapped.packets()) >= 300
 
 
-def test_closing_tells_what_was_unfinished(bench: Bench) -> None:
-    with connection(bench.topology) as (terminal, acquirer):
+def test_closing_tells_what_was_unfinished(tapped: Tapped) -> None:
+    with connection(tapped.topology) as (terminal, acquirer):
         terminal.sendall(b"\x00\x30half")
         receive(acquirer, 6)
-        bench.tap.close()
-    (cut,) = bench.bytes
+        tapped.tap.close()
+    (cut,) = tapped.scraps
     assert cut.reason == "cut short after 6 of 50 bytes: the capture ended"
 
 
-def test_after_kill_9_the_capture_is_readable_and_the_death_is_told(bench: Bench) -> None:
-    with connection(bench.topology) as (terminal, acquirer):
+def test_after_kill_9_the_capture_is_readable_and_the_death_is_told(tapped: Tapped) -> None:
+    with connection(tapped.topology) as (terminal, acquirer):
         terminal.sendall(message())
         receive(acquirer, 62)
-        bench.tap.sync()
-        os.kill(bench.tap.pid, signal.SIGKILL)
+        tapped.tap.sync()
+        os.kill(tapped.tap.pid, signal.SIGKILL)
         with pytest.raises(BenchError, match="the tap process was killed by SIGKILL"):
-            bench.tap.sync()
-    assert any(packet.endswith(message()) for _, _, packet in bench.packets())
+            tapped.tap.sync()
+    assert any(packet.endswith(message()) for _, _, packet in tapped.packets())
 
 
 def test_what_can_not_be_recorded_is_told(tmp_path: Path) -> None:
@@ -242,7 +257,9 @@ def test_what_can_not_be_recorded_is_told(tmp_path: Path) -> None:
         raise BenchError("the disk is full")
 
     with Topology.build() as topology:
-        tap = TapClient.start(netns_fd=topology.wire_fd, pcapng=tmp_path / "w.pcapng", log=tmp_path / "log", on_event=full)
+        tap = TapClient.start(
+            netns_fd=topology.wire_fd, pcapng=tmp_path / "w.pcapng", log=tmp_path / "log", on_event=full
+        )
         with connection(topology), pytest.raises(BenchError, match="the disk is full"):
             tap.sync()
         tap.close()
@@ -251,7 +268,7 @@ def test_what_can_not_be_recorded_is_told(tmp_path: Path) -> None:
 def test_a_tap_without_its_interface_says_so(tmp_path: Path) -> None:
     make_sure_of_a_lab()
     fd = netns.create()
-    with pytest.raises(BenchError, match="the tap on t0 failed: .*No such device"):
+    with pytest.raises(BenchError, match=r"the tap on t0 failed: .*No such device"):
         TapClient.start(netns_fd=fd, pcapng=tmp_path / "w.pcapng", log=tmp_path / "log", on_event=print)
     os.close(fd)
 
@@ -260,12 +277,31 @@ def test_bad_requests_are_answered(tmp_path: Path) -> None:
     make_sure_of_a_lab()
     with Topology.build() as topology:
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness.wire.tap", "--netns-fd", str(topology.wire_fd), "--interface", "t0",
-             "--pcapng", str(tmp_path / "w.pcapng"), "--terminal", "10.97.0.2"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[topology.wire_fd],
+            [
+                sys.executable,
+                "-m",
+                "harness.wire.tap",
+                "--netns-fd",
+                str(topology.wire_fd),
+                "--interface",
+                "t0",
+                "--pcapng",
+                str(tmp_path / "w.pcapng"),
+                "--terminal",
+                "10.97.0.2",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[topology.wire_fd],
         )
-        output, _ = process.communicate(b'nonsense\n[1]\n{"id": 3, "op": "dance"}\n\xff\n{"id": 4, "op": "sync"}\n', timeout=30)
+        output, _ = process.communicate(
+            b'nonsense\n[1]\n{"id": 3, "op": "dance"}\n\xff\n{"id": 4, "op": "sync"}\n', timeout=30
+        )
     assert [(one.get("re"), one.get("ok")) for one in map(json.loads, output.splitlines()[1:])] == [
-        (None, False), (None, False), (3, False), (None, False), (4, True),
+        (None, False),
+        (None, False),
+        (3, False),
+        (None, False),
+        (4, True),
     ]
     assert process.returncode == 0

@@ -72,7 +72,9 @@ def test_traffic_passes_as_soon_as_it_is_built(topology: Topology) -> None:
         assert receive(acquirer, 4) == b"0200"
         acquirer.sendall(b"0210" * 50000)
         assert receive(terminal, 200000) == b"0210" * 50000
-    assert time.monotonic() - began < 1.0, "no SYN was lost to a bridge that did not forward yet (that costs a second)"
+    assert time.monotonic() - began < 1.0, (
+        "no SYN was lost to a bridge that did not forward yet (that costs a second)"
+    )
 
 
 def test_it_is_ready_in_a_tenth_of_a_second() -> None:
@@ -85,10 +87,14 @@ def test_it_is_ready_in_a_tenth_of_a_second() -> None:
 
 
 def test_benches_do_not_meet() -> None:
-    with Topology.build() as one, Topology.build() as other:
-        with connection(one), tcp_socket(other.terminal_fd, 5.0) as stranger:
-            with pytest.raises(ConnectionRefusedError):
-                stranger.connect((ACQUIRER_ADDRESS, 8583))
+    with (
+        Topology.build() as one,
+        Topology.build() as other,
+        connection(one),
+        tcp_socket(other.terminal_fd, 5.0) as stranger,
+        pytest.raises(ConnectionRefusedError),
+    ):
+        stranger.connect((ACQUIRER_ADDRESS, 8583))
 
 
 def test_the_wire_is_quiet(topology: Topology) -> None:
@@ -96,7 +102,10 @@ def test_the_wire_is_quiet(topology: Topology) -> None:
     for fd in (topology.terminal_fd, topology.wire_fd, topology.acquirer_fd):
         with netns.inside(fd):
             inet6 = Path("/proc/thread-self/net/if_inet6")
-            assert not inet6.exists() or [line for line in inet6.read_text().splitlines() if not line.endswith(" lo")] == []
+            assert (
+                not inet6.exists()
+                or [line for line in inet6.read_text().splitlines() if not line.endswith(" lo")] == []
+            )
 
 
 def test_a_pulled_cable_is_seen_at_the_plug_and_stops_everything(topology: Topology) -> None:

@@ -7,9 +7,10 @@ Reports are dicts, ``ev`` = ``frame``, ``connection`` or ``bytes`` and otherwise
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import groupby
 from typing import Any
 
-from harness.protocol.stream import FrameSplitter
+from harness.protocol.stream import FrameSplitter, Piece
 from harness.wire.packets import ACK, FIN, RST, SYN, Endpoint, Segment
 from harness.wire.streams import Chunk, Gap, HalfStream
 
@@ -116,19 +117,31 @@ class _Direction:
     def _divide(self, chunk: Chunk) -> list[Report]:
         self._spans.append(chunk)
         reports: list[Report] = []
-        for piece in self._splitter.split(chunk.data):  # it counts like the half stream: all is fed to it up to a gap
-            spans = [span for span in self._spans if span.start < piece.end and span.end > piece.start]
-            times = [span.t for span in spans]
-            if piece.reason:
-                reports.append(self._bytes(piece.data, piece.reason, max(times)))
+        pieces = self._splitter.split(chunk.data)  # it counts like the half stream: all is fed to it up to a gap
+        for garbage, together in groupby(pieces, key=lambda piece: bool(piece.reason)):
+            if garbage:
+                reports.append(self._garbage(list(together)))
             else:
-                reports.append({
-                    "ev": "frame", "t": max(times), "frame": 0, "stream": self._stream, "direction": self.name,
-                    "hex": piece.data.hex().upper(), "packets": sorted({span.packet for span in spans}),
-                    "t_first": spans[0].t,
-                })
+                reports += [self._frame(piece) for piece in together]
         self._spans = [span for span in self._spans if span.end > self._splitter.start_of_rest]
         return reports
+
+    def _frame(self, piece: Piece) -> Report:
+        spans = self._spans_of(piece)
+        return {
+            "ev": "frame", "t": max(span.t for span in spans), "frame": 0, "stream": self._stream,
+            "direction": self.name, "hex": piece.data.hex().upper(),
+            "packets": sorted({span.packet for span in spans}), "t_first": spans[0].t,
+        }
+
+    def _garbage(self, pieces: list[Piece]) -> Report:
+        """Neighbours in one report: a stream of nonsense must not become a flood of events."""
+        more = f" (and {len(pieces) - 1} more such)" if len(pieces) > 1 else ""
+        t = max(span.t for span in self._spans_of(pieces[-1]))
+        return self._bytes(b"".join(piece.data for piece in pieces), pieces[0].reason + more, t)
+
+    def _spans_of(self, piece: Piece) -> list[Chunk]:
+        return [span for span in self._spans if span.start < piece.end and span.end > piece.start]
 
     def _bytes(self, data: bytes, reason: str, t: int) -> Report:
         return {"ev": "bytes", "t": t, "stream": self._stream, "direction": self.name, "hex": data.hex().upper(),

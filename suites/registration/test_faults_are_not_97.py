@@ -13,7 +13,7 @@ def test_cable_out(bench: Bench) -> None:
     bench.cable.unplug()
     assert not bench.terminal.sale(97_00, card=MAGNETIC).ok
     bench.cable.plug()
-    assert bench.terminal.sale(1_00, card=MAGNETIC).ok
+    assert bench.once_connected(lambda: bench.terminal.sale(1_00, card=MAGNETIC)).ok
 
 
 @pytest.mark.physical

@@ -6,6 +6,7 @@ terminal is emulated.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -28,6 +29,8 @@ ENDED = (
     *APPROVED, "交易失败", "通讯超时", "连接失败", "应答无效", "请先签到", "请先结算", "冲正未成功", "交易已取消", "终端忙", "命令错误",
     "无此交易", "原交易已撤销", "无可打印凭证", "密钥错误", "设置失败", "请先设置", "存储故障",
 )
+PRINTS = ("sale", "void", "settle", "reprint")
+SETTLE_S = 3.0  # how long a cashier waits for what should come with a result: the profile's limit for showing it
 STEP_S = 10.0  # a screen that a key press asks for; real terminals answer in well under a second
 
 
@@ -268,7 +271,7 @@ class PanelTerminal:
         self._recorder.append(
             OperationInvoked(t=time.monotonic_ns(), op=number, name=name, via=via, args=args or {})
         )
-        return PanelOperation(self, self._recorder, number, self._answer_s)
+        return PanelOperation(self, self._recorder, number, name, self._answer_s)
 
     def _served(self, command: str) -> Completion:
         answer = self._port().ask(command)
@@ -291,9 +294,11 @@ class PanelTerminal:
 class PanelOperation:
     """An operation under way: wait for what the terminal says."""
 
-    def __init__(self, terminal: PanelTerminal, recorder: Recorder, number: int, answer_s: float) -> None:
+    def __init__(self, terminal: PanelTerminal, recorder: Recorder, number: int, name: str, answer_s: float) -> None:
         self._terminal, self._recorder, self.number, self._answer_s = terminal, recorder, number, answer_s
         self.start = terminal.front.latest.number  # result screens are numbered above this
+        self.slips = terminal.front.slips
+        self.prints = name in PRINTS
         self.echo: str | None = None  # set where the till gave the command
         self._completed: Completion | None = None
 
@@ -307,10 +312,21 @@ class PanelOperation:
                 fields = self._terminal.cashier.answer(self.echo, deadline_s)
                 code = fields.get("DF07", "")
                 outcome: Literal["ok", "fail"] = "ok" if code == "00" else "fail"
-                return self.complete(Completion(outcome, code or None, fields.get("DF09", ""), fields.get("DF10", "")))
-            seen = self._terminal.front.await_screen(_ended, deadline_s, "the result on the screen", after=self.start)
-            return self.complete(_completion(seen))
+                told = Completion(outcome, code or None, fields.get("DF09", ""), fields.get("DF10", ""))
+                self._look_up(lambda: self._terminal.front.await_screen(_ended, SETTLE_S, "the result", after=self.start))
+            else:
+                seen = self._terminal.front.await_screen(_ended, deadline_s, "the result on the screen", after=self.start)
+                told = _completion(seen)
+            if told.ok and self.prints:
+                self._look_up(lambda: self._terminal.front.await_slip(self.slips, SETTLE_S))
+            return self.complete(told)
         raise AssertionError("guarded() re-raises")
+
+    @staticmethod
+    def _look_up(look: Callable[[], object]) -> None:
+        """A cashier looks at the screen and takes the slip before serving on; what does not come is the judge's."""
+        with contextlib.suppress(TerminalTimeout):
+            look()
 
     def complete(self, completion: Completion) -> Completion:
         """Record how it ended, once."""

@@ -50,6 +50,8 @@ class Injector:
                 return
 
     def _watch(self) -> None:
+        """Learns from what passed; strikes when its moment is there, and again at what was under way."""
+        again = set()
         for packet in self._capture.drain(until=time.monotonic_ns()):
             segment = parse(packet.frame, t=packet.t, packet=0)
             told = None if segment is None else self._flows.take(segment, packet.frame)
@@ -59,9 +61,10 @@ class Injector:
             if self._armed and flow.whole and self._reset.strikes(self._armed[1], sender, segment.payload):
                 number, self._armed = self._armed[0], None
                 self._strike(flow, number)
-            elif self._struck and flow is self._struck[0] and moved and time.monotonic_ns() < self._struck[2]:
-                victim = self._reset.OTHER[sender]
-                self._tell(self._struck[1], [self._send(flow, victim)])
+            elif self._struck and flow is self._struck[0] and moved and packet.t < self._struck[2]:
+                again.add(self._reset.OTHER[sender])
+        if self._struck and again:
+            self._tell(self._struck[1], [self._send(self._struck[0], victim) for victim in sorted(again)])
 
     def _answer(self) -> bool:
         data = os.read(sys.stdin.fileno(), 65536)

@@ -25,7 +25,9 @@ class Board(Protocol):
     whole frame, one bit a pixel. ``read_event`` gives a panel event or None. The descriptors are non-blocking.
     """
 
-    model: Mapping[str, Any]
+    @property
+    def model(self) -> Mapping[str, Any]: ...
+
     serial_number: str
     time_scale: float
     flash: Any

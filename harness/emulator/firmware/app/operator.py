@@ -49,30 +49,36 @@ class Operator:
                 self._screen.show((texts.WELCOME, texts.HINT))
                 signal = yield from self._rest(None)
             self.at_rest = False
-            result = None
+            result, command = None, None
             if signal.kind == CASHIER:
-                result = yield from self._obey(signal.value)
+                command = signal.value
+                result = yield from self._obey(command)
             elif signal.key == ENTER:
                 result = yield from self._sale()
             elif signal.key == FUNC:
                 result = yield from self._menu()
             signal = None
             if result is not None:
-                signal = yield from self._show_result(result)
+                signal = yield from self._show_result(result, command)
 
     def _rest(self, deadline: float | None) -> Flow[Signal]:
         """Nobody does anything until a key, a card or a command comes."""
         self.at_rest = True
         return (yield from self._ask.event(deadline, cashier=True))
 
-    def _show_result(self, result: Result) -> Flow[Signal | None]:
-        """Until a key or the time is over; a command of the till is returned, to be obeyed."""
+    def _show_result(self, result: Result, command: cashier.Command | None) -> Flow[Signal | None]:
+        """On the screen, on paper, to the till that gave the ``command``; until a key, or until its time is over.
+
+        The till's next command is returned, to be obeyed.
+        """
         if result.answered and result.code in NOT_REGISTERED and self._store.state.note:
             self._store.commit(note="")  # seen now
         self._screen.show(result.lines)
         self._board.beep()
         if result.slip:
             self._printer.print(result.slip)
+        if command is not None:
+            self._to_till(cashier.answer(command, result))
         deadline = now() + RESULT_S / self._board.time_scale
         while True:
             signal = yield from self._rest(deadline)
@@ -192,7 +198,7 @@ class Operator:
     # -- the till ------------------------------------------------------------------------------------------------------
 
     def _obey(self, command: cashier.Command) -> Flow[Result]:
-        """Does what the till asks for, and answers it."""
+        """Does what the till asks for."""
         match command.kind:
             case "sale":
                 result = yield from self._sale(command.amount)
@@ -209,6 +215,5 @@ class Operator:
             case _:
                 result = results.local(results.BAD_COMMAND, texts.BAD_COMMAND)
         if result is None:
-            result = results.local(results.CANCELLED, texts.CANCELLED)
-        self._to_till(cashier.answer(command, result))
+            return results.local(results.CANCELLED, texts.CANCELLED)
         return result

@@ -1,0 +1,1 @@
+"""Golden histories, by the group of rules that they are about."""

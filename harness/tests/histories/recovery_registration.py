@@ -1,0 +1,195 @@
+"""REC-01, REC-03: registered again, the next sign-in succeeds, and what is due goes first."""
+
+from __future__ import annotations
+
+from harness.tests.golden import World, lost, says
+from harness.tests.golden_stories import Stories
+from harness.tests.histories.steps import claim_success, deny_success, meet_97
+
+stories = Stories("REC-")
+good, bad, undecided, no_occasion = stories.good, stories.bad, stories.undecided, stories.no_occasion
+
+
+# -- REC-01: registered again, the next sign-in succeeds ---------------------------------------------------------------
+
+
+@good("REC-01", "the terminal said it is signed in")
+def the_next_sign_in_succeeds(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.sign_in()
+
+
+@good("REC-01", "is signed under its keys")
+def it_signs_in_by_itself(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.background_sign_in()
+    world.sale(1200)
+
+
+@good("REC-01", registered=False)
+def never_registered_before(world: World) -> None:
+    world.sign_in()
+    world.register_terminal()
+    world.sign_in()
+
+
+@good("REC-01", "a key error before the new master key was loaded")
+def a_new_master_key(world: World) -> None:
+    meet_97(world)
+    world.register_terminal(new_tmk=True)
+    world.sign_in()
+    world.load_tmk()
+    world.sign_in()
+
+
+@bad("REC-01", "but the terminal said code Z3")
+def the_granted_sign_in_fails(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.sign_in()
+    deny_success(world)
+
+
+@bad("REC-01", "was asked to sign in and sent nothing")
+def the_terminal_does_not_even_ask(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.complete(world.invoke("sign_in"), "fail", "97")
+    world.reboot()
+    world.sign_in()
+
+
+@bad("REC-01", "the terminal reset itself")
+def the_watchdog_helps(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.reboot("watchdog")
+    world.sign_in()
+
+
+@bad("REC-01", "not signed under its keys")
+def the_old_keys_stay_in_use(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    old = world.terminal.working
+    world.background_sign_in()
+    world.terminal.working = old
+    world.sale(1200)
+
+
+@bad("REC-01", "is shown as 97")
+def a_new_master_key_is_shown_as_97(world: World) -> None:
+    meet_97(world)
+    world.register_terminal(new_tmk=True)
+    operation = world.invoke("sign_in")
+    world.background_sign_in()
+    world.result("97", "sign_in")
+    world.complete(operation, "fail", "97")
+
+
+@bad("REC-01", "signed in although the new master key was not loaded")
+def signed_in_under_a_key_it_can_not_have(world: World) -> None:
+    meet_97(world)
+    world.register_terminal(new_tmk=True)
+    world.sign_in()
+    claim_success(world)
+
+
+@bad("REC-01", "with the new master key loaded the sign-in was granted, but")
+def the_new_master_key_does_not_help(world: World) -> None:
+    meet_97(world)
+    world.register_terminal(new_tmk=True)
+    world.sign_in()
+    world.load_tmk()
+    world.sign_in()
+    deny_success(world)
+
+
+@undecided("REC-01", "no sign-in that was granted before the log ended")
+def nobody_signs_in(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+
+
+@undecided("REC-01", "nothing sent afterwards shows its keys in use")
+def it_signs_in_by_itself_and_nothing_follows(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.background_sign_in()
+
+
+@undecided("REC-01", "the wire does not show why")
+def an_attempt_that_the_wire_does_not_explain(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    operation = world.invoke("sign_in")
+    stream = world.next("stream")
+    world.connection(stream, "opening", "terminal")
+    world.connection(stream, "open")
+    world.connection(stream, "closed", "terminal")
+    world.complete(operation, "fail", "Z2")
+    world.sign_in()
+
+
+@undecided("REC-01", "was not loaded")
+def the_new_master_key_is_never_loaded(world: World) -> None:
+    meet_97(world)
+    world.register_terminal(new_tmk=True)
+    world.sign_in()
+
+
+@no_occasion("REC-01")
+def somebody_switched_it_off_and_on(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.reboot()
+    world.sign_in()
+
+
+@no_occasion("REC-01")
+def registered_for_the_first_time(world: World) -> None:
+    world.sign_in()
+
+
+@no_occasion("REC-01")
+def the_host_grants_it_without_sound_keys(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.sign_in(says(f62="bad_kcv"))
+
+
+# -- REC-03: the pending reversal goes out first -----------------------------------------------------------------------
+
+
+def with_a_reversal_due(world: World) -> None:
+    world.sign_in()
+    world.sale(1500, lost())
+    world.remove_terminal()
+    world.sign_in()
+    world.register_terminal()
+
+
+@good("REC-03", "went out before sale")
+def the_reversal_goes_out_before_the_first_sale(world: World) -> None:
+    with_a_reversal_due(world)
+    world.sign_in()
+    world.sale(1200)
+
+
+@bad("REC-03", "had not gone before it")
+def the_sale_goes_first(world: World) -> None:
+    with_a_reversal_due(world)
+    world.sign_in()
+    pending, world.terminal.pending = world.terminal.pending, None
+    world.sale(1200)
+    world.terminal.pending = pending
+    world.sale(1300)
+
+
+@no_occasion("REC-03")
+def no_sale_follows(world: World) -> None:
+    with_a_reversal_due(world)
+    world.sign_in()
+    world.settle()
