@@ -31,7 +31,9 @@ def finish(plan: RunPlan, pytest_status: int) -> int:
         print(_("hil97: no test was selected, so nothing was judged"))
         return 2
     merge_robot(plan.folder)
-    status = judge_run(plan.folder).status
+    verdict = judge_run(plan.folder)
+    verdict.write(plan.folder)
+    status: int = verdict.status
     if pytest_status in (INTERRUPTED, INTERNAL) and status == 0:
         status = 3
     plan.close(status)

@@ -140,9 +140,12 @@ class _Live:
 
 @dataclass(frozen=True)
 class _Fault:
+    """``since``: from here on the terminal can know of it; ``known``: and what it shows from here on is its result."""
+
     what: str
     events: tuple[Event, ...]
-    since: int  # from here on the terminal can know
+    since: int
+    known: bool = True
 
 
 def _fault(reading: Reading, operation: Operation) -> _Fault | None:
@@ -161,7 +164,7 @@ def _fault(reading: Reading, operation: Operation) -> _Fault | None:
         return _Fault("connection refused", (refused,), refused.t)
     down = reading.link_lost_within(operation.t, operation.done)
     if down and down.began and not any(c.opened for c in tried) and operation.name in ONLINE_OPERATIONS:
-        return _Fault("link down", (down.began,), max(down.start, operation.t))
+        return _Fault("link down", (down.began,), max(down.start, operation.t), known=False)
     return None
 
 
@@ -172,7 +175,7 @@ def _failed_exchange(reading: Reading, exchange: Exchange, operation: Operation)
         return _Fault(f"the response to {name} {wrong}", exchange.events, response.t)
     said = gave_up(reading, exchange)
     if said:
-        return _Fault(f"no answer to {name} in time", (exchange.request, said), exchange.t)
+        return _Fault(f"no answer to {name} in time", (exchange.request, said), exchange.t, known=False)
     if exchange.outcome == "answered":
         return None
     left, ended = exchange.connection.given_up, exchange.connection.ended
@@ -185,7 +188,7 @@ def _failed_exchange(reading: Reading, exchange: Exchange, operation: Operation)
         return _Fault(f"the host closed before it answered {name}", (exchange.request, ended), ended.t)
     down = reading.link_lost_within(exchange.t, operation.done)
     if down and down.began:
-        return _Fault(f"link down before {name} was answered", (exchange.request, down.began), exchange.t)
+        return _Fault(f"link down before {name} was answered", (exchange.request, down.began), exchange.t, known=False)
     return None
 
 
@@ -200,9 +203,13 @@ def _without_97(reading: Reading, operation: Operation) -> Finding | None:
     evidence = (operation.invoked, *fault.events)
     if operation.completed is None:
         return Finding.undecided(rule, f"{what}; how it ended was not seen", evidence, at=operation.invoked)
-    # The screen that the operation ended with: a reader needs no longer to see it than the terminal has to show it.
-    since = max(fault.since, operation.done - int(reading.limits.show_s * SECOND))
+    # The screen that the operation ended with. Where it is not known when the terminal gave up, what came long before
+    # the end may be no result yet; and the till can be told a moment before the screen says it.
+    at_once = int(reading.limits.show_s * SECOND)
+    since = fault.since if fault.known else max(fault.since, operation.done - at_once)
     results = [s for s in reading.screens_between(since, operation.done + 1) if not is_idle(reading, s)]
+    soon = reading.screens_between(operation.done + 1, min(operation.until, operation.done + at_once))
+    results = results or [s for s in soon if not is_idle(reading, s)][:1]
     later = [s for s in reading.screens_between(operation.done + 1, until_text(reading, operation)) if s.unreadable]
     spoiled = next((s for s in (*results, *later) if s.unreadable), None)
     if spoiled:

@@ -12,7 +12,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -163,15 +162,6 @@ def spawn(
     except OSError as error:
         raise BenchError(f"the {label} process can't be started: {error}", evidence=str(log)) from error
     return Child(process, label, log)
-
-
-def wait_until(ready: threading.Event, child: Child, seconds: float, what: str) -> None:
-    """Waits for ``ready``, noticing at once when ``child`` dies meanwhile. Raises :class:`BenchError`."""
-    deadline = time.monotonic() + seconds
-    while not ready.wait(0.05):
-        child.check()
-        if time.monotonic() > deadline:
-            raise BenchError(f"the {child.name} process was not {what} within {seconds:.1f} s", evidence=str(child.log))
 
 
 def _label(argv: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ HIDDEN = "***"
 _PAN = re.compile(r"(?<![0-9A-Fa-f])\d{12,19}(?![0-9A-Fa-f])")
 _TRACK = re.compile(r"\d{12,19}[=Dd]\d{4,}")
 _KEY = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{16}|[0-9A-Fa-f]{32}|[0-9A-Fa-f]{48})(?![0-9A-Za-z])")
+_PIN = re.compile(r"""(\bpin\b['"]?\s*[=:]\s*['"]?)\d{4,12}\b""", re.IGNORECASE)
 _SECRET_NAMES = frozenset(
     {"tmk", "key", "pik", "mak", "tdk", "pin", "track2", "track3", "pan", "f62", "f55", "f52", "value"}
 )
@@ -50,7 +51,8 @@ def cards(value: str) -> str:
 
 
 def text(value: str) -> str:
-    """Free text (a screen's line, a checker's reason) with card numbers, tracks and keys masked."""
+    """Free text (a screen's line, a checker's reason) with card numbers, tracks, PINs and keys masked."""
+    value = _PIN.sub(rf"\1{HIDDEN}", value)
     return _KEY.sub(lambda found: found[0] if found[0].isdigit() and len(found[0]) == 16 else HIDDEN, cards(value))
 
 

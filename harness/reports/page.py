@@ -67,6 +67,19 @@ class Open:
     tests: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A test that ended badly by itself. ``said``: the first line of what it said."""
+
+    anchor: str
+    title: str
+    bench: str
+    test: str
+    verdict: str
+    how: Both
+    said: str
+
+
 def write(run_dir: Path) -> Path:
     """Make ``run_dir/index.html`` (replaced in one step) and return its path. BadInput where the folder is no run."""
     run = load(run_dir)
@@ -89,7 +102,7 @@ def render(run: Run) -> str:
     return environment.get_template("page.html").render(
         run=run, language=language(), version=__version__, stories=stories, in_short=in_short, loose=loose, good=good,
         lead=_lead(run), sentence=_sentence(run), numbers=_numbers(run), matrix=matrix, hidden=hidden,
-        opened=opened(run), times=times(run), album=album, began=_began(run), duration=span_text(run.seconds),
+        opened=opened(run), ended=ended(run), times=times(run), album=album, began=_began(run),
         benches=_bench_files(run), files=[name for name in _RUN_FILES if (run.folder / name).exists()],
         verdict_names=sorted({t.verdict for t in run.tests}, key=SEVERITY.index),
         bench_names=sorted({t.record.bench for t in run.tests}), arguments=_arguments(run),
@@ -173,7 +186,10 @@ def _sentence(run: Run) -> Both:
         if counts[verdict]
     ]  # fmt: skip
     names = {f"{g.model}, {g.firmware.name} {g.firmware.version}" for g in run.groups}
-    return _("{tests} tests on {benches} benches ({firmware}) in {duration}. Of {total} requirements: {parts}.").format(
+    sentence = _(
+        "{tests} tests on {benches} benches ({firmware}) in {duration}. Of {total} verdicts on requirements: {parts}."
+    )
+    return sentence.format(
         tests=len(run.tests), benches=len({b.name for b in run.benches}), firmware="; ".join(sorted(names)) or "–",
         duration=span_text(run.seconds), total=sum(counts.values()), parts=joined(", ", parts, "，"),
     )  # fmt: skip
@@ -257,6 +273,24 @@ def opened(run: Run) -> list[Open]:
             reason = views.requirement_reason(record.reason, group.benches)
             found.append(Open(record.id, views.rule_title(record.id), group.group, record.verdict, reason, tests))
     return sorted(found, key=lambda o: (SEVERITY.index(o.verdict), o.rule, o.group))
+
+
+def ended(run: Run) -> list[Ended]:
+    """Tests that ended badly by themselves, without a finding that says why."""
+    anchors = _anchors(run)
+    how = {
+        "failed": _("The test failed by itself: it could not finish what it wanted to show."),
+        "error": _("The test ended in an error of the bench or of the test itself."),
+        "unfinished": _("The run ended inside this test."),
+    }
+    return [
+        Ended(
+            anchors[id(test)], test.record.title, test.record.bench, test.record.test, test.verdict,
+            how[test.record.outcome], mask.text(next(iter(test.record.message.strip().splitlines()), "")),
+        )
+        for test in run.tests
+        if test.record.outcome in how and not any(f.record.verdict in ("FAIL", "ERROR") for f in test.findings)
+    ]  # fmt: skip
 
 
 def _bench_files(run: Run) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.i18n import _
-from harness.reports import mask, page, words
+from harness.reports import page, words
 from harness.reports.page import Open, opened
 from harness.reports.run import SEVERITY, Run, load
 
@@ -80,15 +80,9 @@ def _open_table(run: Run, rows: list[Open]) -> Table:
 
 def _print_tests(run: Run, console: Console) -> None:
     """Tests that ended badly without a finding that says why."""
-    for test in run.tests:
-        if test.record.outcome not in ("failed", "error", "unfinished"):
-            continue
-        if any(f.record.verdict in ("FAIL", "ERROR") for f in test.findings):
-            continue
-        lines = mask.text(test.record.message.strip()).splitlines()
-        console.print(Text.assemble(_mark(test.verdict), f"  {test.record.bench}: {test.record.test}"), soft_wrap=True)
-        for line in lines[:3]:
-            console.print(Text(f"    {line}", "dim"), soft_wrap=True)
+    for one in page.ended(run):
+        console.print(Text.assemble(_mark(one.verdict), f"  {one.bench}: {one.test}"), soft_wrap=True)
+        console.print(Text.assemble(f"    {one.how}", (f" {one.said}", "dim")), soft_wrap=True)
     if run.never_ran:
         console.print(Text(_("{count} tests never ran").format(count=len(run.never_ran)), STYLES["INCONCLUSIVE"]))
 

@@ -24,7 +24,7 @@ from harness.reports.run import Judged
 
 LEFT, RIGHT = 96.0, 980.0
 MAX_MARKS = 400  # of one kind; more would be a smear
-_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+_STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _host(event: HostChanged | HostArmed, scale: Scale) -> Mark:
 def _ticks(seconds: float) -> tuple[tuple[float, str], ...]:
     step = next((s for s in _STEPS if seconds / s <= 10), seconds / 10)
     count = int(seconds / step + 1e-9)
-    digits = 1 if step < 1 else 0
+    digits = 0 if step >= 1 else 1 if step >= 0.1 else 2 if step >= 0.01 else 3
     width = RIGHT - LEFT
     return tuple((round(LEFT + width * n * step / seconds, 1), f"{n * step:.{digits}f}") for n in range(count + 1))
 

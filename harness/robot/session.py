@@ -74,7 +74,9 @@ def close() -> None:
     from harness.judge import judge_run
     from harness.reports import junit, page
 
-    plan.close(judge_run(plan.folder).status)
+    verdict = judge_run(plan.folder)
+    verdict.write(plan.folder)
+    plan.close(verdict.status)
     page.write(plan.folder)
     junit.write(plan.folder)
     print(f"hil97: {plan.folder / 'index.html'}")

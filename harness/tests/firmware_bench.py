@@ -183,7 +183,7 @@ class FakeBoard:
 
 @dataclass
 class Answer:
-    """What the host answers. ``act``: "answer", "last words" (answer and close), "silence" (the connection stays), "close".
+    """What the host answers. ``act``: "answer", "last words" (answer and close), "silence" (stays open), "close".
     """
 
     code: str = APPROVED

@@ -446,3 +446,12 @@ def test_the_span_of_one_test_does_not_blame_an_alert_for_what_came_before_it() 
     assert_verdict(world.events, "MSG-02", "PASS")
     worse = changed(part, is_screen("通讯超时"), lines=["交易失败", "应答码:97", "终端未登记"])
     assert_verdict(worse, "MSG-02", "FAIL")
+
+
+def test_the_till_may_be_told_before_the_screen_says_it() -> None:
+    world = signed_in()
+    world.sale(500, dropped(), via="cashier")
+    result = next(e for e in world.events if is_screen("通讯超时")(e))
+    done = [e for e in world.events if e.kind == "operation.completed"][-1]
+    events = changed(world.events, lambda e: e is result, t=done.t + 50_000_000)
+    assert_rests_on_evidence(events, "MSG-02")

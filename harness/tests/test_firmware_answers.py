@@ -1,4 +1,4 @@
-"""What the terminal shows, tells, books and keeps after each kind of answer: MSG, MON-01, -02, -09, -10, STA, SEC-03."""
+"""What the terminal shows, tells, books and keeps after each kind of answer: MSG, MON-01, -02, -09, -10, STA."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The application shares no code with the harness: a mistake of ours must not agree with itself at both ends of the wire.
-"""
+"""The application shares no code with the harness: a mistake must not agree with itself at both ends of the wire."""
 
 from __future__ import annotations
 

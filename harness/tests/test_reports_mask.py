@@ -59,6 +59,14 @@ def test_keys_and_tracks_in_a_text_are_masked() -> None:
     assert "2512101" not in said
 
 
+@pytest.mark.parametrize("text", ["Card(pin='123456', psn='001')", "PIN=1234", '{"pin": "123456789012"}'])
+def test_a_pin_in_a_text_is_masked(text: str) -> None:
+    said = mask.text(text)
+    assert "1234" not in said
+    assert mask.HIDDEN in said
+    assert ("psn='001'" in said) == ("psn" in text)
+
+
 def test_a_wrapped_card_number_makes_a_picture_secret() -> None:
     assert mask.shows_secret(["卡号:", PAN[:9], PAN[9:]])
     assert not mask.shows_secret(["欢迎使用", "请按确认键消费"])
