@@ -117,7 +117,7 @@ class Host:
 
         answer, stamp = self._answer(frame, transaction, rule), self._stamp()
         if answer is None:
-            answer = self._decide(frame, transaction, stamp)
+            answer = self._decide(frame, transaction, stamp, keeps_keys=rule is not None and rule.action == "no_keys")
         sent, twist = self._dress(frame, answer, stamp, rule)
         note = f"{answer.code}: {answer.why}{twist}"
         if rule is not None and rule.action == "never":
@@ -159,7 +159,7 @@ class Host:
         tmk = new_key(16) if known is None else known.tmk
         return keys.make_f62(tmk, code, new_key(8 if code == "001" else 16), new_key(8)).hex().upper()
 
-    def _decide(self, frame: Frame, transaction: Transaction, stamp: Stamp) -> Answer:
+    def _decide(self, frame: Frame, transaction: Transaction, stamp: Stamp, *, keeps_keys: bool) -> Answer:
         missing = _missing(frame)
         if missing:
             return Answer("30", f"{missing} missing")
@@ -171,7 +171,7 @@ class Host:
         refusal = decide(request, known, self.profile)
         if refusal is None:
             assert known.terminal is not None
-            answer = self._transactions.carry_out(Case(request, frame, known.terminal, stamp))
+            answer = self._transactions.carry_out(Case(request, frame, known.terminal, stamp, keeps_keys))
         else:
             answer = Answer(refusal.code, refusal.why)
         genuine_original = transaction in ORIGINALS and known.mac == "ok" and not known.duplicate

@@ -21,7 +21,7 @@ Action = Literal[
     "foreign_trace",  # F11 is another's, F64 right for it
     "no_mac",  # F64 is missing
     "close",  # the connection is closed instead of an answer; not decided
-    "no_keys",  # sign-in approved without F62
+    "no_keys",  # sign-in approved without F62; the working keys that there are stay in force
     "bad_kcv",  # sign-in approved, both check values wrong
     "unbalanced",  # settlement decided, but its result says "not balanced": the terminal must upload its batch
     "processing_request",  # decided and booked; header nibble 5 of the answer is ``header_request``

@@ -18,6 +18,7 @@ from harness.terminal.contracts import Completion
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
 
+FIRST_BATCH = "000001"  # where a new registration begins too, so that 97 and recovery leave the number as it is
 HOST_ADDRESS, HOST_PORT, TPDU = "10.97.0.1", 8583, "6000030000"
 
 
@@ -111,6 +112,8 @@ def _serve(bench: Bench) -> None:
     """Signed in with nothing stored, or _NotReadyError."""
     terminal = bench.terminal
     terminal.to_idle(30.0)
+    if not terminal.money_moved:
+        bench.host.set_batch(FIRST_BATCH)
     completion = bench.once_connected(terminal.sign_in)
     if not completion.ok:
         raise _NotReadyError(f"sign-in failed: {completion.text}")

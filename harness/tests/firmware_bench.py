@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from littlefs import LittleFS, UserContext
-
 from harness.emulator import font
 from harness.emulator.firmware.app.main import Terminal
 from harness.emulator.firmware.app.records import Record, State
@@ -27,77 +25,13 @@ from harness.protocol.frames import Frame, build, decode, swap_tpdu
 from harness.terminal import cashier
 from harness.terminal.cards import CHIP, MAGNETIC, Card
 from harness.terminal.model import Model, ScreenGeometry
+from harness.tests.firmware_flash import BLOCK, MemoryFlash, cuts
 
-BLOCK, BLOCKS = 4096, 256
 TID, MID = "97000001", "898970000000001"
 TMK, PIK, MAK = (bytes.fromhex(text) for text in (
     "0123456789ABCDEFFEDCBA9876543210", "706185D32C528C64B01361324A85B579", "7A131F01F458BCDC"))
 CLOCK = 1_770_000_000.0  # of a board from the factory
 APPROVED = "00"
-
-
-class MemoryFlash:
-    """NOR in memory: program clears bits, erase sets a block to FF; every operation is kept for :func:`cuts`."""
-
-    block_size, block_count = BLOCK, BLOCKS
-
-    def __init__(self, content: bytes | None = None) -> None:
-        self.content = bytearray(content if content is not None else b"\xff" * BLOCK * BLOCKS)
-        self.operations: list[tuple[int, bytes]] = []  # offset, what stands there afterwards
-        if content is None:
-            _format(self)
-
-    def read(self, block: int, offset: int, size: int) -> bytes:
-        return bytes(self.content[block * BLOCK + offset : block * BLOCK + offset + size])
-
-    def program(self, block: int, offset: int, data: bytes) -> None:
-        old = self.read(block, offset, len(data))
-        assert all(new & ~was & 0xFF == 0 for new, was in zip(data, old, strict=True)), "programs 0 to 1"
-        self._put(block * BLOCK + offset, data)
-
-    def erase(self, block: int) -> None:
-        self._put(block * BLOCK, b"\xff" * BLOCK)
-
-    def _put(self, at: int, data: bytes) -> None:
-        self.content[at : at + len(data)] = data
-        self.operations.append((at, bytes(data)))
-
-
-class _Context(UserContext):
-    def __init__(self, flash: MemoryFlash) -> None:
-        self._flash = flash
-
-    def read(self, cfg: object, block: int, off: int, size: int) -> bytearray:
-        return bytearray(self._flash.read(block, off, size))
-
-    def prog(self, cfg: object, block: int, off: int, data: bytes) -> int:
-        self._flash.program(block, off, bytes(data))
-        return 0
-
-    def erase(self, cfg: object, block: int) -> int:
-        self._flash.erase(block)
-        return 0
-
-    def sync(self, cfg: object) -> int:
-        return 0
-
-
-def _format(flash: MemoryFlash) -> None:
-    LittleFS(context=_Context(flash), mount=False, block_size=BLOCK, block_count=BLOCKS).format()
-    flash.operations.clear()
-
-
-def cuts(before: bytes, operations: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    """(operations done, content) of the flash for a power cut at each operation: before it, and with it half done."""
-    found, content = [(0, before)], bytearray(before)
-    for done, (at, data) in enumerate(operations):
-        half = data[: len(data) // 2]
-        torn = bytearray(content)
-        torn[at : at + len(half)] = half
-        found.append((done, bytes(torn)))
-        content[at : at + len(data)] = data
-        found.append((done + 1, bytes(content)))
-    return found
 
 
 class FakeBoard:
@@ -433,4 +367,4 @@ class Bench:
         return self.till("03")
 
 
-__all__ = ["CHIP", "MAGNETIC", "Answer", "Bench", "FakeBoard", "Host", "MemoryFlash", "cuts"]
+__all__ = ["BLOCK", "CHIP", "MAGNETIC", "Answer", "Bench", "FakeBoard", "Host", "MemoryFlash", "cuts"]

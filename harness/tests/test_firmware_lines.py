@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,10 +29,27 @@ def test_the_cashier_parser_takes_any_bytes(pieces: list[bytes]) -> None:
         reply, commands, naks = receiver.feed(piece)
         assert set(reply) <= {cashier.ACK, cashier.NAK} and naks >= 0
         assert reply.count(cashier.ACK) == len(commands)
-    receiver.forget()
     reply, commands, _ = receiver.feed(till.encode(SALE))
-    assert reply == bytes([cashier.ACK])
-    assert commands == [cashier.Command("sale", "01", "1234", 9700)]
+    assert reply[-1:] == bytes([cashier.ACK])
+    assert commands[-1:] == [cashier.Command("sale", "01", "1234", 9700)]
+
+
+@pytest.mark.parametrize(
+    "piece", [b"\x02", b"\x02\x00\x00", b"\x02\x00\x05", b"\x02\x05\x12\x03", till.encode(SALE), b"\x15"])
+def test_a_flood_costs_little_and_is_not_kept(piece: bytes) -> None:
+    receiver, begun = cashier.Receiver(), time.process_time()
+    receiver.feed(piece * (4096 // len(piece)))
+    assert time.process_time() - begun < 1.0
+    assert len(receiver._held) <= cashier.LONGEST_DATA + 5
+
+
+def test_a_pause_ends_a_frame_that_was_begun() -> None:
+    receiver = cashier.Receiver()
+    raw = till.encode(SALE)
+    receiver.feed(raw[:10])
+    receiver.forget()
+    assert receiver.feed(raw[10:])[1] == []
+    assert len(receiver.feed(raw)[1]) == 1
 
 
 @given(st.integers(1, 12), st.binary(max_size=20).filter(lambda noise: b"\x02" not in noise))
@@ -88,6 +107,7 @@ def test_wild_bytes_on_both_lines_leave_a_terminal_that_works(pieces: list[tuple
             if data:
                 (bench.board.till if line == "till" else bench.board.engineer).send(data)
             bench.settle_down(2)
+        assert bench.till("05")["DF07"] in ("Z4", "Z6")
         bench.board.engineer.send(b"\r\n")
         bench.settle_down(3)
         _drain(bench)

@@ -57,6 +57,22 @@ def test_after_97_on(bench: Bench, on: str, reboot: bool) -> None:
 
 
 @pytest.mark.physical
+def test_back_to_work(bench: Bench) -> None:
+    """The shortest way round: sold, forgotten, registered, and a whole day's work done."""
+    assert bench.terminal.sale(10_00, card=MAGNETIC).ok
+    bench.host.deregister()
+    assert bench.terminal.sale(11_00, card=CHIP).code == "97"
+    bench.host.register()
+    recovery = bench.start_recovery()
+    assert bench.terminal.sign_in().ok
+    sale = bench.terminal.sale(12_00, card=CHIP, pin=True)
+    assert sale.ok
+    recovery.done()
+    assert bench.terminal.void(sale.trace).ok
+    assert bench.terminal.settle().ok
+
+
+@pytest.mark.physical
 @pytest.mark.declares("STA-04")
 def test_power_cut_while_unregistered(bench: Bench) -> None:
     """The state survives: not signed in, nothing sold before a sign-in, the batch still there."""

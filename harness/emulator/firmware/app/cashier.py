@@ -44,41 +44,46 @@ class Receiver:
         """(bytes to send now, commands, number of NAKs that came)."""
         self._held += data
         reply, commands, naks = b"", [], 0
-        while self._held:
-            first = self._held[0]
-            if first != STX:
-                naks += first == NAK
-                del self._held[:1]
-                continue
-            size = self._frame_size()
-            if size is None:
-                break
-            if size == 0:
-                del self._held[:1]
-                continue
-            frame = bytes(self._held[:size])
-            del self._held[:size]
-            if lrc(frame[1:-1]) != frame[-1]:
-                reply += bytes([NAK])
-                continue
+        while found := self._first_good_frame():
+            start, end = found
+            naks += self._held.count(NAK, 0, start)  # all before it is noise, whatever it looked like
+            commands.append(command(parse(bytes(self._held[start + 3 : end - 2]))))
             reply += bytes([ACK])
-            commands.append(command(parse(frame[3:-2])))
+            del self._held[:end]
+        at = 0
+        size: int | None = 0
+        while at < len(self._held) and size is not None:
+            size = self._frame_size(at) if self._held[at] == STX else 0
+            naks += self._held[at] == NAK
+            reply += bytes([NAK]) if size else b""  # a frame, with a wrong LRC
+            at += 0 if size is None else size or 1
+        del self._held[:at]
         return reply, commands, naks
 
-    def _frame_size(self) -> int | None:
-        """Of the frame that begins here; None: more bytes are needed; 0: no frame begins here."""
-        if len(self._held) < 3:
+    def _first_good_frame(self) -> tuple[int, int] | None:
+        """Where the first whole frame with the right LRC begins and ends."""
+        start = self._held.find(STX)
+        while start >= 0:
+            size = self._frame_size(start)
+            if size and lrc(self._held[start + 1 : start + size - 1]) == self._held[start + size - 1]:
+                return start, start + size
+            start = self._held.find(STX, start + 1)
+        return None
+
+    def _frame_size(self, start: int) -> int | None:
+        """Of the frame that begins at ``start``; None: more bytes are needed; 0: no frame begins here."""
+        if len(self._held) < start + 3:
             return None
-        digits = self._held[1:3].hex()
+        digits = self._held[start + 1 : start + 3].hex()
         if not digits.isdecimal() or int(digits) > LONGEST_DATA:
             return 0
         size = 3 + int(digits) + 2
-        if len(self._held) < size:
+        if len(self._held) < start + size:
             return None
-        return size if self._held[size - 2] == ETX else 0
+        return size if self._held[start + size - 2] == ETX else 0
 
 
-def lrc(data: bytes) -> int:
+def lrc(data: bytes | bytearray) -> int:
     """XOR of all bytes."""
     return reduce(lambda a, b: a ^ b, data, 0)
 
