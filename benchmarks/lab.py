@@ -1,17 +1,21 @@
-"""The main job's numbers, each beside its limit: ``python benchmarks/lab.py [--setup] [--runs N] [-- hil97 run arguments]``.
+"""The main job's numbers, each beside its limit: ``python benchmarks/lab.py [--setup] [--runs N [--busy M]] [-- hil97 run
+arguments]``.
 
-Run it with the Python of an environment in which hil97 is installed, from the project's folder. ``--setup`` also makes a
-fresh environment (in a temporary folder) and says how long that took and how large it is.
+Run it with the Python of an environment in which hil97 is installed, from the project's folder. ``--setup`` also
+makes a fresh environment (in a temporary folder) and says how long that took and how large it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +41,10 @@ def timed(command: list[str]) -> tuple[float, int]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - began
     if done.returncode != 0:
-        print(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}", file=sys.stderr)
+        print(
+            f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}",
+            file=sys.stderr,
+        )
     return seconds, done.returncode
 
 
@@ -53,32 +60,50 @@ def setup() -> list[bool]:
     return [report("set-up of the environment", seconds), report("size of the environment", size / 1e6)]
 
 
-def main_job(arguments: list[str]) -> list[bool]:
-    """One run of the lab suites: its time, and what part of the tests' time was ours."""
+@contextlib.contextmanager
+def busy_cores() -> Iterator[None]:
+    """One busy loop a core for the length of the block."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def main_job(arguments: list[str], *, judged_by_time: bool) -> list[bool]:
+    """One run of the lab suites: its exit status, its time, and what part of the tests' time was ours."""
     with tempfile.TemporaryDirectory() as results:
         seconds, status = timed([sys.executable, "-m", "harness.cli", "run", "--results", results, *arguments])
         verdicts = json.loads((Path(results) / "latest" / "verdicts.json").read_text(encoding="utf-8"))
         durations = sum(test["duration_s"] for test in verdicts["tests"])
         waiting = sum(test["waiting_s"] for test in verdicts["tests"])
     print(f"exit status {status}, {len(verdicts['tests'])} tests")
-    return [
+    in_time = [
         report("main job, four benches", seconds),
         report("harness share of test time", 100 * (durations - waiting) / durations),
-        status == 0,
     ]
+    return [status == 0, *(in_time if judged_by_time else [])]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--setup", action="store_true", help="also measure a fresh environment (needs a package registry)")
+    parser.add_argument(
+        "--setup", action="store_true", help="also measure a fresh environment (needs a package registry)"
+    )
     parser.add_argument("--runs", type=int, default=1, help="how many times the main job is run")
+    parser.add_argument("--busy", type=int, default=0, help="how many of the runs (the last) share the cores with busy loops")
     parser.add_argument("arguments", nargs="*", help="arguments for hil97 run, after --")
     args = parser.parse_args()
     fine = setup() if args.setup else []
     seconds, _ = timed([sys.executable, "-m", "pytest", "--collect-only", "-q", "suites"])
     fine.append(report("collecting the suites", seconds))
-    for _ in range(args.runs):
-        fine += main_job(args.arguments)
+    for number in range(1, args.runs + 1):
+        busy = number > args.runs - args.busy
+        print(f"run {number} of {args.runs}{', every core kept busy by something else' if busy else ''}", flush=True)
+        with busy_cores() if busy else contextlib.nullcontext():
+            fine += main_job(args.arguments, judged_by_time=not busy)
     return 0 if all(fine) else 1
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.campaigns.keeper import BenchKeeper
-    from harness.campaigns.plan import RunPlan
+    from harness.campaigns.plan import RunPlan  # noqa: F401 - in the quoted type below
 
 PLAN = pytest.StashKey["RunPlan"]()
 KEEPER = pytest.StashKey["BenchKeeper"]()
@@ -34,7 +34,7 @@ DEFAULT_LAB = Path("lab_config/emulated.yaml")
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hil97", "hil97: payment terminals and response code 97")
     group.addoption("--lab", metavar="FILE", help=f"inventory of benches (default for suites: {DEFAULT_LAB})")
-    group.addoption("--firmware", metavar="WHAT", help="boot this on every emulated bench: a shipped defect, image or source")
+    group.addoption("--firmware", metavar="WHAT", help="boot this on every emulated bench: a defect, image or source")
     group.addoption("--results", metavar="DIR", default="results", help="where runs are kept (default: results)")
     group.addoption("--run-name", metavar="NAME", help="name of this run (default: date and time)")
 
@@ -77,11 +77,12 @@ def _configure_controller(config: pytest.Config) -> None:
         if not rootless.already_inside():
             rootless.probe()
             rootless.enter_in_place()
+        _check_selection(config)
         results = Path(config.invocation_params.dir) / config.getoption("--results")
         plan = RunPlan.make(lab, results, name=config.getoption("--run-name"))
         plan.write(config.invocation_params.args)
-    except BadInput as error:
-        raise pytest.UsageError(str(error)) from error
+    except (BadInput, pytest.UsageError) as error:
+        pytest.exit(str(error), returncode=2)  # not pytest's own status for this, 4, which says "undecided" here
     config.stash[PLAN] = plan
     from harness.campaigns.finish import write_placeholder
 
@@ -89,16 +90,23 @@ def _configure_controller(config: pytest.Config) -> None:
     config.pluginmanager.register(Finish(), "hil97-finish")
 
 
+def _check_selection(config: pytest.Config) -> None:
+    """-k and -m are read by the workers, of which each would die of a bad one: here it is said once. UsageError."""
+    config.pluginmanager.get_plugin("mark").pytest_collection_modifyitems(items=[], config=config)  # type: ignore[union-attr]
+
+
 def _configure_worker(config: pytest.Config) -> None:
-    packed = config.workerinput.get("hil97")  # type: ignore[attr-defined]
-    if packed is None:
-        return
-    from harness.campaigns.plan import RunPlan
+    """Workers die with their controller, lab or not, and what they started dies with them."""
     from harness.lab.kernel import die_with_parent
 
     die_with_parent(signal.SIGKILL)
-    if os.getppid() != packed["controller"]:
+    if os.getppid() != config.workerinput["hil97_controller"]:  # type: ignore[attr-defined]
         sys.exit("the controller is gone")
+    packed = config.workerinput.get("hil97")  # type: ignore[attr-defined]
+    if packed is None:
+        return
+    from harness.campaigns.plan import RunPlan  # noqa: F401 - in the quoted type below
+
     plan = RunPlan.unpacked(packed)
     config.stash[PLAN] = plan
     config.stash[LABELS] = dict(plan.labels())
@@ -109,9 +117,10 @@ class XdistHooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput["hil97_controller"] = os.getpid()
         plan = node.config.stash.get(PLAN, None)
         if plan is not None:
-            node.workerinput["hil97"] = plan.packed() | {"controller": os.getpid()}
+            node.workerinput["hil97"] = plan.packed()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -136,7 +145,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test that needs a bench runs once on each group of equal benches."""
     if "bench" not in metafunc.fixturenames:
         return
-    labels = metafunc.config.stash.get(LABELS, {})
+    labels = metafunc.config.stash.get(LABELS, None)
+    if labels is None:
+        why = "this test needs a bench, and no lab was given: pytest suites --lab lab_config/emulated.yaml"
+        pytest.fail(why, pytrace=False)
     marked = any(mark.name == "physical" for mark in metafunc.definition.iter_markers())
     wanted = [label for label, entry in labels.items() if marked or not entry.physical_like]
     metafunc.parametrize("bench", wanted, ids=[f"@{label}" for label in wanted], indirect=True)
@@ -177,23 +189,22 @@ def keeper_of(config: pytest.Config) -> BenchKeeper:
     return config.stash[KEEPER]
 
 
-@pytest.fixture
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """A bench made ready: terminal registered, provisioned, signed in, nothing stored, everything around it honest."""
+def open_span(request: pytest.FixtureRequest) -> Bench:
+    """The bench of this test's group, made ready in the test's span. What goes wrong is in the history before it is
+    raised."""
     from harness.campaigns.span import TestSpan
 
     opened = keeper_of(request.config).bench(request.param)
     item = request.node
     title = (item.function.__doc__ or item.name).strip().splitlines()[0]
     span = TestSpan(opened, item.nodeid, title, declared_rules(item))
-    item.hil97_span = span
     try:
         span.begin()
     except BaseException as error:
         span.end(error)
-        item.hil97_span = None
         raise
-    yield opened
+    item.hil97_span = span
+    return opened
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,9 +6,7 @@ What is opened is closed in the opposite order; every process dies with the work
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +36,7 @@ from harness.history.events import (
 )
 from harness.history.recorder import Recorder
 from harness.lab.process import Child, spawn
+from harness.lab.scratch import scratch_folder
 from harness.protocol.profile import Profile
 from harness.terminal.contracts import Completion
 from harness.terminal.drivers.panel import PanelTerminal
@@ -79,7 +78,8 @@ class BenchPlan:
 
 
 class Bench:
-    """An open bench. ``terminal``, ``host``, ``cable``, ``front`` are what a test drives; ``history`` is what it leaves."""
+    """An open bench. ``terminal``, ``host``, ``cable``, ``front`` are what a test drives; ``history`` is what it
+    leaves."""
 
     def __init__(self, plan: BenchPlan) -> None:
         self.plan, self.name = plan, plan.bench
@@ -93,7 +93,8 @@ class Bench:
     # -- opening ------------------------------------------------------------------------------------------------------
 
     def open(self) -> Bench:
-        """Everything up to a running, unprovisioned terminal. Raises BenchError with what was already open closed again."""
+        """Everything up to a running, unprovisioned terminal. Raises BenchError with what was already open closed
+        again."""
         try:
             self._open()
         except BaseException:
@@ -108,15 +109,23 @@ class Bench:
         self._stack.callback(self.history.close)
         self.history.append(
             RunOpened(
-                t=time.monotonic_ns(), hil97=__version__, run=plan.run, bench=plan.bench, group=plan.group,
-                model=plan.model.name, firmware=plan.firmware, profile=plan.profile.model_dump(mode="json"),
-                declaration=plan.model.model_dump(mode="json"), physical=False, physical_like=plan.physical_like,
-                time_scale=plan.time_scale, wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                t=time.monotonic_ns(),
+                hil97=__version__,
+                run=plan.run,
+                bench=plan.bench,
+                group=plan.group,
+                model=plan.model.name,
+                firmware=plan.firmware,
+                profile=plan.profile.model_dump(mode="json"),
+                declaration=plan.model.model_dump(mode="json"),
+                physical=False,
+                physical_like=plan.physical_like,
+                time_scale=plan.time_scale,
+                wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
             )
         )
         self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))
-        self._scratch = Path(tempfile.mkdtemp(prefix="hil97-"))
-        self._stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
+        self._scratch = self._stack.enter_context(scratch_folder())
         (self._scratch / "profile.json").write_text(plan.profile.model_dump_json(), encoding="utf-8")
         (self._scratch / "model.json").write_text(plan.model.model_dump_json(), encoding="utf-8")
         self._start_heartbeat()
@@ -124,7 +133,9 @@ class Bench:
         self._stack.callback(topology.close)
         self._topology = topology
         self.tap = TapClient.start(
-            netns_fd=topology.wire_fd, pcapng=plan.folder / "wire.pcapng", log=plan.folder / "logs" / "tap.log",
+            netns_fd=topology.wire_fd,
+            pcapng=plan.folder / "wire.pcapng",
+            log=plan.folder / "logs" / "tap.log",
             on_event=self.history.append,
         )
         self._stack.callback(self.tap.close)
@@ -139,9 +150,22 @@ class Bench:
         plan = self.plan
         control = self._scratch / "acquirer.sock"
         child = spawn(
-            [sys.executable, "-m", "harness.acquirer", "--control", str(control), "--db", str(plan.folder / "acquirer.sqlite"),
-             "--listen", f"{ACQUIRER_ADDRESS}:{HOST_PORT}", "--profile", str(self._scratch / "profile.json")],
-            netns_fd=topology.acquirer_fd, log=plan.folder / "logs" / "acquirer.log", name="acquirer",
+            [
+                sys.executable,
+                "-m",
+                "harness.acquirer",
+                "--control",
+                str(control),
+                "--db",
+                str(plan.folder / "acquirer.sqlite"),
+                "--listen",
+                f"{ACQUIRER_ADDRESS}:{HOST_PORT}",
+                "--profile",
+                str(self._scratch / "profile.json"),
+            ],
+            netns_fd=topology.acquirer_fd,
+            log=plan.folder / "logs" / "acquirer.log",
+            name="acquirer",
         )
         self._adopt(child)
         client = AcquirerClient.connect(control, child=child)
@@ -155,10 +179,28 @@ class Bench:
         self._units += 1
         control = self._scratch / f"panel-{self._units}.sock"
         child = spawn(
-            [sys.executable, "-m", "harness.emulator", "--control", str(control), "--flash", str(self._scratch / f"flash-{self._units}.bin"),
-             "--model", str(self._scratch / "model.json"), "--boot-key", str(plan.boot_key), "--serial-number", plan.serial_number,
-             "--time-scale", str(plan.time_scale), "--image", str(plan.image)],
-            netns_fd=self._topology.terminal_fd, log=plan.folder / "logs" / "terminal.log", name="terminal",
+            [
+                sys.executable,
+                "-m",
+                "harness.emulator",
+                "--control",
+                str(control),
+                "--flash",
+                str(self._scratch / f"flash-{self._units}.bin"),
+                "--model",
+                str(self._scratch / "model.json"),
+                "--boot-key",
+                str(plan.boot_key),
+                "--serial-number",
+                plan.serial_number,
+                "--time-scale",
+                str(plan.time_scale),
+                "--image",
+                str(plan.image),
+            ],
+            netns_fd=self._topology.terminal_fd,
+            log=plan.folder / "logs" / "terminal.log",
+            name="terminal",
         )
         self._unit.callback(child.stop)
         self._children = [one for one in self._children if one.name != "terminal"] + [child]
@@ -175,8 +217,14 @@ class Bench:
             service = ServicePort(self.front.service_port, self.history, bench=self.name)
             self._unit.callback(service.close)
         self.terminal = PanelTerminal(
-            plan.model, self.front, self.history, cashier=cashier, service=service,
-            answer_s=3 * plan.timeout_s + 15, keys_by_operator=plan.physical_like, bench=self.name,
+            plan.model,
+            self.front,
+            self.history,
+            cashier=cashier,
+            service=service,
+            answer_s=3 * plan.timeout_s + 15,
+            keys_by_operator=plan.physical_like,
+            bench=self.name,
         )
 
     def replace_unit(self, why: str) -> None:
@@ -221,7 +269,10 @@ class Bench:
         done = (OperationInvoked, Power, WireLink, TestPhase)
         since = next((event.seq for event in reversed(self.history.events) if isinstance(event, done)), 0)
         found = self.history.wait_for(
-            lambda e: isinstance(e, WireFrame) and e.hex[26:30] == mti, deadline_s, f"a frame {mti} on the wire", since=since
+            lambda e: isinstance(e, WireFrame) and e.hex[26:30] == mti,
+            deadline_s,
+            f"a frame {mti} on the wire",
+            since=since,
         )
         assert isinstance(found, WireFrame)
         return found
@@ -230,7 +281,9 @@ class Bench:
         """Leave the terminal alone for ``seconds`` of its own time and record what it does; ``what`` says what for."""
         until = time.monotonic_ns() + int(seconds / self.plan.time_scale * 1e9)
         self.history.wait_for(
-            lambda e: isinstance(e, Heartbeat) and e.t >= until, seconds / self.plan.time_scale + 30, f"the bench's clock: {what}"
+            lambda e: isinstance(e, Heartbeat) and e.t >= until,
+            seconds / self.plan.time_scale + 30,
+            f"the bench's clock: {what}",
         )
 
     def once_connected(self, action: Callable[[], Completion]) -> Completion:
@@ -296,7 +349,11 @@ class Recovery:
         seconds = round(time.monotonic() - self._began, 3)
         self._bench.history.append(
             Measurement(
-                t=time.monotonic_ns(), name="recovery_s", value=seconds, unit="s", low=0.0,
+                t=time.monotonic_ns(),
+                name="recovery_s",
+                value=seconds,
+                unit="s",
+                low=0.0,
                 high=self._bench.profile.limits.recovery_s,
             )
         )

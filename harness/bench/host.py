@@ -1,4 +1,5 @@
-"""The acquirer as a bench uses it: its back office, its misbehaviour, its books - each change recorded in the history."""
+"""The acquirer as a bench uses it: its back office, its misbehaviour, its books - each change recorded in the
+history."""
 
 from __future__ import annotations
 
@@ -30,8 +31,13 @@ class Host:
         if event["ev"] == "journal":
             self._recorder.append(
                 HostJournal(
-                    t=event["t"], jid=event["jid"], connection=event["connection"], direction=event["direction"],
-                    hex=event["hex"].upper(), note=event.get("note", ""), rule_id=event.get("rule_id"),
+                    t=event["t"],
+                    jid=event["jid"],
+                    connection=event["connection"],
+                    direction=event["direction"],
+                    hex=event["hex"].upper(),
+                    note=event.get("note", ""),
+                    rule_id=event.get("rule_id"),
                 )
             )
 
@@ -42,9 +48,11 @@ class Host:
         return reply
 
     def _changed(self, change: Any, **detail: str) -> None:
-        terminal_less = change.startswith("merchant") or change.startswith("clock")
+        terminal_less = change.startswith(("merchant", "clock"))
         self._recorder.append(
-            HostChanged(t=time.monotonic_ns(), change=change, mid=self.mid, tid="" if terminal_less else self.tid, detail=detail)
+            HostChanged(
+                t=time.monotonic_ns(), change=change, mid=self.mid, tid="" if terminal_less else self.tid, detail=detail
+            )
         )
 
     # -- registration -------------------------------------------------------------------------------------------------
@@ -80,7 +88,7 @@ class Host:
         self._ask("remove_terminal", mid=self.mid, tid=self.tid)
 
     def set_state(self, state: str) -> None:
-        """"pending" or "rejected": an application without a row for the switch."""
+        """ "pending" or "rejected": an application without a row for the switch."""
         self.terminal_registered = False
         self._changed("terminal_pending" if state == "pending" else "terminal_rejected")
         self._ask("set_terminal_state", mid=self.mid, tid=self.tid, state=state)
@@ -146,7 +154,9 @@ class Host:
 
     def read_ledger(self) -> list[LedgerEntry]:
         """What the host has booked for this terminal; recorded."""
-        entries = [LedgerEntry.model_validate(entry) for entry in self._ask("ledger", mid=self.mid, tid=self.tid)["entries"]]
+        entries = [
+            LedgerEntry.model_validate(entry) for entry in self._ask("ledger", mid=self.mid, tid=self.tid)["entries"]
+        ]
         self._recorder.append(HostLedger(t=time.monotonic_ns(), mid=self.mid, tid=self.tid, entries=entries))
         return entries
 

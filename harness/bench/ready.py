@@ -1,6 +1,7 @@
 """A bench made ready before a test, and brought to its end after it.
 
-Ready: everything around the terminal honest and plugged in, the terminal registered, provisioned, signed in, nothing stored.
+Ready: everything around the terminal honest and plugged in, the terminal registered, provisioned, signed in, nothing
+stored.
 Where the terminal does not come back by itself we climb: sign-in, power cycle, key load, and on an emulated bench a new
 unit. Each step is in the history, so that the judge sees who helped; none of it hides anything.
 """
@@ -52,7 +53,8 @@ def provision(bench: Bench) -> None:
         completion = step()
         if not completion.ok:
             raise BenchError(
-                f"could not {what}: the terminal said {completion.text!r}", bench=bench.name,
+                f"could not {what}: the terminal said {completion.text!r}",
+                bench=bench.name,
                 evidence=str(bench.plan.folder / "history.jsonl"),
                 remedy="the unit must be empty before it is provisioned: settle it, or use another unit",
             )
@@ -81,13 +83,16 @@ def make_ready(bench: Bench) -> None:
         except _NotReadyError as error:
             troubles.append(f"{name}: {error}")
     raise BenchError(
-        "the terminal can't be made ready: " + "; ".join(troubles), bench=bench.name,
-        evidence=str(bench.plan.folder / "history.jsonl"), remedy="look at the last screens and at logs/terminal.log",
+        "the terminal can't be made ready: " + "; ".join(troubles),
+        bench=bench.name,
+        evidence=str(bench.plan.folder / "history.jsonl"),
+        remedy="look at the last screens and at logs/terminal.log",
     )
 
 
 def conclude(bench: Bench) -> None:
-    """After a test: registration restored, recovered by one sign-in, and if money moved a settlement that lists the batch.
+    """After a test: registration restored, recovered by one sign-in, and if money moved a settlement that lists the
+    batch.
 
     The settlement is answered "not balanced" on purpose, so that the terminal uploads what it holds; then the host's
     books are read. Raises TerminalTimeout when the terminal does not do its part.
@@ -95,6 +100,8 @@ def conclude(bench: Bench) -> None:
     surroundings(bench)
     terminal = bench.terminal
     terminal.to_idle(30.0)
+    if "counters" in bench.model.offers and not bench.plan.physical_like:
+        terminal.read_counters()
     began = time.monotonic()
     signed_in = bench.once_connected(terminal.sign_in)
     if signed_in.ok:

@@ -1,4 +1,5 @@
-"""What ``hil97 run`` shows while it runs: our progress display in place of pytest's own lines (``-p harness.campaigns.display``)."""
+"""What ``hil97 run`` shows while it runs: our progress display in place of pytest's own lines (``-p
+harness.campaigns.display``)."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import sys
 from pathlib import Path
 
 from harness.campaigns.plan import RunPlan
@@ -27,9 +28,13 @@ def finish(plan: RunPlan, pytest_status: int) -> int:
     from harness.judge import judge_run
     from harness.reports import junit, page, summary
 
-    if pytest_status in (USAGE, NOTHING_COLLECTED):
-        print(_("hil97: no test was selected, so nothing was judged"))
-        return 2
+    if not seen(plan.folder):
+        plan.discard()
+        if pytest_status in (USAGE, NOTHING_COLLECTED):
+            print(_("hil97: no test was selected, so nothing was judged"), file=sys.stderr)
+            return 2
+        print(_("hil97: no bench was opened, so nothing was judged"), file=sys.stderr)
+        return 2 if pytest_status == INTERRUPTED else 3  # collection errors and Ctrl-C; or benches that would not open
     merge_robot(plan.folder)
     verdict = judge_run(plan.folder)
     verdict.write(plan.folder)
@@ -43,6 +48,30 @@ def finish(plan: RunPlan, pytest_status: int) -> int:
     return status
 
 
+def finish_killed(folder: Path) -> int:
+    """The same for a run whose pytest was killed: what was seen is judged. The exit status, which is never 0."""
+    from rich.console import Console
+
+    from harness.judge import judge_run
+    from harness.reports import junit, page, summary
+
+    if not seen(folder):
+        print(_("hil97: the run was killed before anything was seen"), file=sys.stderr)
+        return 3
+    merge_robot(folder)
+    verdict = judge_run(folder)
+    verdict.write(folder)
+    page.write(folder)
+    junit.write(folder)
+    summary.print_summary(folder, Console(highlight=False))
+    return verdict.status or 3
+
+
+def seen(folder: Path) -> bool:
+    """Whether any bench of the run has a history."""
+    return any((folder / "benches").glob("*/history.jsonl"))
+
+
 def merge_robot(folder: Path) -> None:
     """The outputs of single Robot tests as one ``robot/log.html`` and ``report.html``."""
     outputs = sorted((folder / "robot").glob("output-*.xml"))
@@ -53,6 +82,12 @@ def merge_robot(folder: Path) -> None:
     from robot.rebot import rebot
 
     rebot(
-        *[str(path) for path in outputs], outputdir=str(folder / "robot"), output="output.xml", log="log.html",
-        report="report.html", name="hil97", stdout=io.StringIO(), stderr=io.StringIO(),
+        *[str(path) for path in outputs],
+        outputdir=str(folder / "robot"),
+        output="output.xml",
+        log="log.html",
+        report="report.html",
+        name="hil97",
+        stdout=io.StringIO(),
+        stderr=io.StringIO(),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,34 +43,61 @@ class RunPlan:
 
     def __init__(self, run: str, folder: Path, lab: Lab, images: Mapping[str, Image]) -> None:
         self.run, self.folder, self.lab, self._images = run, folder, lab, dict(images)
+        self._before: str | None = None
 
     # -- the controller -----------------------------------------------------------------------------------------------
 
     @classmethod
     def make(cls, lab: Lab, results: Path, *, name: str | None = None) -> RunPlan:
         """Make the run's folder and its images. Raises BadInput (a name that exists, a source that can't be built)."""
-        run = name or f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        run = name or new_run_name()
         folder = (results / run).resolve()
+        check_results(results, name)
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            raise BadInput(f"the run {run} exists already", where=str(folder), remedy="choose another --run-name") from None
-        images = {entry.firmware: make_image(entry.firmware, folder / "firmware") for entry in lab.emulated}
-        _point(results / "latest", folder)
-        return cls(run, folder, lab, images)
+            raise _taken(folder) from None
+        except OSError as error:
+            raise BadInput(f"the folder of the run can't be made: {error.strerror}", where=str(folder)) from error
+        try:
+            images = {entry.firmware: make_image(entry.firmware, folder / "firmware") for entry in lab.emulated}
+            plan = cls(run, folder, lab, images)
+            plan._before = _point(results / "latest", folder.name)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return plan
+
+    def discard(self) -> None:
+        """The run was none: its folder goes, ``results/latest`` points again where it did. Only before a bench was opened."""
+        if not (self.folder / "benches").exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            latest = self.folder.with_name("latest")
+            if latest.is_symlink() and str(latest.readlink()) == self.folder.name:
+                _point(latest, self._before)
 
     def write(self, arguments: Sequence[str]) -> None:
         """``run.json`` as known at the start."""
         self._merge(
             {
-                "version": 1, "hil97": __version__, "run": self.run, "lab": str(self.lab.path), "arguments": list(arguments),
+                "version": 1,
+                "hil97": __version__,
+                "run": self.run,
+                "lab": str(self.lab.path),
+                "arguments": list(arguments),
                 "opened": datetime.now().astimezone().isoformat(timespec="seconds"),
                 "python": sys.version.split()[0],
                 "benches": [
                     {
-                        "bench": entry.name, "group": entry.group, "label": entry.label, "model": entry.model.name,
-                        "profile": entry.profile.name, "firmware": vars(self._images[entry.firmware]),
-                        "time_scale": entry.time_scale, "physical_like": entry.physical_like, "kind": entry.kind,
+                        "bench": entry.name,
+                        "group": entry.group,
+                        "label": entry.label,
+                        "model": entry.model.name,
+                        "profile": entry.profile.name,
+                        "firmware": vars(self._images[entry.firmware]),
+                        "time_scale": entry.time_scale,
+                        "physical_like": entry.physical_like,
+                        "kind": entry.kind,
                     }
                     for entry in self.lab.emulated
                 ],
@@ -78,7 +106,9 @@ class RunPlan:
 
     def declare(self, declared: Mapping[str, Iterable[str]], tests: Iterable[Mapping[str, Any]]) -> None:
         """What the collected tests must decide, by group, and which tests there are."""
-        self._merge({"declared": {group: sorted(set(rules)) for group, rules in declared.items()}, "tests": list(tests)})
+        self._merge(
+            {"declared": {group: sorted(set(rules)) for group, rules in declared.items()}, "tests": list(tests)}
+        )
 
     def close(self, status: int) -> None:
         """The run came to its end by itself; ``status`` is its exit status."""
@@ -96,7 +126,9 @@ class RunPlan:
     def packed(self) -> dict[str, Any]:
         """As plain values that travel to a worker."""
         return {
-            "run": self.run, "folder": str(self.folder), "lab": self.lab.packed(),
+            "run": self.run,
+            "folder": str(self.folder),
+            "lab": self.lab.packed(),
             "images": {firmware: vars(image) for firmware, image in self._images.items()},
         }
 
@@ -126,19 +158,53 @@ class RunPlan:
             again += 1
             folder = self.folder / "benches" / f"{name}.{again}"
         return BenchPlan(
-            run=self.run, bench=name, group=entry.group, model=entry.model, profile=entry.profile,
-            image=Path(image.path), boot_key=TEST_PUBLIC_KEY,
-            firmware=Firmware(name=image.name, version=image.version, sha256=image.sha256), time_scale=entry.time_scale,
-            physical_like=entry.physical_like, folder=folder, identity=entry.identity,
-            serial_number=entry.serial_number or f"HT{FIRST_SERIAL + number}", receive_timeout_s=entry.receive_timeout_s,
+            run=self.run,
+            bench=name,
+            group=entry.group,
+            model=entry.model,
+            profile=entry.profile,
+            image=Path(image.path),
+            boot_key=TEST_PUBLIC_KEY,
+            firmware=Firmware(name=image.name, version=image.version, sha256=image.sha256),
+            time_scale=entry.time_scale,
+            physical_like=entry.physical_like,
+            folder=folder,
+            identity=entry.identity,
+            serial_number=entry.serial_number or f"HT{FIRST_SERIAL + number}",
+            receive_timeout_s=entry.receive_timeout_s,
         )
 
 
-def make_image(firmware: str, folder: Path) -> Image:
-    """The inventory's ``firmware``: "reference", the name of a shipped defect, an image, or a source folder to build.
+def new_run_name() -> str:
+    """Date and time, and two bytes that tell apart what starts in the same second."""
+    return f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
-    Raises BadInput for what is none of these, can't be built, or is a damaged image (with the offset).
-    """
+
+def check_results(results: Path, name: str | None) -> None:
+    """BadInput where a run can't be kept in ``results``, or has the ``name`` of one that is there, or one that can't be."""
+    if name is not None:
+        if name != Path(name).name or name in (".", "..", "latest"):
+            raise BadInput(f"{name!r} can't be the name of a run", remedy="a name for a folder, such as nightly-7")
+        if (results / name).exists():
+            raise _taken(results / name)
+    above = results.absolute()
+    while not above.exists() and not above.is_symlink():
+        above = above.parent
+    if not above.is_dir():
+        raise BadInput("results are to go there, but it is no folder", where=str(above), remedy="see --results")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise BadInput(
+            "results are to go there, but this user must not write there", where=str(above),
+            remedy="name another folder with --results, or change who may write there",
+        )
+
+
+def _taken(folder: Path) -> BadInput:
+    return BadInput(f"the run {folder.name} exists already", where=str(folder), remedy="choose another --run-name")
+
+
+def check_firmware(firmware: str) -> Image | None:
+    """The image that ``firmware`` names, checked, or None where it is a source to build. BadInput where it is neither."""
     shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
     source = shipped.get(firmware, Path(firmware))
     if source.is_file():
@@ -148,6 +214,19 @@ def make_image(firmware: str, folder: Path) -> Image:
             f"firmware {firmware!r} is neither reference, a shipped defect, an image file nor a source folder",
             remedy=f"shipped: {', '.join(sorted(shipped))}; or see docs/firmware-images.md",
         )
+    return None
+
+
+def make_image(firmware: str, folder: Path) -> Image:
+    """The inventory's ``firmware``: "reference", the name of a shipped defect, an image, or a source folder to build.
+
+    Raises BadInput for what is none of these, can't be built, or is a damaged image (with the offset).
+    """
+    shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
+    source = shipped.get(firmware, Path(firmware))
+    image = check_firmware(firmware)
+    if image is not None:
+        return image
     from harness.emulator.build import build
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -163,7 +242,8 @@ def _existing(path: Path) -> Image:
         application = read(path.read_bytes(), public_key_bytes(TEST_PUBLIC_KEY.read_text(encoding="ascii")))
     except ImageRefused as error:
         raise BadInput(
-            f"the firmware image is refused: {error.reason}", where=f"{path}: offset {error.offset}",
+            f"the firmware image is refused: {error.reason}",
+            where=f"{path}: offset {error.offset}",
             remedy="build it again: hil97 firmware build --help",
         ) from error
     return Image(str(path.resolve()), application.name, application.version, application.sha256)
@@ -175,15 +255,19 @@ def check_startable(lab: Lab) -> None:
         for what, url in (("cashier link", entry.cashier), ("service port", entry.service)):
             if url and url.startswith("/") and not Path(url).exists():
                 raise BadInput(
-                    f"bench {entry.name}: the serial port {url} of its {what} is missing", where=str(lab.path),
-                    remedy="plug the adapter in, or correct the inventory (ls -l /dev/serial/by-id shows what there is)",
+                    f"bench {entry.name}: the serial port {url} of its {what} is missing",
+                    where=str(lab.path),
+                    remedy="plug the adapter in, or correct the inventory (see ls -l /dev/serial/by-id)",
                 )
         raise BadInput(
             f"bench {entry.name} is physical; this version drives emulated benches only",
-            where=str(lab.path), remedy="name an inventory without it: hil97 run --lab lab_config/emulated.yaml",
+            where=str(lab.path),
+            remedy="name an inventory without it: hil97 run --lab lab_config/emulated.yaml",
         )
     if not lab.emulated:
         raise BadInput("this inventory has no bench to run on", where=str(lab.path))
+    for firmware in dict.fromkeys(entry.firmware for entry in lab.emulated):
+        check_firmware(firmware)
     for entry in lab.emulated:
         lease(entry.name, scope=entry.scope).release()
 
@@ -194,8 +278,14 @@ def open_lab(path: Path, firmware: str | None = None) -> Lab:
     return lab.with_firmware(firmware) if firmware else lab
 
 
-def _point(link: Path, folder: Path) -> None:
+def _point(link: Path, name: str | None) -> str | None:
+    """``link`` points at ``name`` beside it, or is gone (None). Returns what it pointed at before."""
+    before = str(link.readlink()) if link.is_symlink() else None
+    if name is None:
+        link.unlink(missing_ok=True)
+        return before
     scratch = link.with_name(f".latest.{os.getpid()}")
     scratch.unlink(missing_ok=True)
-    scratch.symlink_to(folder.name)
+    scratch.symlink_to(name)
     scratch.replace(link)
+    return before

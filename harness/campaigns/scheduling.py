@@ -1,7 +1,7 @@
 """Which worker runs which test: one bench a worker, equal benches share the load.
 
-A test's node id ends in ``@<bench group's label>]``. A worker stays with one label while tests of it are left, then helps
-another one that still has a bench free. (pytest-xdist's ``loadgroup`` would do half of this; with pytest 9.2 it
+A test's node id ends in ``@<bench group's label>]``. A worker stays with one label while tests of it are left, then
+helps another one that still has a bench free. (pytest-xdist's ``loadgroup`` would do half of this; with pytest 9.2 it
 silently does not.)
 """
 
@@ -17,7 +17,7 @@ from xdist.workermanage import WorkerController
 
 
 def label_of(nodeid: str) -> str | None:
-    """"suites/x.py::test_y[a-@HT-100]" -> "HT-100"; None where the test needs no bench."""
+    """ "suites/x.py::test_y[a-@HT-100]" -> "HT-100"; None where the test needs no bench."""
     head, at, label = nodeid.rpartition("@")
     return label.removesuffix("]") if at and head.endswith(("[", "-")) else None
 

@@ -79,7 +79,10 @@ class TestSpan:
             outcome, message = "failed", f"{type(trouble).__name__}: {trouble}"
         history.append(
             TestClosed(
-                t=time.monotonic_ns(), test=self.test, outcome=outcome, message=message,
+                t=time.monotonic_ns(),
+                test=self.test,
+                outcome=outcome,
+                message=message,
                 duration_s=round(time.monotonic() - self._began, 4),
                 waiting_s=round(history.waiting_s - self._waiting_before, 4),
             )
@@ -87,7 +90,8 @@ class TestSpan:
         return Judged(outcome, message, tuple(findings))
 
     def _judge(self) -> list[Finding]:
-        """What this span alone shows. Rules that reach across tests are judged again on the whole log at the run's end."""
+        """What this span alone shows. Rules that reach across tests are judged again on the whole log at the run's
+        end."""
         return judge_bench(window(self.bench.history.events, self.test))
 
     def _phase(self, phase: Literal["setup", "body", "conclude"]) -> None:

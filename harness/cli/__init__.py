@@ -1,6 +1,7 @@
 """The command line: ``hil97 <command>``. One command a file; each registers itself with ``add_parser``.
 
-Exit status: 0 all declared requirements PASS, 1 a FAIL, 2 bad input or usage, 3 no FAIL but an ERROR, 4 neither but undecided.
+Exit status: 0 all declared requirements PASS, 1 a FAIL, 2 bad input or usage, 3 no FAIL but an ERROR, 4 neither but
+undecided.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ COMMANDS = ("run", "judge", "frame", "firmware", "lab")
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole parser. Command modules are imported here, their heavy imports happen when they run."""
-    parser = argparse.ArgumentParser(prog="hil97", description=_("Proves how a payment terminal handles response code 97."))
+    parser = argparse.ArgumentParser(
+        prog="hil97", description=_("Proves how a payment terminal handles response code 97.")
+    )
     parser.add_argument("--version", action="version", version=f"hil97 {__version__}")
-    parser.add_argument("--lang", choices=("en", "zh"), help=_("language of what is printed (default: from the locale)"))
+    parser.add_argument(
+        "--lang", choices=("en", "zh"), help=_("language of what is printed (default: from the locale)")
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar=_("COMMAND"))
     for name in COMMANDS:
         importlib.import_module(f"harness.cli.{name}").add_parser(subparsers)

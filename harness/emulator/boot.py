@@ -24,6 +24,7 @@ _SLOTS: tuple[Literal["A", "B"], ...] = ("A", "B")
 def boot(board: Board, key: bytes) -> NoReturn:
     """Never returns: the application runs until the power goes. Raises what the application raises."""
     application = _choose(board, key)
+    board.firmware = {"name": application.name, "version": application.version}
     sys.meta_path.insert(0, _ImageFinder(application))
     start = importlib.import_module("app.main").start
     start(board)

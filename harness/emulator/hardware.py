@@ -18,7 +18,8 @@ class Board:
     """One power-on's view. RAM (this object) is lost with the power; flash and clock stay.
 
     ``model``: the model file (ROM). ``flash``: the file system partition. ``events_fd`` is readable when
-    :meth:`read_event` has something. ``cashier_fd``, ``service_fd``: non-blocking UARTs.
+    :meth:`read_event` has something. ``cashier_fd``, ``service_fd``: non-blocking UARTs. ``firmware``: name and version
+    of the image that runs, as the boot loader found them.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Board:
         self.events_fd = wires.fileno()
         self.cashier_fd, self.service_fd = cashier_fd, service_fd
         self.glyph = font.glyph
+        self.firmware: dict[str, str] = {}
         self._chip, self._wires = flash, wires
         self._width, self._height = int(model["screen"]["width"]), int(model["screen"]["height"])
         self._shown = b""

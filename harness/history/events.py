@@ -265,7 +265,8 @@ class Counters(Event):
 
 
 class Power(Event):
-    """Supply on or off. reason: operator (switched), cut (pulled at a chosen moment), watchdog (the terminal reset itself)."""
+    """Supply on or off. reason: operator (switched), cut (pulled at a chosen moment), watchdog (the terminal reset
+    itself)."""
 
     kind: Literal["power"] = "power"
     state: Literal["on", "off"]

@@ -1,4 +1,5 @@
-"""``.robot`` files below the suites as pytest items: one item a test and bench group, each run by Robot Framework itself."""
+"""``.robot`` files below the suites as pytest items: one item a test and bench group, each run by Robot Framework
+itself."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.pytest_plugin import LABELS, PLAN, keeper_of
+
 
 def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.Collector | None:
     if file_path.suffix == ".robot" and parent.config.stash.get(LABELS, None) is not None:
@@ -28,7 +30,9 @@ class RobotFile(pytest.File):
             tags = sorted(str(tag) for tag in test.tags)
             for label, entry in self.config.stash[LABELS].items():
                 if not entry.physical_like or "physical" in tags:
-                    yield RobotItem.from_parent(self, name=f"{test.name}[@{label}]", test=test.name, label=label, tags=tags)
+                    yield RobotItem.from_parent(
+                        self, name=f"{test.name}[@{label}]", test=test.name, label=label, tags=tags
+                    )
 
 
 class RobotItem(pytest.Item):

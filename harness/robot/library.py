@@ -1,4 +1,5 @@
-"""Keywords about one terminal, its acquirer and its cable. Import it with ``Library  harness.robot.library.TerminalLibrary``.
+"""Keywords about one terminal, its acquirer and its cable. Import it with
+``Library  harness.robot.library.TerminalLibrary``.
 
 Requirements that a test must decide are its tags (``MSG-01``). Money is written in yuan (``10.00``).
 """
@@ -152,7 +153,9 @@ class TerminalLibrary:
     def refused_with(self, code: str) -> None:
         """The last thing done was answered with that response code, and the terminal told so."""
         if self._last.ok or self._last.code != code:
-            raise AssertionError(f"expected a refusal with {code}; got {self._last.outcome}, code {self._last.code}: {self._last.text}")
+            raise AssertionError(
+                f"expected a refusal with {code}; got {self._last.outcome}, code {self._last.code}: {self._last.text}"
+            )
 
     @keyword("It is refused without a code")
     def refused(self) -> None:
@@ -167,4 +170,3 @@ def _cents(yuan: str) -> int:
     except InvalidOperation:
         raise AssertionError(f"{yuan!r} is no amount in yuan, such as 10.00") from None
     return int(value * 100)
-

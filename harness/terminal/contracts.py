@@ -1,7 +1,7 @@
 """What a terminal can be asked for. A driver implements the parts that its model declares; nothing else is asked of it.
 
-Amounts are in cents; ``trace`` is F11, six digits; keys are hex. Every call records an operation (invoked, completed) in
-the history. A call returns a :class:`Completion` when the terminal said something, and raises
+Amounts are in cents; ``trace`` is F11, six digits; keys are hex. Every call records an operation (invoked, completed)
+in the history. A call returns a :class:`Completion` when the terminal said something, and raises
 :class:`harness.errors.TerminalTimeout` when it said nothing readable before the deadline (its operation is then
 completed as ``unknown``).
 """

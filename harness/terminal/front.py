@@ -1,7 +1,7 @@
 """The front panel as an operator has it: eyes on the screen, fingers on the keys, a card in the hand.
 
-Turns what the panel instrument delivers (pixels, paper) into ``screen``, ``slip`` and ``power`` events, and lets a driver
-wait for a screen. Identical images are stored once.
+Turns what the panel instrument delivers (pixels, paper) into ``screen``, ``slip`` and ``power`` events, and lets a
+driver wait for a screen. Identical images are stored once.
 """
 
 from __future__ import annotations
@@ -130,7 +130,10 @@ class Front:
                 if left <= 0 or not self._changed.wait(left):
                     last = self._seen[-1]
                     raise TerminalTimeout(
-                        what, deadline_s, bench=self._bench, evidence=str(self._evidence / "screens"),
+                        what,
+                        deadline_s,
+                        bench=self._bench,
+                        evidence=str(self._evidence / "screens"),
                         seen="screen: " + (" | ".join(line.strip() for line in last.lines if line.strip()) or "blank"),
                     )
 

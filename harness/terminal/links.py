@@ -56,7 +56,9 @@ class CashierLink:
     def answer(self, echo: str, deadline_s: float) -> dict[str, str]:
         """The answer (DF01 = 02) that carries our echo number."""
         wanted = self._await(
-            lambda m: m.fields.get("DF01") == "02" and m.fields.get("DF04") == echo, 0, deadline_s,
+            lambda m: m.fields.get("DF01") == "02" and m.fields.get("DF04") == echo,
+            0,
+            deadline_s,
             "the result on the cashier link",
         )
         with self._changed:

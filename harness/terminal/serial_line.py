@@ -1,11 +1,12 @@
 """A serial line opened by URL with pyserial, with every byte recorded by the caller's callback.
 
-A pty raises OSError where a device would raise SerialException, modem lines are missing there (ENOTTY), and three different
-exceptions follow a hang-up: all of them become :class:`BenchError` here.
+A pty raises OSError where a device would raise SerialException, modem lines are missing there (ENOTTY), and three
+different exceptions follow a hang-up: all of them become :class:`BenchError` here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -64,7 +65,5 @@ class SerialLine:
         except (*FAULTS, AttributeError):
             pass
         self._thread.join(1.0)
-        try:
+        with contextlib.suppress(*FAULTS):
             self._port.close()
-        except FAULTS:
-            pass

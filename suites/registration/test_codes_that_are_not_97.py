@@ -31,6 +31,7 @@ def test_not_signed_in_at_the_centre_77(bench: Bench) -> None:
 
 @pytest.mark.parametrize("code", ["99", "A0", "91", "96", "98", "05", "Q7"])
 def test_code(bench: Bench, code: str) -> None:
-    """99 PIN format, A0 MAC, 91 issuer down, 96 switch fault, 98 no issuer answer, 05 refused, Q7 unknown to everybody."""
+    """99 PIN format, A0 MAC, 91 issuer down, 96 switch fault, 98 no issuer answer, 05 refused, Q7 unknown to
+    everybody."""
     bench.host.answer("0200", code)
     assert bench.terminal.sale(97_00, card=MAGNETIC).code == code

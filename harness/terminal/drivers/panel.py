@@ -1,7 +1,7 @@
 """Driver of the emulated models: an operator's hands and eyes, a till, and a service engineer, by their dialogs.
 
-Everything goes through the front panel and the two serial lines, as with a physical terminal; nothing here knows that the
-terminal is emulated.
+Everything goes through the front panel and the two serial lines, as with a physical terminal; nothing here knows that
+the terminal is emulated.
 """
 
 from __future__ import annotations
@@ -13,21 +13,37 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from harness.terminal.front import Front, Seen
-from harness.terminal.links import CashierLink, ServicePort
 from harness.errors import BenchError, TerminalTimeout
 from harness.history.events import OperationCompleted, OperationInvoked
 from harness.history.recorder import Recorder
 from harness.terminal.cards import Card
 from harness.terminal.contracts import Completion, Via
+from harness.terminal.front import Front, Seen
+from harness.terminal.links import CashierLink, ServicePort
 from harness.terminal.model import Function, Model
 
 MENU, ALERT, MANAGE = "功能菜单", "提示", "管理菜单"
 PROGRESS = ("请稍候", "正在连接", "正在发送", "等待应答")
 APPROVED = ("交易成功", "签到成功", "结算成功", "回响成功", "设置成功", "重打印完成")
 ENDED = (
-    *APPROVED, "交易失败", "通讯超时", "连接失败", "应答无效", "请先签到", "请先结算", "冲正未成功", "交易已取消", "终端忙", "命令错误",
-    "无此交易", "原交易已撤销", "无可打印凭证", "密钥错误", "设置失败", "请先设置", "存储故障",
+    *APPROVED,
+    "交易失败",
+    "通讯超时",
+    "连接失败",
+    "应答无效",
+    "请先签到",
+    "请先结算",
+    "冲正未成功",
+    "交易已取消",
+    "终端忙",
+    "命令错误",
+    "无此交易",
+    "原交易已撤销",
+    "无可打印凭证",
+    "密钥错误",
+    "设置失败",
+    "请先设置",
+    "存储故障",
 )
 PRINTS = ("sale", "void", "settle", "reprint")
 SETTLE_S = 3.0  # how long a cashier waits for what should come with a result: the profile's limit for showing it
@@ -35,11 +51,20 @@ STEP_S = 10.0  # a screen that a key press asks for; real terminals answer in we
 
 
 class PanelTerminal:
-    """One terminal in an operator's hands. ``answer_s``: seconds in which it must have given up waiting for its host."""
+    """One terminal in an operator's hands. ``answer_s``: seconds in which it must have given up waiting for its
+    host."""
 
     def __init__(
-        self, model: Model, front: Front, recorder: Recorder, *, cashier: CashierLink | None, service: ServicePort | None,
-        answer_s: float, keys_by_operator: bool, bench: str,
+        self,
+        model: Model,
+        front: Front,
+        recorder: Recorder,
+        *,
+        cashier: CashierLink | None,
+        service: ServicePort | None,
+        answer_s: float,
+        keys_by_operator: bool,
+        bench: str,
     ) -> None:
         self.model, self.front, self.cashier, self.service = model, front, cashier, service
         self._recorder, self._answer_s, self._bench = recorder, answer_s, bench
@@ -60,7 +85,10 @@ class PanelTerminal:
                 seen = self._look_for(("请刷卡", *ENDED), "the request for a card", after=operation.start)
             else:
                 opened = self._open("sale", operation)
-                self._step(opened, "请输入金额", "the request for the amount")
+                seen = self._step(opened, "请输入金额", "the request for the amount")
+                if "请输入金额" not in seen.text:
+                    operation.start = seen.number - 1
+                    return operation
                 self.front.type(str(amount))
                 before = self.front.press("ENTER")
                 seen = self._look_for(("请刷卡", *ENDED), "the request for a card", after=before)
@@ -85,7 +113,10 @@ class PanelTerminal:
                 operation.echo = self._till().command("void", trace=trace)
                 return operation
             opened = self._open("void", operation)
-            self._step(opened, "请输入原凭证号", "the request for the original trace number")
+            seen = self._step(opened, "请输入原凭证号", "the request for the original trace number")
+            if "请输入原凭证号" not in seen.text:
+                operation.start = seen.number - 1
+                return operation
             self.front.type(trace)
             before = self.front.press("ENTER")
             seen = self._look_for(("撤销确认", *ENDED), "the confirmation of the void", after=before)
@@ -162,7 +193,8 @@ class PanelTerminal:
     # -- provisioning -------------------------------------------------------------------------------------------------
 
     def load_tmk(self, key: str) -> Completion:
-        """The terminal master key (32 hex digits): by the service port, or typed by the operator where there is none."""
+        """The terminal master key (32 hex digits): by the service port, or typed by the operator where there is
+        none."""
         if not self._keys_by_operator and self.service is not None:
             operation = self._invoke("load_tmk", "service")
             with operation.guarded():
@@ -268,9 +300,7 @@ class PanelTerminal:
         with self._lock:
             self._ids += 1
             number = self._ids
-        self._recorder.append(
-            OperationInvoked(t=time.monotonic_ns(), op=number, name=name, via=via, args=args or {})
-        )
+        self._recorder.append(OperationInvoked(t=time.monotonic_ns(), op=number, name=name, via=via, args=args or {}))
         return PanelOperation(self, self._recorder, number, name, self._answer_s)
 
     def _served(self, command: str) -> Completion:
@@ -313,9 +343,13 @@ class PanelOperation:
                 code = fields.get("DF07", "")
                 outcome: Literal["ok", "fail"] = "ok" if code == "00" else "fail"
                 told = Completion(outcome, code or None, fields.get("DF09", ""), fields.get("DF10", ""))
-                self._look_up(lambda: self._terminal.front.await_screen(_ended, SETTLE_S, "the result", after=self.start))
+                self._look_up(
+                    lambda: self._terminal.front.await_screen(_ended, SETTLE_S, "the result", after=self.start)
+                )
             else:
-                seen = self._terminal.front.await_screen(_ended, deadline_s, "the result on the screen", after=self.start)
+                seen = self._terminal.front.await_screen(
+                    _ended, deadline_s, "the result on the screen", after=self.start
+                )
                 told = _completion(seen)
             if told.ok and self.prints:
                 self._look_up(lambda: self._terminal.front.await_slip(self.slips, SETTLE_S))
@@ -335,7 +369,10 @@ class PanelOperation:
             self._terminal.front.take_card()
             self._recorder.append(
                 OperationCompleted(
-                    t=time.monotonic_ns(), op=self.number, outcome=completion.outcome, code=completion.code,
+                    t=time.monotonic_ns(),
+                    op=self.number,
+                    outcome=completion.outcome,
+                    code=completion.code,
                     detail=completion.text[:200],
                 )
             )
@@ -376,6 +413,8 @@ def _completion(seen: Seen) -> Completion:
     approved = any(text in seen.text for text in APPROVED)
     trace = _TRACE.search(seen.text)
     return Completion(
-        "ok" if approved else "fail", "00" if approved else _code(seen), " ".join(line.strip() for line in seen.lines[1:] if line.strip()),
+        "ok" if approved else "fail",
+        "00" if approved else _code(seen),
+        " ".join(line.strip() for line in seen.lines[1:] if line.strip()),
         trace.group(1) if trace else "",
     )

@@ -1,0 +1,20 @@
+"""The project's own tests make network namespaces. root may; an ordinary user's pytest moves into a lab before it
+begins."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import BadInput
+from harness.tests.lab_helpers import make_sure_of_a_lab
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """On the controller, which has one thread here; its workers are born inside and keep the capabilities."""
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    try:
+        make_sure_of_a_lab()
+    except BadInput as error:
+        pytest.exit(str(error), returncode=2)
