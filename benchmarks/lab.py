@@ -1,5 +1,6 @@
-"""The main job's numbers, each beside its limit: ``python benchmarks/lab.py [--setup] [--runs N [--busy M]] [-- hil97 run
-arguments]``.
+"""The main job's numbers, each beside its limit.
+
+    python benchmarks/lab.py [--setup] [--runs N [--busy M]] [-- arguments of hil97 run]
 
 Run it with the Python of an environment in which hil97 is installed, from the project's folder. ``--setup`` also
 makes a fresh environment (in a temporary folder) and says how long that took and how large it is.
@@ -93,7 +94,7 @@ def main() -> int:
         "--setup", action="store_true", help="also measure a fresh environment (needs a package registry)"
     )
     parser.add_argument("--runs", type=int, default=1, help="how many times the main job is run")
-    parser.add_argument("--busy", type=int, default=0, help="how many of the runs (the last) share the cores with busy loops")
+    parser.add_argument("--busy", type=int, default=0, help="how many of the runs, the last ones, share the cores")
     parser.add_argument("arguments", nargs="*", help="arguments for hil97 run, after --")
     args = parser.parse_args()
     fine = setup() if args.setup else []

@@ -105,7 +105,7 @@ def _configure_worker(config: pytest.Config) -> None:
     packed = config.workerinput.get("hil97")  # type: ignore[attr-defined]
     if packed is None:
         return
-    from harness.campaigns.plan import RunPlan  # noqa: F401 - in the quoted type below
+    from harness.campaigns.plan import RunPlan
 
     plan = RunPlan.unpacked(packed)
     config.stash[PLAN] = plan

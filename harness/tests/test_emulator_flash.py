@@ -97,7 +97,9 @@ def test_the_factory_formats_only_a_new_flash(tmp_path: Path) -> None:
     with files.open("kept", "wb") as file:
         file.write(b"97")
     flash.close()
-    with mount(open_flash(tmp_path / "flash.bin", None).partition()).open("kept", "rb") as file:
+    flash = open_flash(tmp_path / "flash.bin", None)
+    files = mount(flash.partition())  # named: an open file of littlefs does not keep its file system alive
+    with files.open("kept", "rb") as file:
         assert file.read() == b"97"
 
 

@@ -6,47 +6,20 @@ the terminal is emulated.
 
 from __future__ import annotations
 
-import contextlib
-import re
 import threading
 import time
-from collections.abc import Callable
-from typing import Literal
 
 from harness.errors import BenchError, TerminalTimeout
-from harness.history.events import OperationCompleted, OperationInvoked
+from harness.history.events import OperationInvoked
 from harness.history.recorder import Recorder
 from harness.terminal.cards import Card
 from harness.terminal.contracts import Completion, Via
+from harness.terminal.drivers.panel_operation import ENDED, PROGRESS, PanelOperation, code_of, completion_of
 from harness.terminal.front import Front, Seen
 from harness.terminal.links import CashierLink, ServicePort
 from harness.terminal.model import Function, Model
 
 MENU, ALERT, MANAGE = "功能菜单", "提示", "管理菜单"
-PROGRESS = ("请稍候", "正在连接", "正在发送", "等待应答")
-APPROVED = ("交易成功", "签到成功", "结算成功", "回响成功", "设置成功", "重打印完成")
-ENDED = (
-    *APPROVED,
-    "交易失败",
-    "通讯超时",
-    "连接失败",
-    "应答无效",
-    "请先签到",
-    "请先结算",
-    "冲正未成功",
-    "交易已取消",
-    "终端忙",
-    "命令错误",
-    "无此交易",
-    "原交易已撤销",
-    "无可打印凭证",
-    "密钥错误",
-    "设置失败",
-    "请先设置",
-    "存储故障",
-)
-PRINTS = ("sale", "void", "settle", "reprint")
-SETTLE_S = 3.0  # how long a cashier waits for what should come with a result: the profile's limit for showing it
 STEP_S = 10.0  # a screen that a key press asks for; real terminals answer in well under a second
 
 
@@ -149,7 +122,7 @@ class PanelTerminal:
         with operation.guarded():
             before = self.front.press("FUNC")
             seen = self._look_for((MENU, ALERT), "what the terminal has to say", after=before)
-            code = _code(seen)
+            code = code_of(seen)
             self.front.press("CANCEL")
             self.await_idle(STEP_S)
             return operation.complete(Completion("ok", code, seen.text))
@@ -207,7 +180,7 @@ class PanelTerminal:
             before = self.front.press("ENTER")
             seen = self._look_for(ENDED, "the result of loading the key", after=before)
             self.to_idle()
-            return operation.complete(_completion(seen))
+            return operation.complete(completion_of(seen))
         raise AssertionError("guarded() re-raises")
 
     def set_identity(self, tid: str, mid: str, *, via: Via = "service") -> Completion:
@@ -226,7 +199,7 @@ class PanelTerminal:
                 self.front.type(mid)
                 before = self.front.press("ENTER")
                 seen = self._look_for(ENDED, "the result of setting the identity", after=before)
-            completion = _completion(seen)
+            completion = completion_of(seen)
             self.to_idle()
             return operation.complete(completion)
         raise AssertionError("guarded() re-raises")
@@ -301,7 +274,7 @@ class PanelTerminal:
             self._ids += 1
             number = self._ids
         self._recorder.append(OperationInvoked(t=time.monotonic_ns(), op=number, name=name, via=via, args=args or {}))
-        return PanelOperation(self, self._recorder, number, name, self._answer_s)
+        return PanelOperation(self.front, self.cashier, self._recorder, number, name, self._answer_s)
 
     def _served(self, command: str) -> Completion:
         answer = self._port().ask(command)
@@ -319,102 +292,3 @@ class PanelTerminal:
         if self.service is None:
             raise BenchError("this model declares no service port", bench=self._bench)
         return self.service
-
-
-class PanelOperation:
-    """An operation under way: wait for what the terminal says."""
-
-    def __init__(self, terminal: PanelTerminal, recorder: Recorder, number: int, name: str, answer_s: float) -> None:
-        self._terminal, self._recorder, self.number, self._answer_s = terminal, recorder, number, answer_s
-        self.start = terminal.front.latest.number  # result screens are numbered above this
-        self.slips = terminal.front.slips
-        self.prints = name in PRINTS
-        self.echo: str | None = None  # set where the till gave the command
-        self._completed: Completion | None = None
-
-    def wait(self, deadline_s: float | None = None) -> Completion:
-        if self._completed is not None:
-            return self._completed
-        deadline_s = deadline_s or self._answer_s
-        with self.guarded():
-            if self.echo is not None:
-                assert self._terminal.cashier is not None
-                fields = self._terminal.cashier.answer(self.echo, deadline_s)
-                code = fields.get("DF07", "")
-                outcome: Literal["ok", "fail"] = "ok" if code == "00" else "fail"
-                told = Completion(outcome, code or None, fields.get("DF09", ""), fields.get("DF10", ""))
-                self._look_up(
-                    lambda: self._terminal.front.await_screen(_ended, SETTLE_S, "the result", after=self.start)
-                )
-            else:
-                seen = self._terminal.front.await_screen(
-                    _ended, deadline_s, "the result on the screen", after=self.start
-                )
-                told = _completion(seen)
-            if told.ok and self.prints:
-                self._look_up(lambda: self._terminal.front.await_slip(self.slips, SETTLE_S))
-            return self.complete(told)
-        raise AssertionError("guarded() re-raises")
-
-    @staticmethod
-    def _look_up(look: Callable[[], object]) -> None:
-        """A cashier looks at the screen and takes the slip before serving on; what does not come is the judge's."""
-        with contextlib.suppress(TerminalTimeout):
-            look()
-
-    def complete(self, completion: Completion) -> Completion:
-        """Record how it ended, once."""
-        if self._completed is None:
-            self._completed = completion
-            self._terminal.front.take_card()
-            self._recorder.append(
-                OperationCompleted(
-                    t=time.monotonic_ns(),
-                    op=self.number,
-                    outcome=completion.outcome,
-                    code=completion.code,
-                    detail=completion.text[:200],
-                )
-            )
-        return completion
-
-    def guarded(self) -> _Guard:
-        """Within it, an exception completes the operation as unknown."""
-        return _Guard(lambda error: self.complete(Completion("unknown", None, str(error).splitlines()[0])))
-
-
-class _Guard:
-    def __init__(self, on_error: Callable[[BaseException], object]) -> None:
-        self._on_error = on_error
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> Literal[False]:
-        if error is not None:
-            self._on_error(error)
-        return False
-
-
-def _ended(seen: Seen) -> bool:
-    return any(text in seen.text for text in ENDED)
-
-
-_CODE = re.compile(r"应答码[:：]?([0-9A-Z]{2})")
-_TRACE = re.compile(r"凭证号[:：]?([0-9]{6})")
-
-
-def _code(seen: Seen) -> str | None:
-    found = _CODE.search(seen.text)
-    return found.group(1) if found else None
-
-
-def _completion(seen: Seen) -> Completion:
-    approved = any(text in seen.text for text in APPROVED)
-    trace = _TRACE.search(seen.text)
-    return Completion(
-        "ok" if approved else "fail",
-        "00" if approved else _code(seen),
-        " ".join(line.strip() for line in seen.lines[1:] if line.strip()),
-        trace.group(1) if trace else "",
-    )
