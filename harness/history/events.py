@@ -7,7 +7,7 @@ Nothing here is a judgement: checkers make those from these events alone.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -60,6 +60,7 @@ class RunClosed(Event):
 class TestOpened(Event):
     """A test begins; events up to its TestClosed carry ``span`` = ``test``."""
 
+    __test__: ClassVar[bool] = False  # pytest: not a test class
     kind: Literal["test.opened"] = "test.opened"
     test: str  # pytest node id (or robot long name), unique in the run
     title: str
@@ -69,6 +70,7 @@ class TestOpened(Event):
 class TestPhase(Event):
     """setup: the bench is made ready. body: the test drives. conclude: registration restored, batch reconciled."""
 
+    __test__: ClassVar[bool] = False  # pytest: not a test class
     kind: Literal["test.phase"] = "test.phase"
     phase: Literal["setup", "body", "conclude"]
 
@@ -76,6 +78,7 @@ class TestPhase(Event):
 class TestClosed(Event):
     """``waiting_s`` is the part of ``duration_s`` spent waiting for the terminal or the host; the rest is ours."""
 
+    __test__: ClassVar[bool] = False  # pytest: not a test class
     kind: Literal["test.closed"] = "test.closed"
     test: str
     outcome: Literal["passed", "failed", "error", "skipped"]

@@ -3,10 +3,15 @@ begins."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from harness.errors import BadInput
 from harness.tests.lab_helpers import make_sure_of_a_lab
+from harness.tests.system_helpers import SystemLab, closing
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -18,3 +23,10 @@ def pytest_configure(config: pytest.Config) -> None:
         make_sure_of_a_lab()
     except BadInput as error:
         pytest.exit(str(error), returncode=2)
+
+
+@pytest.fixture
+def system_lab(tmp_path: Path) -> Iterator[SystemLab]:
+    """A lab with two benches whose commands run for real. Its runtime folder has a short path: sockets are in there."""
+    with tempfile.TemporaryDirectory(prefix="hil97-t-") as runtime, closing(SystemLab(tmp_path, Path(runtime))) as lab:
+        yield lab

@@ -1,0 +1,231 @@
+"""For tests of whole commands: a lab of its own in a temporary folder, its processes, and what they leave."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import harness
+from harness.lab.lease import lease
+from harness.tests.lab_helpers import eventually
+
+ROOT = Path(harness.__file__).resolve().parents[1]
+TAG = "HIL97_TEST_TAG"
+DEADLINE_S = 150.0
+_BENCH = """\
+  - name: {name}
+    kind: emulated
+    model: {model}
+    profile: unionpay-direct
+    time_scale: 20
+"""
+
+
+@dataclass
+class SystemLab:
+    """``folder`` holds the inventory and the results; ``runtime`` the leases and scratch folders of these processes only."""
+
+    folder: Path
+    runtime: Path
+    benches: dict[str, str] = field(default_factory=lambda: {"left": "HT-100", "right": "HT-200"})
+    tag: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        benches = "".join(_BENCH.format(name=name, model=model) for name, model in self.benches.items())
+        self.inventory.write_text(f"catalogue: {ROOT / 'lab_config'}\nbenches:\n{benches}", encoding="utf-8")
+
+    @property
+    def inventory(self) -> Path:
+        return self.folder / "lab.yaml"
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Ours without what pytest put there, and with a tag by which the processes are found again."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "HIL97_LANG"))}
+        python = os.pathsep.join(filter(None, [str(ROOT), kept.get("PYTHONPATH", "")]))
+        return kept | {TAG: self.tag, "XDG_RUNTIME_DIR": str(self.runtime), "PYTHONPATH": python, "LANG": "C.UTF-8"}
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def start(self, *command: str, cwd: Path = ROOT) -> subprocess.Popen[str]:
+        """A Python module with arguments, in a session of its own, output and errors together."""
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=cwd,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *command: str, cwd: Path = ROOT) -> Ended:
+        """The same, to its end."""
+        return ended(self.start(*command, cwd=cwd))
+
+    def hil97(self, *arguments: str) -> Ended:
+        return self.run("harness.cli", *arguments)
+
+    def arguments(self, *more: str, name: str = "run") -> list[str]:
+        """Of ``hil97 run`` in this lab."""
+        return ["run", "--lab", str(self.inventory), "--results", str(self.results), "--run-name", name, *more]
+
+    # -- what is there ------------------------------------------------------------------------------------------------
+
+    def processes(self) -> dict[int, str]:
+        """Process id -> command line of whatever was started here and lives."""
+        found = {}
+        for process in Path("/proc").iterdir():
+            if not process.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                if f"{TAG}={self.tag}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                    found[int(process.name)] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        return found
+
+    def one(self, pattern: str) -> int:
+        """The process id of one of them, by its command line."""
+        return next(pid for pid, command in self.processes().items() if re.search(pattern, command))
+
+    def parent_of(self, pattern: str) -> int:
+        """The process that started that one."""
+        status = Path(f"/proc/{self.one(pattern)}/status").read_text()
+        return int(re.findall(r"^PPid:\t(\d+)", status, re.MULTILINE)[0])
+
+    def holdings(self) -> Holdings:
+        """What the kernel keeps for them now."""
+        spaces, terminals = set(), set()
+        ours = _namespace(Path("/proc/self"))
+        for pid in self.processes():
+            spaces.add(_namespace(Path(f"/proc/{pid}")))
+            with contextlib.suppress(OSError):
+                for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                    with contextlib.suppress(OSError):
+                        terminals.add(str(descriptor.readlink()))
+        return Holdings(frozenset(spaces - {ours, ""}), frozenset(t for t in terminals if re.match(r"/dev/pts/\d+", t)))
+
+    def history(self, name: str = "run") -> list[dict[str, object]]:
+        """All events of all benches of a run so far, whole lines only."""
+        events = []
+        for path in sorted((self.results / name / "benches").glob("*/history.jsonl")):
+            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+                if line.endswith("\n"):
+                    events.append(json.loads(line))
+        return events
+
+    def await_test_under_way(self, process: subprocess.Popen[str], name: str = "run") -> None:
+        """Until a test of the run is in its body on every bench. Fails with the output when the run ended before."""
+
+        def under_way() -> bool:
+            if process.poll() is not None:
+                raise AssertionError(f"ended too early with {process.returncode}:\n{process.communicate()[0]}")
+            bodies = 0
+            for path in (self.results / name / "benches").glob("*/history.jsonl"):
+                bodies += b'"phase":"body"' in path.read_bytes()
+            return bodies == len(self.benches)
+
+        eventually(under_way, "a test on each bench", DEADLINE_S)
+
+    def assert_nothing_left(self, held: Holdings, *, scratch: bool = True) -> None:
+        """No process, namespace, pty or lease of theirs; with ``scratch`` no folder of an open bench either."""
+        eventually(lambda: not self.processes(), f"all processes gone; {self.processes()}")
+        eventually(lambda: not held.namespaces & _all_namespaces(), "their network namespaces gone")
+        eventually(lambda: not any(Path(path).exists() for path in self._still_theirs(held)), "their ptys gone")
+        for bench in self.benches:
+            lease(bench, scope=str(self.inventory.resolve()), folder=self.runtime / "hil97").release()
+        if scratch:
+            assert not list((self.runtime / "hil97").glob("bench-*"))
+
+    def _still_theirs(self, held: Holdings) -> list[str]:
+        """A pty's number is given again at once: one that somebody else holds now is not theirs."""
+        taken = set()
+        for link in Path("/proc").glob("[0-9]*/fd/*"):
+            with contextlib.suppress(OSError):
+                taken.add(str(link.readlink()))
+        return [path for path in held.terminals if path not in taken]
+
+    def end(self) -> None:
+        """Whatever a failed test left."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Network namespaces and ptys."""
+
+    namespaces: frozenset[str]
+    terminals: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that ended: its exit status, and what it said."""
+
+    status: int
+    text: str
+
+    def refused(self) -> str:
+        """What it said, which is one message about bad input and no traceback."""
+        assert self.status == 2, (self.status, self.text)
+        assert "Traceback" not in self.text and "INTERNALERROR" not in self.text, self.text
+        return self.text
+
+
+def ended(process: subprocess.Popen[str], *, within: float = DEADLINE_S) -> Ended:
+    """Its end, for which we wait. Past the deadline it is killed and the test fails."""
+    try:
+        text, _ = process.communicate(timeout=within)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        text, _ = process.communicate()
+        raise AssertionError(f"not ended within {within} s:\n{text}") from None
+    return Ended(process.returncode, text)
+
+
+@contextlib.contextmanager
+def closing(lab: SystemLab) -> Iterator[SystemLab]:
+    try:
+        yield lab
+    finally:
+        lab.end()
+
+
+def unchanged(folder: Path, action: Callable[[], object]) -> None:
+    """``action`` creates, changes and removes nothing below ``folder``."""
+    before = _listing(folder)
+    action()
+    assert _listing(folder) == before
+
+
+def _listing(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def _namespace(process: Path) -> str:
+    try:
+        return str((process / "ns" / "net").readlink())
+    except OSError:
+        return ""
+
+
+def _all_namespaces() -> set[str]:
+    return {_namespace(process) for process in Path("/proc").iterdir() if process.name.isdigit()}
