@@ -32,7 +32,7 @@ def test_identity_is_locked_while_transactions_are_stored(bench: Bench, via: str
     bench.host.deregister()
     assert bench.terminal.sign_in().code == "97"
 
-    assert not bench.terminal.set_identity("97000001", bench.host.mid, via=via).ok
+    assert not bench.terminal.set_identity("97009999", bench.host.mid, via=via).ok
 
     bench.host.register()
     assert bench.terminal.sign_in().ok
