@@ -77,6 +77,8 @@ def main_job(arguments: list[str], *, judged_by_time: bool) -> list[bool]:
     """One run of the lab suites: its exit status, its time, and what part of the tests' time was ours."""
     with tempfile.TemporaryDirectory() as results:
         seconds, status = timed([sys.executable, "-m", "harness.cli", "run", "--results", results, *arguments])
+        if not (Path(results) / "latest" / "verdicts.json").exists():
+            return [False]
         verdicts = json.loads((Path(results) / "latest" / "verdicts.json").read_text(encoding="utf-8"))
         durations = sum(test["duration_s"] for test in verdicts["tests"])
         waiting = sum(test["waiting_s"] for test in verdicts["tests"])

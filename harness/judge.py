@@ -145,7 +145,7 @@ def judge_run(run_dir: Path) -> RunVerdict:
 
 
 def _run_table(run_dir: Path) -> tuple[str, dict[str, list[str]], list[str]]:
-    """The run's name, its declared requirements by group, its tests; nothing where run.json is missing (killed early)."""
+    """The run's name, its declared requirements by group, its tests; nothing without run.json (killed early)."""
     path = run_dir / RUN
     try:
         data = json.loads(path.read_bytes())
@@ -271,23 +271,21 @@ def _evidence(seqs: Iterable[int], reading: Reading) -> Evidence:
 
 
 def _tests(bench: _Bench, group: str) -> list[TestRecord]:
-    closed = {e.test: e for e in bench.events if isinstance(e, TestClosed)}
+    closed = {e.test: e for e in bench.reading.all(TestClosed)}
+    last = {e.span: e.t for e in bench.events}  # in order of time: the last one stays
+    found: dict[str | None, dict[str, FindingVerdict]] = {}
+    for finding in bench.findings:
+        rules = found.setdefault(finding.span, {})
+        rules[finding.rule] = max(rules.get(finding.rule, "PASS"), finding.verdict, key=_GRAVITY.__getitem__)
     records = []
-    for opened in bench.events:
-        if not isinstance(opened, TestOpened):
-            continue
+    for opened in bench.reading.all(TestOpened):
         end = closed.get(opened.test)
-        rules: dict[str, FindingVerdict] = {}
-        for finding in bench.findings:
-            if finding.span == opened.test:
-                rules[finding.rule] = max(rules.get(finding.rule, "PASS"), finding.verdict, key=_GRAVITY.__getitem__)
-        seen = [e.t for e in bench.events if e.span == opened.test]
         records.append(
             TestRecord(
                 bench=bench.name, group=group, test=opened.test, title=opened.title,
                 outcome=end.outcome if end else "unfinished", message=end.message if end else "the runner died in it",
-                declares=opened.declares, rules=rules, t=opened.t,
-                duration_s=end.duration_s if end else round((max(seen, default=opened.t) - opened.t) / 1e9, 3),
+                declares=opened.declares, rules=found.get(opened.test, {}), t=opened.t,
+                duration_s=end.duration_s if end else round((last.get(opened.test, opened.t) - opened.t) / 1e9, 3),
                 waiting_s=end.waiting_s if end else 0.0,
             )
         )

@@ -220,6 +220,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     except BaseException as raised:
         error = raised
     judged = span.end(error)
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        raise error
     if judged.findings:
         pytest.fail(judged.message, pytrace=False)
     if error is not None:

@@ -267,9 +267,11 @@ class Bench:
     def await_frame(self, mti: str, *, deadline_s: float = 10.0) -> WireFrame:
         """The first frame of ``mti`` on the wire since the last thing that was done to the terminal."""
         done = (OperationInvoked, Power, WireLink, TestPhase)
-        since = next((event.seq for event in reversed(self.history.events) if isinstance(event, done)), 0)
+        last = next((event for event in reversed(self.history.events) if isinstance(event, done)), None)
+        since, after = (last.seq, last.t) if last is not None else (0, 0)
+        # the tap may tell of an earlier frame only now: what counts is when it was on the wire
         found = self.history.wait_for(
-            lambda e: isinstance(e, WireFrame) and e.hex[26:30] == mti,
+            lambda e: isinstance(e, WireFrame) and e.hex[26:30] == mti and e.t > after,
             deadline_s,
             f"a frame {mti} on the wire",
             since=since,

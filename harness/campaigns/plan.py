@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -69,12 +70,14 @@ class RunPlan:
         return plan
 
     def discard(self) -> None:
-        """The run was none: its folder goes, ``results/latest`` points again where it did. Only before a bench was opened."""
+        """The run was none: its folder goes, ``results/latest`` points where it did. Not once a bench was opened."""
         if not (self.folder / "benches").exists():
             shutil.rmtree(self.folder, ignore_errors=True)
             latest = self.folder.with_name("latest")
             if latest.is_symlink() and str(latest.readlink()) == self.folder.name:
                 _point(latest, self._before)
+            with contextlib.suppress(OSError):
+                self.folder.parent.rmdir()  # where this would have been the first run
 
     def write(self, arguments: Sequence[str]) -> None:
         """``run.json`` as known at the start."""
@@ -181,7 +184,7 @@ def new_run_name() -> str:
 
 
 def check_results(results: Path, name: str | None) -> None:
-    """BadInput where a run can't be kept in ``results``, or has the ``name`` of one that is there, or one that can't be."""
+    """BadInput where a run can't be kept in ``results``, or has a ``name`` that is taken or can't be one."""
     if name is not None:
         if name != Path(name).name or name in (".", "..", "latest"):
             raise BadInput(f"{name!r} can't be the name of a run", remedy="a name for a folder, such as nightly-7")
@@ -204,7 +207,7 @@ def _taken(folder: Path) -> BadInput:
 
 
 def check_firmware(firmware: str) -> Image | None:
-    """The image that ``firmware`` names, checked, or None where it is a source to build. BadInput where it is neither."""
+    """The image that ``firmware`` names, checked, or None where it is a source. BadInput where it is neither."""
     shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
     source = shipped.get(firmware, Path(firmware))
     if source.is_file():

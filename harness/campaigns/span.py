@@ -55,7 +55,7 @@ class TestSpan:
         """Concludes, judges what the span holds, closes it. ``error`` is what the body raised, or None."""
         history = self.bench.history
         trouble = error
-        if not isinstance(error, BenchError):
+        if not isinstance(error, BenchError | KeyboardInterrupt | SystemExit):
             try:
                 self._phase("conclude")
                 conclude(self.bench)

@@ -1,7 +1,8 @@
 """What the wire says must be in a terminal's batch: originals, settlements, uploads, in periods from close to close.
 
 A batch number alone does not name a batch: a host may start again at 000001. A :class:`Period` is one batch of one
-terminal, from its first request until its end was accepted or another unit stood on the bench.
+terminal, from its first request until its end was accepted, another unit stood on the bench, or (with nothing stored in
+it) the terminal went on with another number.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+from harness.checkers.exchanges import let_go_before
 from harness.checkers.reading import SECOND, Exchange, Reading
-from harness.history.events import OperationCompleted, Power, UnitReplaced, WireFrame
+from harness.checkers.telling import says_approved
+from harness.history.events import Cashier, Event, Power, Screen, Slip, UnitReplaced, WireFrame
 from harness.protocol.frames import FrameError
 from harness.protocol.nested import Original, batch_records, settlement_totals
 from harness.protocol.profile import Profile
@@ -31,20 +34,17 @@ class Period:
     tid: str
     batch: str
     originals: list[Exchange] = field(default_factory=list)  # 0100, 0200, 0220, balance inquiries left out
+    accepted: list[Exchange] = field(default_factory=list)  # of these the approved ones, reversed ones too
     reversals: list[Exchange] = field(default_factory=list)
     settlements: list[Exchange] = field(default_factory=list)
     uploads: list[Exchange] = field(default_factory=list)  # 0320 with records
     ends: list[Exchange] = field(default_factory=list)  # 0320 batch end
     closed: Exchange | None = None
 
-    def approved(self, reading: Reading, until: int) -> list[Exchange]:
+    def approved(self, until: int) -> list[Exchange]:
         """Originals sent before ``until`` which the terminal knows as approved, and did not reverse before."""
         undone = {r.trace for r in self.reversals if r.t < until}
-        return [
-            e
-            for e in self.originals
-            if e.t < until and e.approved(reading.profile) and e.trace not in undone and not gave_up(reading, e)
-        ]
+        return [e for e in self.accepted if e.t < until and e.trace not in undone]
 
     def accepted_uploads(self, reading: Reading) -> list[Exchange]:
         """Upload requests whose acceptance reached the terminal."""
@@ -57,6 +57,7 @@ class Period:
 
 
 _periods: WeakKeyDictionary[Reading, tuple[Period, ...]] = WeakKeyDictionary()
+_owners: WeakKeyDictionary[Reading, dict[int, Period]] = WeakKeyDictionary()
 
 
 def periods(reading: Reading) -> tuple[Period, ...]:
@@ -68,11 +69,13 @@ def periods(reading: Reading) -> tuple[Period, ...]:
 
 def period_of(reading: Reading, exchange: Exchange) -> Period | None:
     """The batch that this original, settlement or upload belongs to."""
-    for period in periods(reading):
-        known = (*period.originals, *period.settlements, *period.uploads, *period.ends)
-        if any(e.request.seq == exchange.request.seq for e in known):
-            return period
-    return None
+    if reading not in _owners:
+        _owners[reading] = {
+            e.request.seq: period
+            for period in periods(reading)
+            for e in (*period.originals, *period.settlements, *period.uploads, *period.ends)
+        }
+    return _owners[reading].get(exchange.request.seq)
 
 
 def _periods_of(reading: Reading) -> Iterator[Period]:
@@ -95,17 +98,20 @@ def _periods_of(reading: Reading) -> Iterator[Period]:
         if period is None:
             if step.financial:
                 _close_balanced(open_ones, step, reading.profile)
+                _leave_empty(open_ones, step)
             period = open_ones[key] = latest[key] = Period(*key)
             yield period
-        _file(period, step)
+        _file(period, step, reading.profile)
         if kind == "batch_end" and step.approved(reading.profile):
             period.closed = step
             del open_ones[key]
 
 
-def _file(period: Period, step: Exchange) -> None:
+def _file(period: Period, step: Exchange, profile: Profile) -> None:
     if step.financial:
         period.originals.append(step)
+        if step.approved(profile):
+            period.accepted.append(step)
     elif step.mti == "0500":
         period.settlements.append(step)
     elif step.transaction == "batch_end":
@@ -120,6 +126,13 @@ def _close_balanced(open_ones: dict[tuple[str, str, str], Period], step: Exchang
         settled = next((s for s in reversed(period.settlements) if s.approved(profile) and result_of(s) == 1), None)
         if key[:2] == (step.mid, step.tid) and settled:
             period.closed = settled
+            del open_ones[key]
+
+
+def _leave_empty(open_ones: dict[tuple[str, str, str], Period], step: Exchange) -> None:
+    """A batch in which nothing is stored ends without a settlement where the terminal goes on with another number."""
+    for key, period in list(open_ones.items()):
+        if key[:2] == (step.mid, step.tid) and not period.approved(step.t):
             del open_ones[key]
 
 
@@ -193,7 +206,7 @@ def possible_batches(reading: Reading, period: Period, until: int) -> list[list[
     """The sets of originals that the batch may hold at ``until``: one, unless power went right after an approval."""
     certain: list[Exchange] = []
     doubtful: list[Exchange] = []
-    for e in period.approved(reading, until):
+    for e in period.approved(until):
         (doubtful if lost_power_while_storing(reading, e) else certain).append(e)
     choices: list[list[Exchange]] = []
     for size in range(len(doubtful[:MAX_DOUBTS]), -1, -1):
@@ -202,9 +215,26 @@ def possible_batches(reading: Reading, period: Period, until: int) -> list[list[
 
 
 def lost_power_while_storing(reading: Reading, exchange: Exchange) -> Power | None:
-    """Power went so soon after the answer that the terminal may or may not have stored it."""
+    """Power went so soon after the answer that the terminal may or may not have stored it.
+
+    What it told its user as approved it had stored before.
+    """
     answered = exchange.answered_at
-    return reading.power_lost_within(answered, answered + int(STORING_S * SECOND)) if answered else None
+    lost = reading.power_lost_within(answered, answered + int(STORING_S * SECOND)) if answered else None
+    if lost is None or answered is None:
+        return None
+    operation = reading.attended_by(exchange)
+    if operation is not None:
+        told = operation.completed
+        if told and told.outcome == "ok" and told.t < lost.t:
+            return None
+        shown: list[Screen | Slip | Cashier] = [
+            *reading.screens_between(answered, lost.t), *reading.slips_between(answered, lost.t),
+            *reading.cashier_between(answered, lost.t),
+        ]  # fmt: skip
+        if any(says_approved(reading, event) for event in shown):
+            return None
+    return lost
 
 
 def matching_batch(reading: Reading, period: Period, until: int, claimed: Sums) -> list[Exchange] | None:
@@ -220,12 +250,16 @@ def frames(exchanges: Iterable[Exchange]) -> list[WireFrame]:
     return [event for e in exchanges for event in e.events]
 
 
-def gave_up(reading: Reading, exchange: Exchange) -> OperationCompleted | None:
-    """The terminal had told its user that it failed before the answer came, on a connection that it left open."""
-    operation = reading.operation_at(exchange.t)
-    if operation is None or operation.completed is None or operation.outcome != "fail" or exchange.response is None:
+def gave_up(reading: Reading, exchange: Exchange) -> Event | None:
+    """The event by which the terminal had given up before the answer came; None: the answer was not late.
+
+    What it told its user, its FIN or RST; or (where the cable was out meanwhile) its RST to the answer.
+    """
+    if not exchange.late or exchange.response is None:
         return None
-    return operation.completed if operation.completed.t < exchange.response.t else None
+    told = reading.told_before_answer(exchange)
+    connection = exchange.connection
+    return let_go_before(connection, exchange.response) or told or connection.reset
 
 
 # -- what comes later --------------------------------------------------------------------------------------------------
@@ -233,8 +267,9 @@ def gave_up(reading: Reading, exchange: Exchange) -> OperationCompleted | None:
 
 def later(reading: Reading, exchange: Exchange) -> Iterator[Exchange]:
     """What the same terminal (mid, tid, unit) sent after this request, in order."""
-    replaced = next((e.t for e in reading.all(UnitReplaced) if e.t > exchange.t), None)
-    for other in reading.exchanges:
+    unit = reading.after_moment(UnitReplaced, exchange.t)
+    replaced = unit.t if unit else None
+    for other in reading.exchanges_from(exchange.t):
         if (other.t, other.request.seq) <= (exchange.t, exchange.request.seq):
             continue
         if replaced is not None and other.t >= replaced:
@@ -243,9 +278,27 @@ def later(reading: Reading, exchange: Exchange) -> Iterator[Exchange]:
             yield other
 
 
+_by_trace: WeakKeyDictionary[Reading, dict[tuple[str, str, str | None], list[Exchange]]] = WeakKeyDictionary()
+
+
+def later_with_its_trace(reading: Reading, exchange: Exchange) -> Iterator[Exchange]:
+    """Of :func:`later` what has the same trace number."""
+    if reading not in _by_trace:
+        index = _by_trace[reading] = {}
+        for e in reading.exchanges:
+            index.setdefault((e.mid, e.tid, e.trace), []).append(e)
+    same = _by_trace[reading][exchange.mid, exchange.tid, exchange.trace]
+    unit = reading.after_moment(UnitReplaced, exchange.t)
+    for other in same:
+        if unit is not None and other.t >= unit.t:
+            return
+        if (other.t, other.request.seq) > (exchange.t, exchange.request.seq):
+            yield other
+
+
 def same_transaction(reading: Reading, one: Exchange, other: Exchange) -> bool:
     """A request sent again within one operation, byte for byte: a repeat and not another transaction."""
     if one.request.hex != other.request.hex:
         return False
-    first, second = reading.operation_at(one.t), reading.operation_at(other.t)
+    first, second = reading.attended_by(one), reading.attended_by(other)
     return first is not None and second is not None and first.op == second.op

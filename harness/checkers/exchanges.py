@@ -35,6 +35,7 @@ class Connection:
     refused: WireConnection | None = None
     ended: WireConnection | None = None  # the first FIN or RST, from whichever side
     given_up: WireConnection | None = None  # the first FIN or RST from the terminal
+    reset: WireConnection | None = None  # the first RST from the terminal
     frames: list[WireFrame] = field(default_factory=list)
 
     @property
@@ -189,6 +190,8 @@ def connections_of(frames: Sequence[WireFrame], states: Sequence[WireConnection]
             connection.ended = connection.ended or event
             if event.by == "terminal":
                 connection.given_up = connection.given_up or event
+                if event.state == "reset":
+                    connection.reset = connection.reset or event
     return tuple(found)
 
 
@@ -250,12 +253,19 @@ def _late(
 ) -> bool:
     """The terminal had let go of the connection before the response came.
 
-    Where the link was down meanwhile its FIN can't be seen in time: there a RST as the immediate reply says so.
+    Where the link was down meanwhile its FIN can't be seen in time: there a RST as the immediate reply says so. (What
+    the terminal told its user by then is added in ``Reading``.)
     """
-    gave_up = connection.given_up
-    if response is None or gave_up is None:
+    if response is None:
         return False
-    if (gave_up.t, gave_up.seq) < (response.t, response.seq):
+    if let_go_before(connection, response):
         return True
     blind = any(span.start < response.t and span.end > request.t for span in link_down)
-    return blind and gave_up.state == "reset" and gave_up.t - response.t < SECOND
+    reset = connection.reset
+    return blind and reset is not None and reset.t - response.t < SECOND
+
+
+def let_go_before(connection: Connection, response: WireFrame) -> WireConnection | None:
+    """The FIN or RST of the terminal, where the tap saw it before the response."""
+    gave_up = connection.given_up
+    return gave_up if gave_up and (gave_up.t, gave_up.seq) < (response.t, response.seq) else None

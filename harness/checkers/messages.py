@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from harness.checkers import shown
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import (
-    answered_97s,
     is_blank,
     is_idle,
-    next_action,
+    next_actions,
     operation_of,
     own_exchanges,
     power_lost_soon,
     quoted,
     seconds,
     seen_until,
+    taken_up,
     until_text,
     watched,
 )
@@ -37,7 +37,7 @@ def shows(profile: Profile, lines: Sequence[str], code: str) -> bool:
 @checker("MSG-01")
 def shown_in_time(reading: Reading) -> Iterator[Finding]:
     """Occasion: a definite 97 while somebody operates the terminal. Excused: power lost before the time was over."""
-    for exchange in answered_97s(reading):
+    for exchange in reading.definite_97s:
         operation = operation_of(reading, exchange)
         if operation and exchange.answered_at is not None:
             yield from _shown_in_time(reading, exchange, operation, exchange.answered_at)
@@ -149,7 +149,7 @@ def _foreign(profile: Profile, lines: Sequence[str], came: set[str | None], acce
 def at_the_till(reading: Reading) -> Iterator[Finding]:
     """Occasion: a definite 97 in an operation that the till began."""
     rule = "MSG-04"
-    for exchange in answered_97s(reading):
+    for exchange in reading.definite_97s:
         operation = operation_of(reading, exchange)
         if operation is None or operation.invoked.via != "cashier" or exchange.answered_at is None:
             continue
@@ -209,26 +209,51 @@ def _still_alive(reading: Reading, exchange: Exchange, answered: int, what: str)
 def unattended_is_visible(reading: Reading) -> Iterator[Finding]:
     """Occasion: an operator's action with a definite 97 received unattended before it, power on all the time between.
 
-    Visible is what the screen shows at the action, from its invocation until it ends or gets a 97 of its own.
+    Visible is what the screen shows at the action, from its invocation until it ends or gets a 97 of its own. An
+    unattended 97 that comes in the middle of something may be shown there already. No occasion where an operation (at
+    the till, say) got a 97 later, and showed it, before the operator came: that was the news by then.
     """
-    unattended = [e for e in reading.unattended if e.definite_97]
     by_action: dict[int, Exchange] = {}
-    actions: dict[int, Operation] = {}
-    for exchange in unattended:
-        action = next_action(reading, exchange.answered_at or exchange.t)
-        if action:
-            by_action[action.op], actions[action.op] = exchange, action  # the latest before the action
-    for op, exchange in by_action.items():
-        finding = _visible(reading, exchange, actions[op], exchange.answered_at or exchange.t)
+    for exchange in reading.unattended:
+        if exchange.definite_97 and exchange.answered_at is not None:
+            actions = next_actions(reading, exchange.answered_at)
+            if actions:
+                by_action[actions[0].op] = exchange  # the latest before the action
+    for exchange in by_action.values():
+        finding = _visible_in_time(reading, exchange, exchange.answered_at or exchange.t)
         if finding:
             yield finding
 
 
+def _visible_in_time(reading: Reading, exchange: Exchange, answered: int) -> Finding | None:
+    present, actions = reading.operation_at(answered), next_actions(reading, answered)
+    here = [present] if present is not None and present.at_the_terminal else []
+    if _superseded(reading, answered, actions[0].t):
+        return None
+    judged = [_visible(reading, exchange, action, answered) for action in (*here, *actions)]
+    passed = next((f for f in judged if f is not None and f.verdict == "PASS"), None)
+    if passed:
+        return passed
+    return judged[-1] if taken_up(actions[-1], answered) else None
+
+
+def _superseded(reading: Reading, answered: int, action: int) -> bool:
+    """An operation was answered 97 in between, and the screen said so."""
+    for exchange in reading.exchanges_between(answered, action):
+        operation = operation_of(reading, exchange) if exchange.definite_97 else None
+        if operation is None or exchange.answered_at is None:
+            continue
+        window = reading.screens_between(exchange.answered_at, min(until_text(reading, operation), action))
+        if any(shows(reading.profile, s.lines, exchange.code or "") for s in window):
+            return True
+    return False
+
+
 def _visible(reading: Reading, exchange: Exchange, action: Operation, answered: int) -> Finding | None:
     rule, code = "MSG-07", exchange.code or ""
-    own = [e.answered_at for e in reading.definite_97s if e.answered_at and action.t <= e.t <= action.done]
-    end = min([until_text(reading, action), *own])
-    window = [s for s in reading.screens_during(action.t, end) if s.t >= answered]
+    own = [e.answered_at for e in reading.exchanges_of(action) if e.definite_97 and e.answered_at]
+    end = min([until_text(reading, action), *(t for t in own if t > answered)])
+    window = [s for s in reading.screens_during(max(action.t, answered), end) if s.t >= answered]
     what = f"{code} to {exchange.name} came unattended"
     evidence = (*exchange.events, action.invoked)
     right = next((s for s in window if shows(reading.profile, s.lines, code)), None)

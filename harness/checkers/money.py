@@ -10,8 +10,8 @@ from harness.checkers.batches import (
     Period,
     Sums,
     frames,
-    gave_up,
     later,
+    later_with_its_trace,
     matching_batch,
     period_of,
     periods,
@@ -32,7 +32,7 @@ LAST_TRACE, FIRST_TRACE = "999999", "000001"
 
 def declined_97s(reading: Reading) -> Iterator[Exchange]:
     """Financial requests answered by a definite 97 which the terminal had the time to take as one."""
-    return (e for e in reading.definite_97s if e.financial and not gave_up(reading, e) and noticed(reading, e))
+    return (e for e in reading.definite_97s if e.financial and noticed(reading, e))
 
 
 def words(value: Sums) -> str:
@@ -53,7 +53,7 @@ def not_in_the_batch(reading: Reading) -> Iterator[Finding]:
 def _uploaded(declined: Exchange, reading: Reading) -> Finding | None:
     """FAIL where a batch upload lists the declined request."""
     period = period_of(reading, declined)
-    if period is None or any(e.trace == declined.trace for e in period.approved(reading, declined.t)):
+    if period is None or any(e.trace == declined.trace for e in period.approved(declined.t)):
         return None
     for upload in period.uploads:
         if upload.t > declined.t and any(trace == declined.trace for trace, _ in records_of(upload) or []):
@@ -75,7 +75,7 @@ def _settled(declined: Exchange, reading: Reading) -> Finding | None:
     if batch is not None:
         reason = f"the settlement of batch {declined.batch} claims {words(claimed)}: the approved ones only"
         return Finding.passed("MON-01", reason, (*declined.events, settlement.request, *frames(batch)))
-    expected = sums(period.approved(reading, settlement.t))
+    expected = sums(period.approved(settlement.t))
     told = f"the settlement of batch {declined.batch} claims {words(claimed)}, approved were {words(expected)}"
     guilty = _explained_by_97s(reading, period, settlement, claimed)
     if guilty and declined.request.seq in guilty:
@@ -113,7 +113,7 @@ def _counted(declined: Exchange, reading: Reading) -> Finding:
     old, new = _counter_sums(before), _counter_sums(after)
     if old is None or new is None or before.values.get("batch") != after.values.get("batch"):
         return Finding.undecided("MON-01", what, (*declined.events, before, after))
-    between = [e for e in period.approved(reading, after.t) if e.t > before.t]
+    between = [e for e in period.approved(after.t) if e.t > before.t]
     change: Sums = (new[0] - old[0], new[1] - old[1], new[2] - old[2], new[3] - old[3])
     evidence: list[Event] = [*declined.events, before, after, *frames(between)]
     if change == sums(between):
@@ -143,18 +143,17 @@ def _counter_sums(counters: Counters) -> Sums | None:
 def no_reversal(reading: Reading) -> Iterator[Finding]:
     """Decided when the terminal sent what a reversal would have preceded: a financial request or a settlement."""
     for declined in declined_97s(reading):
-        witness: Exchange | None = None
+        ahead = later(reading, declined)
+        witness = next((e for e in ahead if e.financial or e.mti == "0500"), None)
         verdict: Finding | None = None
-        for other in later(reading, declined):
-            if other.mti == "0400" and other.trace == declined.trace:
+        for other in later_with_its_trace(reading, declined):
+            if other.mti == "0400":
                 told = f"a reversal of it followed (F39 {other.sent.get(39)})"
                 reason = f"the {declined.name} was answered 97, and yet {told}"
                 verdict = Finding.failed("MON-02", reason, (*declined.events, other.request))
                 break
-            if other.financial and other.trace == declined.trace:
+            if other.financial:
                 break  # the number is in use again (MON-08): reversals from here on are of that one
-            if witness is None and (other.financial or other.mti == "0500"):
-                witness = other
         if verdict is None and witness is None:
             reason = f"after the 97 to the {declined.name} nothing was sent that a reversal would have preceded"
             verdict = Finding.undecided("MON-02", reason, declined.events)
@@ -241,8 +240,8 @@ def _upheaval(reading: Reading, one: Exchange, other: Exchange) -> tuple[str, tu
     boot = next((p for p in reading.between(Power, one.t, other.t) if p.state == "on"), None)
     if boot is not None:
         return "a boot", (boot,)
-    for e in reading.definite_97s:
-        if one.t <= e.t < other.t and (e.mid, e.tid) == (one.mid, one.tid):
+    for e in reading.exchanges_between(one.t, other.t):
+        if e.definite_97 and (e.mid, e.tid) == (one.mid, one.tid):
             return "a 97", e.events
     return None
 

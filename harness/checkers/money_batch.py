@@ -27,11 +27,14 @@ from harness.checkers.shown import contains_any
 from harness.history.events import Event, HostLedger, LedgerEntry, Slip, UnitReplaced
 
 BALANCED, NOT_BALANCED = 1, 2
+MOST_LISTED = 8
 
 
 def listed(records: Iterable[Record]) -> str:
-    """Records for people: "000012 (10.00), 000013 (11.00)"."""
-    return ", ".join(f"{trace} ({amount / 100:.2f})" for trace, amount in sorted(records))
+    """Records for people: "000012 (10.00), 000013 (11.00)"; of many the first ones."""
+    whole = [f"{trace} ({amount / 100:.2f})" for trace, amount in sorted(records)]
+    more = f" and {len(whole) - MOST_LISTED} more" if len(whole) > MOST_LISTED else ""
+    return ", ".join(whole[:MOST_LISTED]) + more
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ def _kept(reading: Reading, cut: Exchange, upload: Upload, batch: list[Exchange]
     if lacking:
         reason = f"approved before a 97 on the batch upload, and not in it when it ended: {listed(lacking)}"
         return Finding.failed("MON-11", reason, evidence, at=cut.request)
-    approved = {record(e) for e in upload.period.approved(reading, upload.end.t)}
+    approved = {record(e) for e in upload.period.approved(upload.end.t)}
     unexplained = set(upload.records or ()) - approved
     if unexplained:
         return Finding.undecided("MON-11", _unexplained(upload, unexplained), evidence, at=cut.request)
@@ -245,6 +248,8 @@ def _reconciled(reading: Reading, upload: Upload, settlement: Exchange, first: E
     if upload.records is None:
         return undecided("an upload request can't be read")
     mine, unseen = _entries(reading, period, ledger)
+    if not reading.begins_with_the_log:  # of the number's earlier batches only the books tell; what matters is uploaded
+        unseen &= set(upload.records)
     if unseen:
         return undecided(f"the host has booked what the wire did not show: {listed(unseen)}", ledger)
     evidence += [ledger, *(e.request for e in period.originals if record(e) in {(m.trace, m.amount) for m in mine})]

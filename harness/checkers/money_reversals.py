@@ -60,7 +60,7 @@ def unknown(reading: Reading, exchange: Exchange) -> bool:
     """An original that can be reversed, sent, and without an answer that the terminal can have taken as one."""
     if not exchange.financial or exchange.transaction not in REVERSIBLE:
         return False
-    return exchange.outcome != "answered" or gave_up(reading, exchange) is not None
+    return exchange.outcome != "answered"
 
 
 def _due(reading: Reading, original: Exchange) -> Due:
@@ -92,8 +92,6 @@ def late_97(reading: Reading, exchange: Exchange) -> Event | None:
     """The event by which the terminal had given up, where a 97 to this request came only after it."""
     if exchange.response is None or exchange.code not in reading.profile.not_registered:
         return None
-    if exchange.outcome == "late":
-        return exchange.connection.given_up
     return gave_up(reading, exchange)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from harness.checkers import shown
-from harness.checkers.batches import gave_up
 from harness.checkers.reading import END, SECOND, Exchange, Operation, Reading
-from harness.history.events import Cashier, Power, Screen, Slip
+from harness.checkers.telling import says_97
+from harness.history.events import Power, Screen, Slip
 
 OWN_TRANSACTIONS: dict[str, frozenset[str]] = {  # operation -> the requests that are its own, not done on its way
     "sign_in": frozenset({"sign_in"}),
@@ -15,6 +15,7 @@ OWN_TRANSACTIONS: dict[str, frozenset[str]] = {  # operation -> the requests tha
     "settle": frozenset({"settlement", "batch_upload", "batch_upload_chip", "batch_end"}),
 }
 
+TAKEN_UP_S = 0.5  # real seconds in which what came unattended must be ready to be shown at a key
 
 def seconds(start: int, end: int) -> float:
     return (end - start) / SECOND
@@ -29,29 +30,6 @@ def is_idle(reading: Reading, screen: Screen) -> bool:
     return shown.contains_any(screen.lines, reading.model.idle_texts) is not None
 
 
-def says_97(reading: Reading, event: Screen | Slip | Cashier) -> str | None:
-    """What says 97 there, in the words of ``shown.says_not_registered``; at the till the result DF07 or its text."""
-    if not isinstance(event, Cashier):
-        return shown.says_not_registered(event.lines, reading.profile)
-    if event.direction != "from_terminal":
-        return None
-    if event.fields.get("DF07") in reading.profile.not_registered:
-        return event.fields["DF07"]
-    return shown.says_not_registered([event.fields.get("DF09", "")], reading.profile)
-
-
-def says_approved(reading: Reading, event: Screen | Slip | Cashier) -> str | None:
-    """What says "approved" of a financial transaction there."""
-    if isinstance(event, Cashier):
-        if event.direction != "from_terminal":
-            return None
-        result = event.fields.get("DF07")
-        if result in reading.profile.success:
-            return result
-        return shown.contains_any(event.fields.get("DF09", ""), reading.profile.texts.approved)
-    return shown.contains_any(event.lines, reading.profile.texts.approved)
-
-
 def quoted(event: Screen | Slip) -> str:
     """What it says, on one line."""
     text = " / ".join(line.strip() for line in event.lines if line.strip())
@@ -59,13 +37,8 @@ def quoted(event: Screen | Slip) -> str:
 
 
 def operation_of(reading: Reading, exchange: Exchange) -> Operation | None:
-    """The operation during which the request was sent; one at the service port does not count."""
+    """The operation that the request belongs to; None: the terminal sent it by itself."""
     return reading.attended_by(exchange)
-
-
-def answered_97s(reading: Reading) -> list[Exchange]:
-    """The definite 97s that came before the terminal told its user that it had failed."""
-    return [e for e in reading.definite_97s if gave_up(reading, e) is None]
 
 
 def own_exchanges(reading: Reading, operation: Operation) -> list[Exchange]:
@@ -74,9 +47,24 @@ def own_exchanges(reading: Reading, operation: Operation) -> list[Exchange]:
     return [e for e in reading.exchanges_of(operation) if e.transaction in own]
 
 
-def next_action(reading: Reading, t: int) -> Operation | None:
-    """The first time after ``t`` that somebody did something at the terminal's keys."""
-    return next((o for o in reading.operations_after(t) if o.at_the_terminal), None)
+def next_actions(reading: Reading, t: int) -> list[Operation]:
+    """What somebody did next at the terminal's keys after it got something at ``t``: one action, the next.
+
+    One that began before the terminal can have taken it up may show it or not: then those up to the first that began
+    later are meant too. Such an action is the last of the list, where there is one (see :func:`taken_up`).
+    """
+    found: list[Operation] = []
+    for operation in reading.operations_after(t):
+        if operation.at_the_terminal:
+            found.append(operation)
+            if taken_up(operation, t):
+                break
+    return found
+
+
+def taken_up(operation: Operation, t: int) -> bool:
+    """The terminal had taken up what it got at ``t`` when the operation began."""
+    return operation.t >= t + int(TAKEN_UP_S * SECOND)
 
 
 def power_lost_soon(reading: Reading, t: int) -> Power | None:

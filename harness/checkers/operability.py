@@ -11,8 +11,8 @@ from harness.checkers import shown
 from harness.checkers.batches import periods
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import is_idle, quoted, seconds, seen_until, watched
-from harness.checkers.reading import SECOND, Exchange, Operation, Reading
-from harness.history.events import Event, Power, Screen, Service, UnitReplaced
+from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
+from harness.history.events import Cashier, Event, Power, Screen, Service, UnitReplaced
 
 MINUTE, HOUR = 60.0, 3600.0  # of the terminal's own time
 JITTER = 0.9  # a gap may be so much shorter than the one before and still count as not shorter
@@ -60,7 +60,8 @@ def retries_are_limited(reading: Reading) -> Iterator[Finding]:
 def _quiet_until(reading: Reading, start: int) -> int:
     """Until somebody acts, power or link goes, or nothing more was seen."""
     operation = reading.operation_at(start)
-    begun = [o.t for o in reading.operations_after(start) if o.invoked.via != "service"][:1]
+    following = next((o for o in reading.operations_after(start) if o.invoked.via != "service"), None)
+    begun = [following.t] if following else []
     lost = reading.power_lost_within(start, seen_until(reading))
     down = reading.link_lost_within(start, seen_until(reading))
     ends = [seen_until(reading), *begun, *([lost.t] if lost else []), *([max(start, down.start)] if down else [])]
@@ -103,7 +104,6 @@ class _Row:
     """97s one after the other, nothing else answered and no loss of power between."""
 
     met: list[Exchange] = field(default_factory=list)
-    idle: list[Screen | None] = field(default_factory=list)  # after each of them; None: it was not waited for
     ended: int = 0
 
     @property
@@ -114,7 +114,11 @@ class _Row:
 @checker("STA-06")
 def stays_operable(reading: Reading) -> Iterator[Finding]:
     """Occasions: a row of as many 97s as the profile asks for, and the management menu after it. Whatever hangs, or
-    resets itself, after a 97 fails in any number."""
+    resets itself, after a 97 fails in any number.
+
+    Operable: who goes on at once is served (the row shows it); left alone it is idle in time; and after the last of the
+    row idle and then the menu are seen.
+    """
     limits = reading.limits
     real = reading.header.physical or reading.header.physical_like
     wanted = limits.repeated_97_physical if real else limits.repeated_97
@@ -138,7 +142,6 @@ def _rows(reading: Reading) -> Iterator[_Row]:
             row = _Row()
         if exchange.definite_97:
             row.met.append(exchange)
-            row.idle.append(_idle_after(reading, exchange, exchange.answered_at))
     if row.met:
         row.ended = reading.end + 1
         yield row
@@ -162,6 +165,16 @@ def _idle_after(reading: Reading, exchange: Exchange, answered: int) -> Screen |
     return after if after and is_idle(reading, after) else None
 
 
+def _left_alone(reading: Reading, row: _Row) -> Iterator[tuple[Exchange, int, int]]:
+    """The 97s of operations after which nobody touched the terminal until it had to be idle: when answered, until
+    when."""
+    for exchange in row.met:
+        answered, operation = exchange.answered_at or exchange.t, reading.attended_by(exchange)
+        deadline = _idle_deadline(reading, answered)
+        if operation is not None and operation.until >= deadline:
+            yield exchange, answered, deadline
+
+
 def _stuck(reading: Reading, row: _Row) -> Finding | None:
     rule = "STA-06"
     first, last = row.met[0], row.met[-1]
@@ -169,11 +182,8 @@ def _stuck(reading: Reading, row: _Row) -> Finding | None:
     reset = next((p for p in reading.between(Power, first.t, row.ended) if p.reason == "watchdog"), None)
     if reset:
         return Finding.failed(rule, f"{what} the terminal reset itself", (*last.events, reset), at=reset)
-    for exchange, idle in zip(row.met, row.idle, strict=True):
-        answered = exchange.answered_at or exchange.t
-        deadline = _idle_deadline(reading, answered)
-        operation = reading.attended_by(exchange)
-        if idle or operation is None or operation.until < deadline or not reading.offers("screen"):
+    for exchange, answered, deadline in _left_alone(reading, row):
+        if not reading.offers("screen") or _idle_after(reading, exchange, answered):
             continue
         if reading.power_lost_within(answered, deadline) or not watched(reading, deadline):
             continue
@@ -183,6 +193,12 @@ def _stuck(reading: Reading, row: _Row) -> Finding | None:
         limit = f"{seconds(answered, deadline):.1f} s"
         reason = f"{what} the terminal was not idle again within {limit}; the screen said {quoted(window[-1])}"
         return Finding.failed(rule, reason, (*exchange.events, window[-1]), at=exchange.response)
+    hung = _not_served(reading, row)
+    if hung:
+        exchange, operation, screen = hung
+        reason = f"{what} the next operation ({operation.name}) got nowhere; the screen said {quoted(screen)}"
+        evidence = (*exchange.events, operation.invoked, operation.completed, screen)
+        return Finding.failed(rule, reason, evidence, at=operation.invoked)
     menu = _menu_after(reading, row)
     if menu and menu.completed and menu.outcome != "ok" and not reading.power_lost_within(menu.t, menu.done + 1):
         spoiled = any(s.unreadable for s in reading.screens_between(menu.t, menu.done + 1))
@@ -192,24 +208,51 @@ def _stuck(reading: Reading, row: _Row) -> Finding | None:
     return None
 
 
+def _not_served(reading: Reading, row: _Row) -> tuple[Exchange, Operation, Screen] | None:
+    """An online operation, the next after one that was answered 97, at which the terminal did nothing at all: nothing
+    sent, no screen, no word to the till. Third: the screen that stayed."""
+    for exchange in row.met:
+        during = reading.attended_by(exchange)
+        operation = next(reading.operations_after(during.done), None) if during else None
+        if operation is None or operation.completed is None or operation.outcome != "unknown":
+            continue
+        if operation.name not in ONLINE_OPERATIONS or reading.exchanges_of(operation):
+            continue
+        start, end = operation.t, operation.done + 1
+        moved = (
+            reading.connections_between(start, end) or reading.screens_between(start, end)
+            or any(m.direction == "from_terminal" for m in reading.between(Cashier, start, end))
+        )  # fmt: skip
+        cut = reading.power_lost_within(start, end) or reading.is_off(start) or reading.link_lost_within(start, end)
+        screen = reading.screen_at(start)
+        if moved or cut or screen is None or screen.unreadable or not reading.timing_reliable(start, end):
+            continue
+        return exchange, operation, screen
+    return None
+
+
 def _menu_after(reading: Reading, row: _Row) -> Operation | None:
     """The first time somebody opens the management menu after the row, before anything else than 97 was answered."""
     after = row.met[-1].answered_at or row.met[-1].t
-    return next((o for o in reading.operations_after(after) if o.name == "menu" and o.t < row.ended), None)
+    before_the_end = itertools.takewhile(lambda o: o.t < row.ended, reading.operations_after(after))
+    return next((o for o in before_the_end if o.name == "menu"), None)
 
 
 def _operable(reading: Reading, row: _Row) -> Finding:
     rule, last, count = "STA-06", row.met[-1], len(row.met)
-    unseen = sum(screen is None for screen in row.idle)
+    alone = [(e, answered) for e, answered, _ in _left_alone(reading, row) if e is not last]
+    idle = [_idle_after(reading, e, answered) for e, answered in [*alone, (last, last.answered_at or last.t)]]
+    unseen = sum(screen is None for screen in idle)
     menu = _menu_after(reading, row)
-    evidence = (*row.frames, *row.idle, menu.invoked if menu else None, menu.completed if menu else None)
+    evidence = (*row.frames, *idle, menu.invoked if menu else None, menu.completed if menu else None)
     if unseen:
-        reason = f"{count} times 97 in a row; after {unseen} of them idle was not seen"
+        reason = f"{count} times 97 in a row; after {unseen} of them, where nobody went on at once, idle was not seen"
         return Finding.undecided(rule, reason, evidence, at=last.response)
     if menu is None or menu.outcome != "ok":
         reason = f"{count} times 97 in a row; the management menu was not tried, or could not be read, afterwards"
         return Finding.undecided(rule, reason, evidence, at=last.response)
-    reason = f"{count} times 97 in a row, idle after each, and the management menu opened"
+    left = f", idle after the {len(alone)} it was left alone with," if alone else ""
+    reason = f"{count} times 97 in a row{left} and it served whoever went on; then idle, and the management menu opened"
     return Finding.passed(rule, reason, evidence, at=last.response)
 
 
@@ -234,7 +277,7 @@ def identity_is_fixed(reading: Reading) -> Iterator[Finding]:
 def _stored(reading: Reading, t: int) -> Exchange | None:
     """The last approved transaction in a batch that is open at ``t``."""
     stored = [
-        e for period in periods(reading) for e in period.approved(reading, t)
+        e for period in periods(reading) for e in period.approved(t)
         if period.closed is None or (period.closed.answered_at or period.closed.t) > t
     ]  # fmt: skip
     last = max(stored, key=lambda e: e.t, default=None)

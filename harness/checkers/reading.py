@@ -5,6 +5,7 @@ computed when it is first asked for. The parts:
 
 * ``harness.checkers.exchanges``  requests, what answered them, definite 97
 * ``harness.checkers.keyring``    working keys, MAC results
+* ``harness.checkers.attribution`` which operation a request belongs to, if any
 * ``harness.checkers.timeline``   operations, link, power, registration, heartbeat
 * ``harness.checkers.shown``      texts and codes on screens and slips
 """
@@ -12,14 +13,17 @@ computed when it is first asked for. The parts:
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Sequence
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar, cast
 
+from harness.checkers import attribution, timeline
 from harness.checkers import exchanges as _exchanges
-from harness.checkers import timeline
 from harness.checkers.exchanges import Connection, Exchange
 from harness.checkers.keyring import Keyring
+from harness.checkers.shown import contains_any
 from harness.checkers.timeline import END, SECOND, Operation, RegistrationTimeline, Span
 from harness.errors import BadInput
 from harness.history.events import (
@@ -51,6 +55,8 @@ from harness.terminal.model import Model
 E = TypeVar("E", bound=Event)
 FINANCIAL_OPERATIONS = timeline.FINANCIAL_OPERATIONS
 ONLINE_OPERATIONS = timeline.ONLINE_OPERATIONS
+NO_ANSWER = "Z2"  # at the till
+TIMED_OUT = ("超时", "无应答")  # how Chinese terminals word it on the screen
 __all__ = [
     "END", "FINANCIAL_OPERATIONS", "ONLINE_OPERATIONS", "SECOND", "Connection", "Exchange", "Operation", "Reading",
 ]  # fmt: skip
@@ -112,17 +118,27 @@ class Reading:
         """All events of one class, in order of time."""
         return cast("tuple[E, ...]", self._by_type.get(kind, ()))
 
+    @cached_property
+    def _times(self) -> dict[type[Event], list[int]]:
+        return {kind: [event.t for event in events] for kind, events in self._by_type.items()}
+
     def between(self, kind: type[E], start: int, end: int) -> tuple[E, ...]:
         """The events of one class with ``start <= t < end``."""
-        events = self.all(kind)
-        low = bisect.bisect_left(events, start, key=lambda e: e.t)
-        return events[low : bisect.bisect_left(events, end, key=lambda e: e.t)]
+        times = self._times.get(kind)
+        if not times:
+            return ()
+        return self.all(kind)[bisect.bisect_left(times, start) : bisect.bisect_left(times, end)]
 
     def before(self, kind: type[E], t: int) -> E | None:
         """The last event of one class with ``event.t <= t``."""
+        index = bisect.bisect_right(self._times.get(kind, ()), t)
+        return self.all(kind)[index - 1] if index else None
+
+    def after_moment(self, kind: type[E], t: int) -> E | None:
+        """The first event of one class with ``event.t > t``."""
         events = self.all(kind)
-        index = bisect.bisect_right(events, t, key=lambda e: e.t)
-        return events[index - 1] if index else None
+        index = bisect.bisect_right(self._times.get(kind, ()), t)
+        return events[index] if index < len(events) else None
 
     @cached_property
     def by_seq(self) -> dict[int, AnyEvent]:
@@ -219,8 +235,44 @@ class Reading:
         return Keyring(self._bare_exchanges, self.all(Key), self.profile)
 
     @cached_property
-    def _bare_exchanges(self) -> list[Exchange]:
+    def _on_the_wire(self) -> list[Exchange]:
         return _exchanges.exchanges_of(self.connections, self.link_down, self.power_off)
+
+    @cached_property
+    def _bare_exchanges(self) -> list[Exchange]:
+        return [dataclasses.replace(e, late=late) if late != e.late else e for e, late in self._lateness()]
+
+    def _lateness(self) -> Iterator[tuple[Exchange, bool]]:
+        """Whether each response was late, as the wire and what the terminal told its user say together."""
+        for e in self._on_the_wire:
+            late = e.late or self.told_before_answer(e) is not None
+            if late and e.response and not _exchanges.let_go_before(e.connection, e.response):
+                operation = self.attended_by(e)
+                taken = operation is not None and (
+                    operation.outcome == "ok" or (operation.code is not None and operation.code == e.code)
+                )
+                late = not taken  # it told what the response says: then its RST was no refusal
+            yield e, late
+
+    def told_before_answer(self, exchange: Exchange) -> OperationCompleted | Screen | Cashier | None:
+        """What told the user that it failed (or, for want of an answer) before the response came.
+
+        On the wire this can't be seen where the connection stays open, or where the cable is out: there its result
+        screen, or its word to the till, tells it before the operation is over.
+        """
+        operation, response = self.attended_by(exchange), exchange.response
+        if operation is None or response is None:
+            return None
+        told = operation.completed
+        if told and told.outcome == "fail" and told.t < response.t:
+            return told
+        if self.link_lost_within(exchange.t, response.t) is None:
+            return None  # its FIN would have been seen
+        for screen in self.between(Screen, exchange.t, response.t):
+            if contains_any(screen.lines, TIMED_OUT):
+                return screen
+        messages = self.cashier_between(exchange.t, response.t)
+        return next((m for m in messages if m.fields.get("DF07") == NO_ANSWER), None)
 
     @cached_property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -231,18 +283,36 @@ class Reading:
     def definite_97s(self) -> tuple[Exchange, ...]:
         return tuple(e for e in self.exchanges if e.definite_97)
 
+    @cached_property
+    def _sent_at(self) -> list[int]:
+        return [e.t for e in self.exchanges]
+
     def exchanges_between(self, start: int, end: int) -> tuple[Exchange, ...]:
         """Exchanges whose request was sent in the interval."""
-        low = bisect.bisect_left(self.exchanges, start, key=lambda e: e.t)
-        return self.exchanges[low : bisect.bisect_left(self.exchanges, end, key=lambda e: e.t)]
+        return self.exchanges[bisect.bisect_left(self._sent_at, start) : bisect.bisect_left(self._sent_at, end)]
+
+    def exchanges_from(self, t: int) -> Iterator[Exchange]:
+        """Exchanges whose request was sent at or after ``t``."""
+        return itertools.islice(self.exchanges, bisect.bisect_left(self._sent_at, t), None)
+
+    @cached_property
+    def financial(self) -> tuple[Exchange, ...]:
+        """New financial requests, in order."""
+        return tuple(e for e in self.exchanges if e.financial)
+
+    def financial_between(self, start: int, end: int) -> tuple[Exchange, ...]:
+        """New financial requests sent in the interval."""
+        low = bisect.bisect_left(self.financial, start, key=lambda e: e.t)
+        return self.financial[low : bisect.bisect_left(self.financial, end, key=lambda e: e.t)]
 
     def exchanges_of(self, operation: Operation) -> tuple[Exchange, ...]:
-        """What the terminal sent from the operation's invocation until its completion."""
-        return self.exchanges_between(operation.t, operation.done + 1)
+        """What the terminal sent for the operation (``harness.checkers.attribution``)."""
+        during = self.exchanges_between(operation.t, operation.done + 1)
+        return tuple(e for e in during if (by := self.attended_by(e)) is not None and by.op == operation.op)
 
     def exchange_after(self, t: int) -> Exchange | None:
         """The first exchange whose request was sent after ``t``."""
-        index = bisect.bisect_right(self.exchanges, t, key=lambda e: e.t)
+        index = bisect.bisect_right(self._sent_at, t)
         return self.exchanges[index] if index < len(self.exchanges) else None
 
     @cached_property
@@ -252,13 +322,16 @@ class Reading:
 
     @cached_property
     def unattended(self) -> tuple[Exchange, ...]:
-        """Exchanges whose request no operation covers (one at the service port does not count): the terminal's own."""
+        """Exchanges that no operation explains: the terminal's own."""
         return tuple(e for e in self.exchanges if self.attended_by(e) is None)
 
+    @cached_property
+    def _attended(self) -> dict[int, Operation]:
+        return attribution.attended(self, self._on_the_wire)
+
     def attended_by(self, exchange: Exchange) -> Operation | None:
-        """The outermost operation at the terminal or the till that was under way when the request was sent."""
-        operation = self.operation_at(exchange.t)
-        return operation if operation and operation.invoked.via != "service" else None
+        """The operation at the terminal or the till that the request belongs to; None: nobody asked for it."""
+        return self._attended.get(exchange.request.seq)
 
     def journal_of(self, frame: WireFrame) -> HostJournal | None:
         """The acquirer's own record of a frame: same bytes, the nearest in time."""
@@ -279,21 +352,46 @@ class Reading:
         """All operations in order of invocation, also those within another (``within``)."""
         return timeline.operations_of(self.all(OperationInvoked), self.all(OperationCompleted))
 
+    @cached_property
+    def outermost(self) -> tuple[Operation, ...]:
+        """Operations that belong to no other, in order of invocation."""
+        return tuple(o for o in self.operations if o.within is None)
+
+    @cached_property
+    def _invoked_at(self) -> list[int]:
+        return [o.t for o in self.outermost]
+
+    @cached_property
+    def _all_done(self) -> list[int]:
+        """For each outermost operation when it and all before it were done."""
+        return list(itertools.accumulate((o.done for o in self.outermost), max))
+
     def operation_at(self, t: int) -> Operation | None:
-        """The outermost operation under way at ``t``."""
-        return next((o for o in reversed(self._operations_until(t)) if o.within is None and o.covers(t)), None)
+        """The outermost operation under way at ``t``; of several the one invoked last."""
+        index = bisect.bisect_right(self._invoked_at, t) - 1
+        while index >= 0 and self._all_done[index] >= t:
+            if self.outermost[index].covers(t):
+                return self.outermost[index]
+            index -= 1
+        return None
 
     def operation_before(self, t: int) -> Operation | None:
         """The last outermost operation invoked at or before ``t``, completed or not."""
-        return next((o for o in reversed(self._operations_until(t)) if o.within is None), None)
+        index = bisect.bisect_right(self._invoked_at, t)
+        return self.outermost[index - 1] if index else None
 
-    def operations_after(self, t: int) -> tuple[Operation, ...]:
+    def operations_after(self, t: int) -> Iterator[Operation]:
         """Outermost operations invoked after ``t``."""
-        low = bisect.bisect_right(self.operations, t, key=lambda o: o.t)
-        return tuple(o for o in self.operations[low:] if o.within is None)
+        first = bisect.bisect_right(self._invoked_at, t)
+        return itertools.islice(self.outermost, first, None)
 
-    def _operations_until(self, t: int) -> tuple[Operation, ...]:
-        return self.operations[: bisect.bisect_right(self.operations, t, key=lambda o: o.t)]
+    @cached_property
+    def invoked_by_name(self) -> dict[str, list[int]]:
+        """When operations of each name were invoked (ns, ascending)."""
+        found: dict[str, list[int]] = {}
+        for invoked in self.all(OperationInvoked):
+            found.setdefault(invoked.name, []).append(invoked.t)
+        return found
 
     # ---- surroundings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -69,11 +70,7 @@ def _recoveries_of(reading: Reading) -> Iterator[Recovery]:
         mid, tid = registered.mid, registered.tid
         replaced = reading.unit_at(registered.t)
         since = replaced.t if replaced else 0
-        before = [
-            e for e in reading.exchanges_between(since, registered.t) if (e.mid, e.tid) == (mid, tid)
-        ]
-        approved = [e.t for e in before if e.approved(reading.profile)]
-        met = tuple(e for e in before if e.definite_97 and e.t > max(approved, default=0))
+        met = _met(reading, mid, tid, since, registered.t)
         if not met:
             continue
         until = _until(reading, registered)
@@ -86,6 +83,19 @@ def _recoveries_of(reading: Reading) -> Iterator[Recovery]:
             c.change == "terminal_registered" and c.t < registered.t for c in reading.registration.changes(mid, tid)
         )
         yield Recovery(mid, tid, met, _gone(reading, registered), registered, granted, until, earlier)
+
+
+def _met(reading: Reading, mid: str, tid: str, since: int, until: int) -> tuple[Exchange, ...]:
+    """The definite 97s in the interval since the terminal was last approved anything."""
+    found: list[Exchange] = []
+    for e in reversed(reading.exchanges_between(since, until)):
+        if (e.mid, e.tid) != (mid, tid):
+            continue
+        if e.approved(reading.profile):
+            break
+        if e.definite_97:
+            found.append(e)
+    return tuple(reversed(found))
 
 
 def _until(reading: Reading, registered: HostChanged) -> int:
@@ -114,7 +124,7 @@ def _gone(reading: Reading, registered: HostChanged) -> HostChanged | None:
 def window(reading: Reading, recovery: Recovery) -> Iterator[Exchange]:
     """What the terminal sent after the recovery's sign-in, until its registration ended."""
     if recovery.sign_in is not None:
-        yield from (e for e in later(reading, recovery.sign_in) if e.t < recovery.until)
+        yield from itertools.takewhile(lambda e: e.t < recovery.until, later(reading, recovery.sign_in))
 
 
 # -- was it a sign-in? -------------------------------------------------------------------------------------------------
@@ -122,7 +132,7 @@ def window(reading: Reading, recovery: Recovery) -> Iterator[Exchange]:
 
 def operation_of(reading: Reading, exchange: Exchange, name: str = "sign_in") -> Operation | None:
     """The operation by which somebody asked for this request; None where nobody did."""
-    operation = reading.operation_at(exchange.t)
+    operation = reading.attended_by(exchange)
     return operation if operation is not None and operation.name == name else None
 
 

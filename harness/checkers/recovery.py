@@ -6,13 +6,14 @@ What the sign-in brings (REC-02, REC-05, REC-06) is in ``recovery_sign_in``, tha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 from harness.checkers.finding import Finding, checker
 from harness.checkers.money_reversals import Due, dues
 from harness.checkers.observing import operation_of as watched_operation
-from harness.checkers.observing import power_lost_soon, says_97, until_text
-from harness.checkers.reading import END, Exchange, Operation, Reading
+from harness.checkers.observing import power_lost_soon, until_text
+from harness.checkers.reading import END, FINANCIAL_OPERATIONS, Exchange, Operation, Reading
 from harness.checkers.recoveries import (
     Recovery,
     loads,
@@ -24,6 +25,7 @@ from harness.checkers.recoveries import (
     stale_key,
     window,
 )
+from harness.checkers.telling import says_97
 from harness.history.events import Cashier, Event, HostJournal, Key, Measurement, Power, Screen
 from harness.protocol.profile import Profile
 
@@ -92,6 +94,10 @@ def _without_help(reading: Reading, recovery: Recovery, sign_in: Exchange) -> It
         yield Finding.undecided("REC-01", reason, [*evidence, *more], at=recovery.registered)
         return
     proof = proof_of(reading, sign_in)
+    again = _again_at_once(reading, recovery, sign_in) if proof.ok is None else None
+    if again is not None:
+        yield from _without_help(reading, recovery, again)
+        return
     evidence += [*sign_in.events, *proof.events]
     if proof.ok is None:
         yield Finding.undecided("REC-01", f"registered again: {proof.reason}", evidence, at=recovery.registered)
@@ -101,6 +107,16 @@ def _without_help(reading: Reading, recovery: Recovery, sign_in: Exchange) -> It
     else:
         reason = f"registered again, the next sign-in was granted, but {proof.reason}"
         yield Finding.failed("REC-01", reason, evidence, at=recovery.registered)
+
+
+def _again_at_once(reading: Reading, recovery: Recovery, sign_in: Exchange) -> Exchange | None:
+    """The sign-in granted next, where nothing was tried between the two that the first could have served."""
+    following = next((s for s in recovery.granted if s.t > sign_in.t), None)
+    if following is None:
+        return None
+    between = itertools.takewhile(lambda o: o.t < following.t, reading.operations_after(sign_in.t))
+    tried = any(o.name in FINANCIAL_OPERATIONS for o in between)
+    return None if tried or reading.financial_between(sign_in.t, following.t) else following
 
 
 def _unexplained(reading: Reading, recovery: Recovery, sign_in: Exchange) -> Operation | None:

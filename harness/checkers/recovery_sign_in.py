@@ -116,16 +116,15 @@ def clock_loaded(reading: Reading) -> Iterator[Finding]:
             continue
         told = _seconds_of_day(sign_in.answer.get(12))
         answered = sign_in.answered_at or sign_in.t
-        shown = [(s, clock) for s in reading.screens if (clock := _status_clock(s)) is not None]
-        before = next(((s, c) for s, c in reversed(shown) if s.t < answered), None)
-        if told is None or before is None or answered - before[0].t > SOON_S * SECOND:
+        before = next(reversed(_clocks(reading, answered - int(SOON_S * SECOND), answered)), None)
+        if told is None or before is None:
             continue
         if _apart(before[1], told) < APART_S:
             continue
         evidence: list[Event] = [recovery.registered, before[0], *sign_in.events]
         operation = operation_of(reading, sign_in)
         until = (operation.done if operation else answered) + int(SOON_S * SECOND)
-        after = [(s, c) for s, c in shown if answered < s.t < until]
+        after = _clocks(reading, answered + 1, until)
         if not after:
             reason = "the sign-in gave another time than the terminal had; no screen soon after it shows its clock"
             yield Finding.undecided("REC-02", reason, evidence)
@@ -135,6 +134,12 @@ def clock_loaded(reading: Reading) -> Iterator[Finding]:
         texts = f"the sign-in gave {_clock_text(told)}; before it the terminal showed {_clock_text(before[1])}"
         make = Finding.passed if right else Finding.failed
         yield make("REC-02", f"{texts}, after it {_clock_text(clock)}", [*evidence, screen])
+
+
+def _clocks(reading: Reading, start: int, end: int) -> list[tuple[Screen, float]]:
+    """The screens of the interval that show a clock, and what it shows."""
+    screens = reading.screens_between(start, end)
+    return [(screen, clock) for screen in screens if (clock := _status_clock(screen)) is not None]
 
 
 def _status_clock(screen: Screen) -> float | None:
@@ -252,7 +257,7 @@ def _stored(reading: Reading, recovery: Recovery, sign_in: Exchange) -> Kept | N
             continue
         if any(period.begun <= u.t < sign_in.t for u in reading.all(UnitReplaced)):
             continue
-        held = period.approved(reading, sign_in.t)
+        held = period.approved(sign_in.t)
         if held:
             return Kept(period, tuple(held))
     return None
@@ -264,10 +269,13 @@ def stored_batch_is_delivered(reading: Reading) -> Iterator[Finding]:
         sign_in = _first_sound(reading, recovery)
         kept = _stored(reading, recovery, sign_in) if sign_in else None
         if sign_in is not None and kept is not None:
-            yield _delivered(reading, recovery, sign_in, kept)
+            finding = _delivered(reading, recovery, sign_in, kept)
+            if finding is not None:
+                yield finding
 
 
-def _delivered(reading: Reading, recovery: Recovery, sign_in: Exchange, kept: Kept) -> Finding:
+def _delivered(reading: Reading, recovery: Recovery, sign_in: Exchange, kept: Kept) -> Finding | None:
+    """None: what was stored has been reversed since, there was nothing left to deliver."""
     period = kept.period
     told = sign_in.answer.batch if sign_in.answer else ""
     evidence: list[Event] = [recovery.registered, *sign_in.events, *frames(kept.originals)]
@@ -278,16 +286,20 @@ def _delivered(reading: Reading, recovery: Recovery, sign_in: Exchange, kept: Ke
         if period.closed is not None and e.t > period.closed.t:
             break
         if (e.financial or e.mti == "0500") and e.batch != period.batch:
+            if not period.approved(e.t):
+                return None
             reason = f"{name}; the {e.name} of batch {e.batch} was sent before it was delivered"
             return Finding.failed("REC-06", reason, [*evidence, e.request], at=at)
         if e.mti == "0500":
             offered = e
+    if offered is None and period.closed is not None:  # settled before, and its upload cut: that only goes on
+        offered = next((s for s in reversed(period.settlements) if s.t < sign_in.t), None)
     if offered is None:
         return Finding.undecided("REC-06", f"{name}; it was not offered for settlement", evidence, at=at)
     evidence.append(offered.request)
     claimed = totals_of(offered)
     whole = claimed is not None and matching_batch(reading, period, offered.t, claimed) is not None
-    expected = sums(period.approved(reading, offered.t))
+    expected = sums(period.approved(offered.t))
     if claimed is not None and not whole and claimed[1] + claimed[3] < expected[1] + expected[3]:
         counts = f"{claimed[1] + claimed[3]} of {expected[1] + expected[3]}"
         reason = f"{name}; its settlement claims {counts} transactions"

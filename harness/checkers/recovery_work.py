@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.checkers.batches import frames, gave_up, matching_batch, period_of, result_of, sums, totals_of
+from harness.checkers.batches import frames, matching_batch, period_of, result_of, sums, totals_of
 from harness.checkers.finding import Finding, checker
 from harness.checkers.money import words
 from harness.checkers.observing import operation_of
@@ -69,7 +69,7 @@ def _fault(reading: Reading, exchange: Exchange) -> tuple[Exchange, str] | None:
     operation = operation_of(reading, exchange)
     if operation is None or WORK.get(operation.name) != exchange.transaction:
         return None
-    if operation.outcome == "fail" and gave_up(reading, exchange) is None:
+    if operation.outcome == "fail":
         return exchange, f"was approved, but the terminal said {operation.code or 'it failed'}"
     return None
 
@@ -77,7 +77,7 @@ def _fault(reading: Reading, exchange: Exchange) -> tuple[Exchange, str] | None:
 def _in_stored_batch(reading: Reading, exchange: Exchange) -> bool:
     """It belongs to a batch in which something is stored: whether a host takes it there is the host's choice."""
     period = period_of(reading, exchange)
-    return period is not None and bool(period.approved(reading, exchange.t))
+    return period is not None and bool(period.approved(exchange.t))
 
 
 def _unbalanced(reading: Reading, settlement: Exchange) -> tuple[Exchange, str] | None:
@@ -86,7 +86,7 @@ def _unbalanced(reading: Reading, settlement: Exchange) -> tuple[Exchange, str] 
         return None
     if matching_batch(reading, period, settlement.t, claimed) is not None:
         return None
-    expected = sums(period.approved(reading, settlement.t))
+    expected = sums(period.approved(settlement.t))
     return settlement, f"does not balance: it claims {words(claimed)}, approved on the wire were {words(expected)}"
 
 

@@ -18,7 +18,11 @@ _BETWEEN = r"[ \t\r\n　:;=,.·\-\[\](){}<>#]*"  # what may stand between "应�
 
 def plain(lines: str | Iterable[str]) -> str:
     """One spelling: full width made half width (NFKC), upper case, no spaces, no punctuation, lines joined."""
-    text = lines if isinstance(lines, str) else "\n".join(lines)
+    return _plain(lines if isinstance(lines, str) else "\n".join(lines))
+
+
+@functools.lru_cache(maxsize=8192)
+def _plain(text: str) -> str:
     kept = (c for c in unicodedata.normalize("NFKC", text).upper() if unicodedata.category(c)[0] not in "PZSC")
     return "".join(kept)
 
@@ -47,9 +51,14 @@ def _code_pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
 
 def codes_shown(lines: str | Iterable[str], labels: Sequence[str]) -> list[str]:
     """The response codes shown, in order: only where one of ``labels`` (profile: texts.code_labels) introduces them."""
-    text = lines if isinstance(lines, str) else "\n".join(line.rstrip() for line in lines)
-    found = _code_pattern(tuple(labels)).finditer(unicodedata.normalize("NFKC", text).upper())
-    return [re.sub(r"\s", "", match["code"]) for match in found]
+    return list(_codes_shown(lines if isinstance(lines, str) else "\n".join(lines), tuple(labels)))
+
+
+@functools.lru_cache(maxsize=8192)
+def _codes_shown(text: str, labels: tuple[str, ...]) -> tuple[str, ...]:
+    text = "\n".join(line.rstrip() for line in text.split("\n"))
+    found = _code_pattern(labels).finditer(unicodedata.normalize("NFKC", text).upper())
+    return tuple(re.sub(r"\s", "", match["code"]) for match in found)
 
 
 def shows_code(lines: str | Iterable[str], code: str, labels: Sequence[str]) -> bool:

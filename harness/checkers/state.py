@@ -10,7 +10,7 @@ from harness.checkers.batches import periods
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import noticed, watched
 from harness.checkers.reading import END, FINANCIAL_OPERATIONS, Exchange, Operation, Reading
-from harness.history.events import OperationInvoked, Power, Slip, UnitReplaced
+from harness.history.events import Power, Slip, UnitReplaced
 from harness.protocol.codes import REVERSIBLE
 
 KEY_BLOCK = 24  # bytes: the shortest F62 that can hold working keys
@@ -18,22 +18,30 @@ ASKED_FOR = frozenset({"capk_query", "capk_download", "capk_end", "parameter_dow
 MAKING_NEW = frozenset({"load_tmk", "set_identity"})
 
 
-def same_terminal(reading: Reading, exchange: Exchange, until: int = END) -> list[Exchange]:
+def same_terminal(reading: Reading, exchange: Exchange, until: int = END) -> Iterator[Exchange]:
     """What the same unit under the same MID and TID sent after the response to ``exchange``, and before ``until``."""
     after = exchange.answered_at or exchange.t
-    replaced = next((e.t for e in reading.all(UnitReplaced) if e.t > after), END)
-    found = reading.exchanges_between(after, min(until, replaced))
-    return [
-        e for e in found if (e.mid, e.tid) == (exchange.mid, exchange.tid) and e.request.seq != exchange.request.seq
-    ]  # fmt: skip
+    end = min(until, _replaced_after(reading, after))
+    for e in reading.exchanges_from(after):
+        if e.t >= end:
+            return
+        if (e.mid, e.tid) == (exchange.mid, exchange.tid) and e.request.seq != exchange.request.seq:
+            yield e
+
+
+def _replaced_after(reading: Reading, t: int) -> int:
+    """When another unit came (END: never)."""
+    unit = reading.after_moment(UnitReplaced, t)
+    return unit.t if unit else END
 
 
 def next_sign_in(reading: Reading, exchange: Exchange) -> Exchange | None:
     """The first sign-in after it that the host approved, and the terminal got to know."""
     after = exchange.answered_at or exchange.t
-    replaced = next((e.t for e in reading.all(UnitReplaced) if e.t > after), END)
+    replaced = _replaced_after(reading, after)
     sign_ins = reading.approved_sign_ins
-    for sign_in in sign_ins[bisect.bisect_right(sign_ins, after, key=lambda e: e.t) :]:
+    first = bisect.bisect_right(sign_ins, after, key=lambda e: e.t)
+    for sign_in in itertools.islice(sign_ins, first, None):
         if sign_in.t >= replaced:
             break
         if (sign_in.mid, sign_in.tid) == (exchange.mid, exchange.tid):
@@ -44,7 +52,7 @@ def next_sign_in(reading: Reading, exchange: Exchange) -> Exchange | None:
 def end_of_state(reading: Reading, exchange: Exchange) -> int:
     """Up to here the terminal is what the response to ``exchange`` made of it: a sign-in, or another unit, ends it."""
     after = exchange.answered_at or exchange.t
-    replaced = next((e.t for e in reading.all(UnitReplaced) if e.t > after), END)
+    replaced = _replaced_after(reading, after)
     signed_in = next_sign_in(reading, exchange)
     return min(replaced, signed_in.answered_at or signed_in.t) if signed_in else replaced
 
@@ -57,16 +65,15 @@ def sign_ins_refused(reading: Reading) -> list[Exchange]:
 def attempts(reading: Reading, start: int, end: int) -> list[Operation]:
     """Sales and voids begun in the interval, with power and link, so that a request could have left."""
     return [
-        o for o in reading.operations
-        if start <= o.t < end and o.name in FINANCIAL_OPERATIONS and o.within is None
-        and not reading.link_lost_within(o.t, o.done) and not reading.power_lost_within(o.t, o.done)
-        and not reading.is_off(o.t)
+        o for o in itertools.takewhile(lambda o: o.t < end, reading.operations_after(start - 1))
+        if o.name in FINANCIAL_OPERATIONS and not reading.link_lost_within(o.t, o.done)
+        and not reading.power_lost_within(o.t, o.done) and not reading.is_off(o.t)
     ]  # fmt: skip
 
 
-def leaving(reading: Reading, start: int, end: int) -> list[Exchange]:
+def leaving(reading: Reading, start: int, end: int) -> tuple[Exchange, ...]:
     """New financial requests sent in the interval."""
-    return [e for e in reading.exchanges_between(start, end) if e.financial]
+    return reading.financial_between(start, end)
 
 
 def reboot_between(reading: Reading, start: int, end: int) -> tuple[Power, Power] | None:
@@ -164,8 +171,9 @@ def nothing_is_wiped(reading: Reading) -> Iterator[Finding]:
     """Occasions: the first sign-in after 97 with no key or identity set between, and the request with a MAC after it; a
     reprint after 97 with a transaction in the batch; parameters or CA keys asked for anew."""
     seen: set[int] = set()
+    judged: set[int] = set()
     for exchange in reversed(reading.definite_97s):  # the last 97 before each sign-in makes the occasion
-        finding = _identity_and_keys(reading, exchange)
+        finding = _identity_and_keys(reading, exchange, judged)
         if finding and finding.t not in seen:
             seen.add(finding.t)
             yield finding
@@ -177,11 +185,13 @@ def nothing_is_wiped(reading: Reading) -> Iterator[Finding]:
 
 def _made_new(reading: Reading, start: int, end: int) -> bool:
     """Somebody set a key or an identity, or put another unit there: what is gone may be gone for that."""
-    touched = any(e.name in MAKING_NEW for e in reading.between(OperationInvoked, start, end))
+    moments = (reading.invoked_by_name.get(name, []) for name in MAKING_NEW)
+    touched = any(bisect.bisect_left(t, start) < bisect.bisect_left(t, end) for t in moments)
     return touched or bool(reading.between(UnitReplaced, start, end))
 
 
-def _identity_and_keys(reading: Reading, exchange: Exchange) -> Finding | None:
+def _identity_and_keys(reading: Reading, exchange: Exchange, judged: set[int]) -> Finding | None:
+    """``judged``: the sign-ins (seq) that a later 97 has taken up; this one's is added."""
     rule, start = "STA-03", exchange.answered_at or exchange.t
     following = reading.exchange_after(start)
     if following and (following.mid, following.tid) != (exchange.mid, exchange.tid):
@@ -191,7 +201,10 @@ def _identity_and_keys(reading: Reading, exchange: Exchange) -> Finding | None:
         reason = f"after a 97 to TID {exchange.tid}, MID {exchange.mid} the terminal calls itself {now}"
         return Finding.failed(rule, reason, (*exchange.events, following.request), at=following.request)
     sign_in = next_sign_in(reading, exchange)
-    if sign_in is None or _made_new(reading, start, sign_in.t):
+    if sign_in is None or sign_in.request.seq in judged:
+        return None
+    judged.add(sign_in.request.seq)
+    if _made_new(reading, start, sign_in.t):
         return None
     frames = (*exchange.events, *sign_in.events)
     operation = reading.attended_by(sign_in)
@@ -201,10 +214,10 @@ def _identity_and_keys(reading: Reading, exchange: Exchange) -> Finding | None:
         if _used_before(reading, tmk, start):
             reason = "after 97 the terminal can't use an approved sign-in, although its master key is as before"
             return Finding.failed(rule, reason, (*frames, tmk, operation.completed), at=sign_in.request)
-    macs = [e for e in same_terminal(reading, sign_in) if e.request_mac != "absent" or e.is_sign_in(reading.profile)]
-    if not macs or macs[0].request_mac == "absent":
+    after = same_terminal(reading, sign_in)
+    request = next((e for e in after if e.request_mac != "absent" or e.is_sign_in(reading.profile)), None)
+    if request is None or request.request_mac == "absent":
         return None
-    request = macs[0]
     key = reading.keyring.key(request.mac_key)
     if request.request_mac == "bad" and not noticed(reading, sign_in):
         return None  # the power went before the new keys had to be stored
@@ -237,7 +250,7 @@ def _log_kept(reading: Reading, operation: Operation) -> Iterator[Finding]:
     """A reprint gives the last approved transaction, where that lies before a 97 and its batch is still open."""
     rule = "STA-03"
     stored = [
-        e for period in periods(reading) for e in period.approved(reading, operation.t)
+        e for period in periods(reading) for e in period.approved(operation.t)
         if period.closed is None or (period.closed.answered_at or period.closed.t) > operation.t
     ]  # fmt: skip
     last = max(stored, key=lambda e: e.t, default=None)
@@ -264,7 +277,7 @@ def _log_kept(reading: Reading, operation: Operation) -> Iterator[Finding]:
 def _asked_anew(reading: Reading) -> Iterator[Finding]:
     """Parameters or CA keys fetched after a 97, which no host asked for (header nibble 5) and nobody else did."""
     for exchange in reading.exchanges:
-        if exchange.transaction not in ASKED_FOR or reading.attended_by(exchange):
+        if exchange.transaction not in ASKED_FOR or reading.operation_at(exchange.t):
             continue
         earlier = [e for e in reading.definite_97s if (e.answered_at or e.t) < exchange.t]
         if not earlier or _made_new(reading, earlier[-1].t, exchange.t):

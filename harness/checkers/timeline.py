@@ -82,13 +82,12 @@ def operations_of(
                 break
         parents[invoked.op] = parent
         open_ones.append((invoked, end))
-    for index, invoked in enumerate(invocations):
+    outermost = [(i.t, i.seq) for i in invocations if parents[i.op] is None]
+    for invoked in invocations:
         end = completed.get(invoked.op)
-        until = END
-        for later in invocations[index + 1 :]:
-            if parents[later.op] is None and (end is None or (later.t, later.seq) >= (end.t, end.seq)):
-                until = later.t
-                break
+        over = (invoked.t, invoked.seq + 1) if end is None else max((invoked.t, invoked.seq + 1), (end.t, end.seq))
+        following = bisect.bisect_left(outermost, over)
+        until = outermost[following][0] if following < len(outermost) else END
         found.append(Operation(invoked, end, end.t if end else until, until, parents[invoked.op]))
     return tuple(found)
 
@@ -120,6 +119,8 @@ def spans_of(events: Sequence[Power] | Sequence[WireLink], state: str) -> tuple[
 
 def span_at(spans: Sequence[Span], t: int) -> Span | None:
     """The span that holds ``t``."""
+    if not spans:
+        return None
     index = bisect.bisect_right(spans, t, key=lambda span: span.start) - 1
     return spans[index] if index >= 0 and t < spans[index].end else None
 
@@ -162,10 +163,13 @@ class RegistrationTimeline:
 
     def __init__(self, changes: Iterable[HostChanged]) -> None:
         self._changes: list[HostChanged] = sorted(changes, key=lambda e: (e.t, e.seq))
+        self._known: dict[tuple[str, str], list[HostChanged]] = {}
 
     def changes(self, mid: str, tid: str) -> list[HostChanged]:
         """What was changed of this terminal or its merchant, in order."""
-        return [e for e in self._changes if e.mid == mid and e.tid in (tid, "")]
+        if (mid, tid) not in self._known:
+            self._known[mid, tid] = [e for e in self._changes if e.mid == mid and e.tid in (tid, "")]
+        return self._known[mid, tid]
 
     def at(self, t: int, mid: str, tid: str) -> tuple[Registration | None, HostChanged | None]:
         """The state at ``t`` and the event it rests on; (None, None) where nothing in the log tells it."""

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.checkers import shown
-from harness.checkers.batches import gave_up
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import (
     OWN_TRANSACTIONS,
-    answered_97s,
     is_blank,
     is_idle,
-    next_action,
+    next_actions,
     operation_of,
     own_exchanges,
     power_lost_soon,
     quoted,
-    says_97,
-    says_approved,
+    taken_up,
     until_text,
     watched,
 )
 from harness.checkers.reading import END, FINANCIAL_OPERATIONS, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
+from harness.checkers.telling import says_97, says_approved
 from harness.history.events import Cashier, Event, Screen, Slip
 
 Shown = Screen | Slip | Cashier
@@ -39,11 +37,12 @@ GAVE_UP_S = 2.5  # who closes sooner has not waited for an answer: no terminal's
 def only_on_a_definite_97(reading: Reading) -> Iterator[Finding]:
     """Occasions: an operation that a fault kept from its answer; and whatever says 97 without a definite 97."""
     unfounded: dict[int | None, list[Shown]] = defaultdict(list)
+    by_op = {o.op: o for o in reading.operations}
     for event in unfounded_97s(reading):
         operation = reading.operation_before(event.t)
         unfounded[operation.op if operation else None].append(event)
     for op, events in unfounded.items():
-        during = next((o for o in reading.operations if o.op == op), None)
+        during = by_op.get(op) if op is not None else None
         fault = _fault(reading, during) if during else None
         what = f"{during.name}: {fault.what}" if during and fault else "no definite 97 in this transaction"
         yield Finding.failed(
@@ -61,7 +60,8 @@ def unfounded_97s(reading: Reading) -> Iterator[Shown]:
     """Screens, slips and messages to the till that say 97 with nothing to rest on.
 
     A definite 97 in an operation carries what is shown until the operation's end, and for as long as the screen goes on
-    saying it. One received unattended carries what is shown until the operator's next action ends, once.
+    saying it. One received unattended carries what is shown until the operator's next action ends, once; where it came
+    in the middle of something done at the terminal, it may be shown there already.
     """
     live = _Live(reading)
     since = 0
@@ -93,9 +93,13 @@ def _reprinted(reading: Reading, event: Shown) -> bool:
     return any(e.answered_at is not None and e.answered_at < event.t for e in reading.definite_97s)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Ground:
-    """What was received unattended founds, from the next ``action`` on, one showing and no second."""
+    """A definite 97 and what it carries.
+
+    ``action``: it was received unattended; from then on (the operator stands there) it founds one showing, no second.
+    ``displayed``: the screen says it.
+    """
 
     until: int
     action: int | None = None
@@ -107,31 +111,40 @@ class _Live:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._coming = sorted(
-            (e for e in answered_97s(reading) if e.answered_at is not None), key=lambda e: e.answered_at or 0
-        )
+        answered = [(e.answered_at, e) for e in reading.definite_97s if e.answered_at is not None]
+        self._coming = deque(sorted(answered, key=lambda pair: pair[0]))
         self._grounds: list[_Ground] = []
+        self._showing = False
 
     def advance(self, t: int) -> None:
         """Take up what was answered up to ``t``."""
-        while self._coming and (self._coming[0].answered_at or 0) <= t:
-            exchange = self._coming.pop(0)
+        while self._coming and self._coming[0][0] <= t:
+            answered, exchange = self._coming.popleft()
             operation = operation_of(self._reading, exchange)
             if operation is not None:
                 self._grounds.append(_Ground(operation.until))
                 continue
-            action = next_action(self._reading, exchange.answered_at or exchange.t)
-            self._grounds.append(_Ground(action.until, action.t) if action else _Ground(END, END))
+            present = self._reading.operation_at(answered)
+            actions = next_actions(self._reading, answered)
+            since = actions[0].t if actions else END
+            if present is not None and present.at_the_terminal:
+                since = answered
+            over = bool(actions) and taken_up(actions[-1], answered)
+            self._grounds.append(_Ground(actions[-1].until if over else END, since))
 
     def founded(self, t: int) -> bool:
         return any(t < ground.until or ground.displayed for ground in self._grounds)
 
     def displayed(self) -> None:
-        for ground in self._grounds:
-            ground.displayed = True
+        """The screen says 97. What is answered while it goes on saying so is not yet shown by that."""
+        if not self._showing:
+            self._showing = True
+            for ground in self._grounds:
+                ground.displayed = True
 
     def screen_moved_on(self, t: int) -> None:
         """The screen says something else: what was displayed is over, unless its own operation still lasts."""
+        self._showing = False
         seen_at_the_action = [g for g in self._grounds if g.displayed and g.action is not None and t >= g.action]
         self._grounds = [g for g in self._grounds if t < g.until and g not in seen_at_the_action]
         for ground in self._grounds:
@@ -151,7 +164,7 @@ class _Fault:
 def _fault(reading: Reading, operation: Operation) -> _Fault | None:
     """What kept the operation from an answer, or None where it had one (any that counts) or sent nothing by choice."""
     exchanges = reading.exchanges_of(operation)
-    counting = [e for e in exchanges if e.outcome == "answered" and not gave_up(reading, e)]
+    counting = [e for e in exchanges if e.outcome == "answered"]
     if any(e.definite_97 or e.transaction in OWN_TRANSACTIONS.get(operation.name, ()) for e in counting):
         return None
     for exchange in reversed(exchanges):
@@ -173,14 +186,14 @@ def _failed_exchange(reading: Reading, exchange: Exchange, operation: Operation)
     if exchange.outcome == "bad_mac" and response:
         wrong = "has no MAC" if exchange.response_mac == "absent" else "fails its MAC"
         return _Fault(f"the response to {name} {wrong}", exchange.events, response.t)
-    said = gave_up(reading, exchange)
-    if said:
-        return _Fault(f"no answer to {name} in time", (exchange.request, said), exchange.t, known=False)
     if exchange.outcome == "answered":
         return None
     left, ended = exchange.connection.given_up, exchange.connection.ended
-    if left and left.t - exchange.t >= GAVE_UP_S * SECOND:
+    if left and left.t - exchange.t >= GAVE_UP_S * SECOND and left.t <= operation.done:  # else the cable was out
         return _Fault(f"no answer to {name} in time", (exchange.request, left), left.t)
+    said = reading.told_before_answer(exchange)
+    if said:
+        return _Fault(f"no answer to {name} in time", (exchange.request, said), exchange.t, known=False)
     if exchange.outcome == "mismatch":
         stray = exchange.strays[-1]
         return _Fault(f"what came does not answer {name}", (exchange.request, stray), stray.t)
@@ -233,7 +246,7 @@ def never_approved(reading: Reading) -> Iterator[Finding]:
         if finding:
             guilty.add(operation.op)
             yield finding
-    for exchange in answered_97s(reading):
+    for exchange in reading.definite_97s:
         during = operation_of(reading, exchange)
         if during and exchange.answered_at is not None:
             yield from _slips_say_declined(reading, exchange, during, exchange.answered_at)

@@ -1,4 +1,4 @@
-"""``hil97 firmware``: build, check and key generation for images of the emulated terminal."""
+"""``hil97 firmware``: build, check and key generation for images of the emulated terminal; the self-test on defects."""
 
 from __future__ import annotations
 
@@ -33,6 +33,22 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     keygen = commands.add_parser("keygen", help=_("make an ed25519 key pair: KEY and KEY.pub"))
     keygen.add_argument("-o", "--output", type=Path, required=True, metavar="KEY")
     keygen.set_defaults(run=_keygen)
+
+    self_test = commands.add_parser(
+        "self-test", help=_("run the suites on defective firmwares: do they find what is wrong?"),
+        description=_("Runs the suites on shipped firmwares and compares what fails with what each of them breaks."),
+        epilog=_("Exit status: 0 every defect caught and the reference clean; 1 not so; 2 bad input or usage."),
+    )
+    self_test.add_argument("firmwares", nargs="*", metavar="FIRMWARE",
+                           help=_("shipped defects, or reference (default: all of them)"))
+    self_test.add_argument("--model", default="HT-200", help=_("model of the bench (default: HT-200)"))
+    self_test.add_argument("--lab-config", type=Path, default=Path("lab_config"), metavar="DIR",
+                           help=_("folder with models and profiles (default: lab_config)"))
+    self_test.add_argument("-n", dest="workers", type=int, default=2, metavar="N",
+                           help=_("how many firmwares at the same time (default: 2)"))
+    self_test.add_argument("--results", type=Path, metavar="DIR",
+                           help=_("where the runs are kept (default: a new folder in results)"))
+    self_test.set_defaults(run=_self_test)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -82,6 +98,28 @@ def _keygen(args: argparse.Namespace) -> int:
     generate_key(args.output, public)
     print(f"{args.output}\n{public}")
     return 0
+
+
+def _self_test(args: argparse.Namespace) -> int:
+    from harness.campaigns.plan import new_run_name
+    from harness.campaigns.selftest import FILE, Outcome, Plan, all_names, self_test, table
+
+    if args.workers < 1:
+        raise BadInput(_("{text!r} is no number of firmwares; 1 or more").format(text=str(args.workers)))
+    words = {
+        "caught": _("caught"), "clean": _("clean"), "missed": _("missed"), "unexpected": _("unexpected"),
+        "undecided": _("undecided"), "error": _("error"),
+    }
+
+    def finished(outcome: Outcome) -> None:
+        print(table([outcome], words), flush=True)
+
+    folder = args.results or Path("results", f"self-test-{new_run_name()}")
+    names = list(dict.fromkeys(args.firmwares)) or all_names()
+    outcomes = self_test(names, Plan(folder, args.lab_config, args.model), workers=args.workers, finished=finished)
+    good = sum(outcome.good for outcome in outcomes)
+    print(_("{good} of {count} as they must be: {file}").format(good=good, count=len(outcomes), file=folder / FILE))
+    return 0 if good == len(outcomes) else 1
 
 
 def _read(path: Path) -> bytes:

@@ -67,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
     for suite in suites:
         if not Path(suite.split("::")[0]).exists():
             raise BadInput(
-                _("there is no suite {suite}").format(suite=suite), remedy=_("start hil97 run in the project's folder, or name a path")
+                _("there is no suite {suite}").format(suite=suite),
+                remedy=_("start hil97 run in the project's folder, or name a path"),
             )
     lab = open_lab(Path(args.lab), args.firmware)
     check_startable(lab)

@@ -2,15 +2,16 @@
 
 firmware.yaml: ``name``, ``models`` (list), ``data_format`` (number of the layout of stored data).
 defect.yaml: ``name``, ``title``, ``base`` (directory of the source it changes, relative to itself), ``breaks`` (the
-rule), ``consequences`` (other rule -> why it must fail as well), ``edits`` (list of ``file``, ``old``, ``new``: in
-``file`` of the base, ``old`` stands exactly once and is replaced by ``new``).
+rule), ``consequences`` (other rule -> why it must fail as well), ``needs`` (``long``: only the suites' long tests show
+it), ``edits`` (list of ``file``, ``old``, ``new``: in ``file`` of the base, ``old`` stands exactly once and is replaced
+by ``new``). Described in docs/defects.md.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -44,6 +45,7 @@ class _Defect(BaseModel):
     base: str = "../.."
     breaks: str = Field(pattern=r"^[A-Z]{3}-[0-9]{2}$")
     consequences: dict[str, str] = {}
+    needs: list[Literal["long"]] = []
     edits: list[_Edit] = Field(min_length=1)
 
 
@@ -51,7 +53,7 @@ class _Defect(BaseModel):
 class Source:
     """Sources ready to be compiled. ``files``: path in the image (``app/main.py``) -> (text, the file it comes from).
 
-    ``breaks`` and ``consequences`` are empty for the reference.
+    ``breaks``, ``consequences`` and ``needs`` are empty for the reference.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Source:
     files: dict[str, tuple[str, Path]]
     breaks: str = ""
     consequences: dict[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
 
 
 def load_source(directory: Path) -> Source:
@@ -102,7 +105,10 @@ def _load_defect(path: Path) -> Source:
             raise BadInput(f"'old' stands {count} times in {edit.file}, not once", where=where,
                            remedy=f"Compare with {origin}: it may have changed since this defect was written.")
         files[edit.file] = (text.replace(edit.old, edit.new), origin)
-    return Source(defect.name, defect.title, base.models, base.data_format, files, defect.breaks, defect.consequences)
+    return Source(
+        defect.name, defect.title, base.models, base.data_format, files, defect.breaks, defect.consequences,
+        tuple(defect.needs),
+    )
 
 
 def _read_yaml(path: Path, kind: type[_T]) -> tuple[_T, Any]:

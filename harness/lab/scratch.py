@@ -1,7 +1,8 @@
 """A folder for what a bench needs only while it is open: control sockets, the flash of its terminal.
 
-It is in the runtime folder, not below the results: a path of a Unix socket may have 107 bytes, and not every file system
-can hold a socket. A folder belongs to whom holds the lock in it; what a killed process left is swept by the next one.
+It is in the runtime folder, not below the results: a path of a Unix socket may have 107 bytes, and not every file
+system can hold a socket. A folder belongs to whom holds the lock in it; what a killed process left is swept by the
+next one.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from harness.errors import BadInput
 from harness.lab.lease import runtime_folder
 
 LONGEST_SOCKET_PATH = 107
-_PREFIX = "bench-"
+_PREFIX = "scratch-"
 _LONGEST_NAME = "acquirer-control.sock"  # longer than any that a bench makes
-_LOCK = ".lock"
+_LOCK = "lock"
 
 
 @contextlib.contextmanager
@@ -82,7 +83,7 @@ def _abandoned(path: Path) -> bool:
 @contextlib.contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Nobody else makes or sweeps scratch folders meanwhile: one that was just made has no lock yet."""
-    guard = os.open(home / "scratch.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    guard = os.open(home / "guard.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(guard, fcntl.LOCK_EX)
         yield

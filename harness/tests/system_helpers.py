@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,10 @@ from harness.tests.lab_helpers import eventually
 ROOT = Path(harness.__file__).resolve().parents[1]
 TAG = "HIL97_TEST_TAG"
 DEADLINE_S = 150.0
+_TAKE_TERMINAL = (
+    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
 _BENCH = """\
   - name: {name}
     kind: emulated
@@ -32,7 +36,7 @@ _BENCH = """\
 
 @dataclass
 class SystemLab:
-    """``folder`` holds the inventory and the results; ``runtime`` the leases and scratch folders of these processes only."""
+    """``folder`` holds inventory and results; ``runtime`` the leases and scratch folders of these processes only."""
 
     folder: Path
     runtime: Path
@@ -60,22 +64,28 @@ class SystemLab:
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    def start(self, *command: str, cwd: Path = ROOT) -> subprocess.Popen[str]:
-        """A Python module with arguments, in a session of its own, output and errors together."""
+    def start(
+        self, *command: str, cwd: Path = ROOT, terminal: int | None = None, more: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """A Python module with arguments, in a session of its own, output and errors together.
+
+        ``terminal``: a pty that becomes the session's, so that its keys make signals. ``more``: to the environment.
+        """
+        started_in = [] if terminal is None else [sys.executable, "-c", _TAKE_TERMINAL]
         return subprocess.Popen(
-            [sys.executable, "-m", *command],
+            [*started_in, sys.executable, "-m", *command],
             cwd=cwd,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
+            env=self.environment | dict(more or {}),
+            stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
 
-    def run(self, *command: str, cwd: Path = ROOT) -> Ended:
+    def run(self, *command: str, cwd: Path = ROOT, more: Mapping[str, str] | None = None) -> Ended:
         """The same, to its end."""
-        return ended(self.start(*command, cwd=cwd))
+        return ended(self.start(*command, cwd=cwd, more=more))
 
     def hil97(self, *arguments: str) -> Ended:
         return self.run("harness.cli", *arguments)
@@ -116,7 +126,8 @@ class SystemLab:
                 for descriptor in Path(f"/proc/{pid}/fd").iterdir():
                     with contextlib.suppress(OSError):
                         terminals.add(str(descriptor.readlink()))
-        return Holdings(frozenset(spaces - {ours, ""}), frozenset(t for t in terminals if re.match(r"/dev/pts/\d+", t)))
+        ptys = {(path, _made(path)) for path in terminals if re.fullmatch(r"/dev/pts/\d+", path)}
+        return Holdings(frozenset(spaces - {ours, ""}), frozenset(ptys))
 
     def history(self, name: str = "run") -> list[dict[str, object]]:
         """All events of all benches of a run so far, whole lines only."""
@@ -144,19 +155,11 @@ class SystemLab:
         """No process, namespace, pty or lease of theirs; with ``scratch`` no folder of an open bench either."""
         eventually(lambda: not self.processes(), f"all processes gone; {self.processes()}")
         eventually(lambda: not held.namespaces & _all_namespaces(), "their network namespaces gone")
-        eventually(lambda: not any(Path(path).exists() for path in self._still_theirs(held)), "their ptys gone")
-        for bench in self.benches:
+        eventually(lambda: not any(_made(path) == made for path, made in held.terminals), "their ptys gone")
+        for bench in self.benches if (self.runtime / "hil97").exists() else ():
             lease(bench, scope=str(self.inventory.resolve()), folder=self.runtime / "hil97").release()
         if scratch:
-            assert not list((self.runtime / "hil97").glob("bench-*"))
-
-    def _still_theirs(self, held: Holdings) -> list[str]:
-        """A pty's number is given again at once: one that somebody else holds now is not theirs."""
-        taken = set()
-        for link in Path("/proc").glob("[0-9]*/fd/*"):
-            with contextlib.suppress(OSError):
-                taken.add(str(link.readlink()))
-        return [path for path in held.terminals if path not in taken]
+            assert not list((self.runtime / "hil97").glob("scratch-*"))
 
     def end(self) -> None:
         """Whatever a failed test left."""
@@ -167,10 +170,10 @@ class SystemLab:
 
 @dataclass(frozen=True)
 class Holdings:
-    """Network namespaces and ptys."""
+    """Network namespaces; ptys as path and moment of making (the kernel gives their numbers again at once)."""
 
     namespaces: frozenset[str]
-    terminals: frozenset[str]
+    terminals: frozenset[tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,14 @@ def _namespace(process: Path) -> str:
         return str((process / "ns" / "net").readlink())
     except OSError:
         return ""
+
+
+def _made(terminal: str) -> int:
+    """When that pty was made, in nanoseconds; 0 where there is none."""
+    try:
+        return Path(terminal).stat().st_ctime_ns
+    except OSError:
+        return 0
 
 
 def _all_namespaces() -> set[str]:

@@ -201,11 +201,9 @@ def test_a_wait_that_ends_says_what_it_was_for_and_what_was_seen(recorder: Recor
 def test_a_wait_ends_when_the_bench_fails(recorder: Recorder) -> None:
     timer = threading.Timer(0.05, lambda: recorder.append(BenchFailed(t=0, what="the tap ended")))
     timer.start()
-    began = time.monotonic()
-    with pytest.raises(BenchError, match="the tap ended"):
+    with pytest.raises(BenchError, match="the tap ended"):  # at its deadline it would be a TerminalTimeout
         recorder.wait_for(lambda e: False, 30.0, "a frame")
     timer.join()
-    assert time.monotonic() - began < 10
 
 
 def test_waits_within_waits_count_once(recorder: Recorder) -> None:
@@ -266,18 +264,18 @@ def test_a_missing_log_is_bad_input(tmp_path: Path) -> None:
         reader.read(tmp_path / "nowhere.jsonl")
 
 
-def test_thirty_thousand_events_are_read_fast(tmp_path: Path) -> None:
+def test_a_long_log_is_read_whole_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     frame = WireFrame(
         t=0, frame=1, stream=1, direction="to_terminal", hex="00" * 120, packets=[1], t_first=0
     ).model_dump(mode="json")  # fmt: skip
     kinds = [frame, shown("欢迎使用", "请按确认键消费").model_dump(mode="json"), beat().model_dump(mode="json")]
     with path.open("w", encoding="utf-8") as file:
-        for seq in range(1, 30_001):
+        for seq in range(1, 3_001):
             file.write(json.dumps({**kinds[seq % 3], "seq": seq, "t": seq}) + "\n")
-    began = time.process_time()
-    assert len(reader.read(path)) == 30_000
-    assert time.process_time() - began < 1.5
+    read = reader.read(path)
+    assert [(event.seq, event.t) for event in read] == [(seq, seq) for seq in range(1, 3_001)]
+    assert {event.kind for event in read} == {"wire.frame", "screen", "heartbeat"}
 
 
 # -- the schema ----------------------------------------------------------------------------------------------------

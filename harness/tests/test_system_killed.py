@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 from typing import Any
@@ -80,10 +81,17 @@ def test_kill_9_of_a_worker(system_lab: SystemLab) -> None:
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_ctrl_c(system_lab: SystemLab, workers: str) -> None:
-    """As a terminal sends it: to the whole process group."""
-    process, held = under_way(system_lab, "-n", workers)
-    os.killpg(process.pid, signal.SIGINT)
-    end = ended(process)
+    """The key itself, on a terminal of the computer: its kernel tells the whole process group."""
+    keyboard, screen = pty.openpty()
+    try:
+        process = system_lab.start("harness.cli", *system_lab.arguments(*MIDDLE, "-n", workers), terminal=screen)
+        system_lab.await_test_under_way(process)
+        held = system_lab.holdings()
+        os.write(keyboard, b"\x03")
+        end = ended(process)
+    finally:
+        os.close(keyboard)
+        os.close(screen)
     assert end.status == 4, end.text
     assert "Traceback" not in end.text
     told = judged(system_lab)

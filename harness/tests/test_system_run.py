@@ -89,9 +89,9 @@ def test_a_test_without_a_lab_says_so(tmp_path: Path, system_lab: SystemLab) -> 
 @pytest.mark.parametrize(
     ("arguments", "chinese"),
     [
-        (["run", "--help"], "运行测试套件"),
-        (["run", "-n", "x"], "不是"),
-        (["run", "no/such/suite"], "没有"),
+        (["run", "--help"], "退出码"),
+        (["run", "-n", "x"], "不是测试台数量"),
+        (["run", "no/such/suite"], "没有测试套件"),
         (["judge", "no-such-run"], "没有这次运行"),
         (["frame", "decode", "0Z"], "只能"),
         (["lab", "check", "lab_config/emulated.yaml"], "测试台"),

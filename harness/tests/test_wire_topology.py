@@ -6,17 +6,17 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyroute2 import IPRoute
 
 from harness.errors import BenchError
 from harness.tests.lab_helpers import connection, eventually, make_sure_of_a_lab, receive, tcp_socket
 from harness.wire import netns
 from harness.wire.interface import Interface
-from harness.wire.topology import ACQUIRER_ADDRESS, Topology
+from harness.wire.topology import ACQUIRER_ADDRESS, ACQUIRER_PORT, TERMINAL_PORT, Topology, _port_state
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,6 +28,13 @@ def _lab() -> None:
 def topology() -> Iterator[Topology]:
     with Topology.build() as built:
         yield built
+
+
+def bridge_forwards(topology: Topology) -> bool:
+    """Whether both ports are in the kernel's state 3, BR_STATE_FORWARDING: what was lost before costs a second."""
+    with netns.inside(topology.wire_fd), IPRoute() as route:
+        links = [route.get_links(socket.if_nametoindex(name))[0] for name in (TERMINAL_PORT, ACQUIRER_PORT)]
+    return [_port_state(link) for link in links] == [3, 3]
 
 
 def names(fd: int) -> set[str]:
@@ -66,24 +73,12 @@ def test_descriptors_are_not_inherited_by_chance() -> None:
 
 
 def test_traffic_passes_as_soon_as_it_is_built(topology: Topology) -> None:
-    began = time.monotonic()
+    assert bridge_forwards(topology)
     with connection(topology) as (terminal, acquirer):
         terminal.sendall(b"0200")
         assert receive(acquirer, 4) == b"0200"
         acquirer.sendall(b"0210" * 50000)
         assert receive(terminal, 200000) == b"0210" * 50000
-    assert time.monotonic() - began < 1.0, (
-        "no SYN was lost to a bridge that did not forward yet (that costs a second)"
-    )
-
-
-def test_it_is_ready_in_a_tenth_of_a_second() -> None:
-    durations = []
-    for _ in range(7):
-        began = time.monotonic()
-        Topology.build().close()
-        durations.append(time.monotonic() - began)
-    assert min(durations) < 0.1, durations
 
 
 def test_benches_do_not_meet() -> None:
@@ -141,12 +136,11 @@ def test_pulling_and_plugging_again_and_again(topology: Topology) -> None:
         assert not plug.has_carrier()
         topology.link(True)
         assert plug.has_carrier()
+        assert bridge_forwards(topology)
     plug.close()
-    began = time.monotonic()
     with connection(topology) as (terminal, acquirer):
         terminal.sendall(b"x")
         assert receive(acquirer, 1) == b"x"
-    assert time.monotonic() - began < 1.0
 
 
 def test_pulling_twice_is_pulled_and_a_closed_wire_says_so(topology: Topology) -> None:

@@ -99,7 +99,7 @@ class PanelOperation:
 
     def guarded(self) -> _Guard:
         """Within it, an exception completes the operation as unknown."""
-        return _Guard(lambda error: self.complete(Completion("unknown", None, str(error).splitlines()[0])))
+        return _Guard(lambda error: self.complete(Completion("unknown", None, _first_line(error))))
 
 
 class _Guard:
@@ -137,3 +137,8 @@ def completion_of(seen: Seen) -> Completion:
         " ".join(line.strip() for line in seen.lines[1:] if line.strip()),
         trace.group(1) if trace else "",
     )
+
+
+def _first_line(error: BaseException) -> str:
+    """What happened, in a line; Ctrl-C and bare assertions have a name only."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -85,15 +85,15 @@ class Unattended:
         results: list[Result] = []
         if self._sign_in_due() and now() >= self._sign_in_at:
             results.append((yield from self._transactions.sign_in(_show_nothing)))
+            self._note(results[-1])
             self._sign_in_at = now() + self._again_s
         if self._reversal_due() and all(result.ok or result.answered for result in results):
             stuck = yield from self._transactions.deliver_reversal(_show_nothing)
             if stuck is not None:
                 results.append(stuck)
+                self._note(stuck)
                 if not self._store.state.signed_in and self._store.state.auto_sign_in:
                     self._transactions.sign_in_due = True
-        for result in results:
-            self._note(result)
         if all(result.ok for result in results):
             self.back_off.reset()
         else:

@@ -1,0 +1,256 @@
+"""Does the harness find what is wrong? Runs the suites on defective firmwares and compares what failed with what must.
+
+Each defect is a run of its own (``hil97 run --firmware DEFECT``) on one emulated bench of an inventory made for it. The
+reference is run as well, and must be clean. ``self-test.json`` holds the outcome of all (docs/defects.md).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness import verdicts
+from harness.emulator.shipped import REFERENCE_SOURCE, defect_sources
+from harness.emulator.source import Source, load_source
+from harness.errors import BadInput
+from harness.verdicts import FindingRecord, RunVerdict
+
+REFERENCE = "reference"
+FILE = "self-test.json"
+VERSION = 1
+RECOVERY_S = 10.0  # real seconds of a bench whose terminal time runs 20 times faster; the reference takes about one
+PROFILE = "unionpay-direct"
+_INVENTORY = """\
+title: made by the self-test
+catalogue: {catalogue}
+benches:
+  - name: self-test
+    kind: emulated
+    model: {model}
+    profile: {profile}
+    time_scale: 20
+    limits: {{recovery_s: {recovery_s}}}
+    identity: {{tid: "97000500", mid: "104110070119701"}}
+"""
+
+Result = Literal["caught", "clean", "missed", "unexpected", "undecided", "error"]
+GOOD: tuple[Result, ...] = ("caught", "clean")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A requirement that FAILed in a run. ``reason`` of its first finding, on ``bench``, resting on ``events``.
+
+    ``apart``: how many of its ``findings`` share no event, directly or through others, with a FAIL of the broken rule.
+    """
+
+    requirement: str
+    findings: int
+    apart: int
+    bench: str
+    test: str | None
+    reason: str
+    events: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the suites did on one firmware.
+
+    caught: the broken requirement FAILs, and nothing else but its consequences, each at events of the same failure.
+    missed: it does not FAIL. unexpected: something else FAILs, or a consequence at other events. For the reference
+    clean: exit status 0; undecided: status 4. error: the run gave no verdicts, or (reference) the bench failed.
+    ``unexpected`` names the requirements; ``absent`` the listed consequences that did not show.
+    """
+
+    firmware: str
+    breaks: str
+    result: Result
+    status: int | None
+    failures: tuple[Failure, ...]
+    unexpected: tuple[str, ...]
+    absent: tuple[str, ...]
+    seconds: float
+    run: str
+    detail: str = ""
+
+    @property
+    def good(self) -> bool:
+        return self.result in GOOD
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every run of a self-test has in common. ``suites``: paths, as for ``hil97 run``."""
+
+    folder: Path
+    catalogue: Path
+    model: str
+    suites: tuple[str, ...] = ("suites",)
+
+
+def self_test(
+    names: Sequence[str], plan: Plan, *, workers: int = 2, finished: Callable[[Outcome], None] = lambda _outcome: None
+) -> list[Outcome]:
+    """Runs the suites on each of ``names`` (shipped defects, or "reference"), ``workers`` at the same time.
+
+    ``finished`` is called, from other threads, as each ends. Writes :data:`FILE` into ``plan.folder``. Raises
+    :class:`BadInput` for a name that is none, a source that can't be built, a folder that exists.
+    """
+    sources = {name: _source(name) for name in names}
+    try:
+        plan.folder.mkdir(parents=True)
+    except FileExistsError:
+        raise BadInput("is there already", where=str(plan.folder), remedy="name another folder") from None
+
+    def run(name: str) -> Outcome:
+        outcome = run_one(sources[name], plan)
+        finished(outcome)
+        return outcome
+
+    # what takes longest is begun first
+    order = sorted(sources, key=lambda name: not sources[name].needs)
+    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+        by_name = dict(zip(order, pool.map(run, order), strict=True))
+    outcomes = [by_name[name] for name in sources]
+    write(outcomes, plan.folder)
+    return outcomes
+
+
+def run_one(source: Source, plan: Plan) -> Outcome:
+    """One firmware through ``hil97 run``, and its outcome."""
+    inventory = plan.folder / f"{source.name}.yaml"
+    inventory.write_text(
+        _INVENTORY.format(
+            catalogue=json.dumps(str(plan.catalogue.resolve())), model=plan.model, profile=PROFILE,
+            recovery_s=RECOVERY_S,
+        ),
+        encoding="utf-8",
+    )
+    command = [
+        sys.executable, "-m", "harness.cli", "--lang", "en", "run", *plan.suites, "--lab", str(inventory),
+        "--firmware", source.name, "-n", "1", "--results", str(plan.folder), "--run-name", source.name,
+    ]
+    environment = dict(os.environ)
+    if not source.needs:
+        environment["PYTEST_ADDOPTS"] = f"{environment.get('PYTEST_ADDOPTS', '')} -m 'not long'".strip()
+    began = time.monotonic()
+    with (plan.folder / f"{source.name}.log").open("wb") as log:
+        status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment).returncode
+    seconds = round(time.monotonic() - began, 1)
+    folder = plan.folder / source.name
+    try:
+        verdict = verdicts.read(folder)
+    except BadInput as error:
+        return Outcome(
+            source.name, source.breaks, "error", status, (), (), (), seconds, str(folder),
+            f"{error}\nwhat the run said: {log.name}",
+        )
+    return judged(source, verdict, seconds=seconds, run=str(folder))
+
+
+def judged(source: Source, verdict: RunVerdict, *, seconds: float = 0.0, run: str = "") -> Outcome:
+    """The outcome of a run that has its verdicts. Pure."""
+    failures = failures_of(verdict, source.breaks)
+    failed = {failure.requirement for failure in failures}
+    allowed = {source.breaks, *source.consequences}
+    unexpected = tuple(f.requirement for f in failures if f.requirement not in allowed or f.apart)
+    result: Result
+    if not source.breaks:
+        result = {0: "clean", 1: "unexpected", 3: "error", 4: "undecided"}[verdict.status]  # type: ignore[assignment]
+    elif source.breaks not in failed:
+        result = "missed"
+    else:
+        result = "unexpected" if unexpected else "caught"
+    absent = tuple(sorted(set(source.consequences) - failed))
+    detail = "\n".join(verdict.reasons[:10]) if result in ("undecided", "error", "missed") else ""
+    return Outcome(
+        source.name, source.breaks, result, verdict.status, tuple(failures), unexpected, absent, seconds, run, detail
+    )
+
+
+def failures_of(verdict: RunVerdict, breaks: str) -> list[Failure]:
+    """What FAILed, ``breaks`` first, and how much of each has no event in common with the failure of ``breaks``."""
+    found: dict[str, list[FindingRecord]] = {}
+    for group in verdict.groups:
+        for requirement in group.requirements:
+            for finding in requirement.findings:
+                if finding.verdict == "FAIL":
+                    found.setdefault(requirement.id, []).append(finding)
+    near = _connected([one for findings in found.values() for one in findings], found.get(breaks, ()))
+    failures = [
+        Failure(
+            requirement, len(findings), sum(id(one) not in near for one in findings), findings[0].bench,
+            findings[0].test, findings[0].reason, tuple(findings[0].evidence.events),
+        )
+        for requirement, findings in found.items()
+    ]
+    return sorted(failures, key=lambda failure: (failure.requirement != breaks, failure.requirement))
+
+
+def _connected(findings: Iterable[FindingRecord], start: Iterable[FindingRecord]) -> set[int]:
+    """The ids of the findings that rest on an event of ``start``, or on one of a finding that does, and so on."""
+    at: dict[tuple[str, int], list[FindingRecord]] = {}
+    for finding in findings:
+        for event in finding.evidence.events:
+            at.setdefault((finding.bench, event), []).append(finding)
+    reached: set[int] = set()
+    waiting = list(start)
+    while waiting:
+        finding = waiting.pop()
+        if id(finding) in reached:
+            continue
+        reached.add(id(finding))
+        for event in finding.evidence.events:
+            waiting.extend(at.pop((finding.bench, event), ()))
+    return reached
+
+
+def write(outcomes: Sequence[Outcome], folder: Path) -> Path:
+    """:data:`FILE`: version, model-independent, one object a firmware."""
+    path = folder / FILE
+    content = {"version": VERSION, "good": all(one.good for one in outcomes), "outcomes": [asdict(o) for o in outcomes]}
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def table(outcomes: Sequence[Outcome], words: Mapping[str, str] | None = None) -> str:
+    """One line a firmware; below it what is wrong, if something is. ``words``: result -> how it is said."""
+    said = words or {}
+    width = max((len(one.firmware) for one in outcomes), default=0)
+    lines = []
+    for one in outcomes:
+        others = [failure.requirement for failure in one.failures if failure.requirement != one.breaks]
+        also = f"  + {' '.join(others)}" if others else ""
+        word = said.get(one.result, one.result)
+        lines.append(f"{one.firmware:{width}}  {one.breaks or '-':6}  {word:10}  {one.seconds:6.1f} s{also}")
+        if one.good:
+            continue
+        for failure in one.failures:
+            if failure.requirement in one.unexpected:
+                apart = f" ({failure.apart} of {failure.findings} at other events)" if failure.apart else ""
+                where = f"{failure.bench}, events {', '.join(map(str, failure.events[:8]))}"
+                lines.append(f"    {failure.requirement}{apart}: {failure.reason}\n      {failure.test}\n      {where}")
+        lines += [f"    {line}" for line in one.detail.splitlines()]
+        lines.append(f"    {one.run}")
+    return "\n".join(lines)
+
+
+def all_names() -> list[str]:
+    """The reference, then every shipped defect."""
+    return [REFERENCE, *defect_sources()]
+
+
+def _source(name: str) -> Source:
+    path = REFERENCE_SOURCE if name == REFERENCE else defect_sources().get(name)
+    if path is None:
+        raise BadInput(f"there is no shipped firmware {name!r}", remedy=f"there are {', '.join(all_names())}")
+    return load_source(path)

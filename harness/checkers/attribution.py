@@ -1,0 +1,76 @@
+"""Which requests somebody asked for: an exchange belongs to the operation that explains it, or it is unattended.
+
+A terminal works by itself too: it signs in after power-on, delivers a reversal, obeys the host. Such a request may fall
+into an operation of another kind, or into one that was refused without a request; it is unattended all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from harness.checkers.exchanges import Exchange
+from harness.checkers.shown import contains_any
+from harness.checkers.timeline import Operation
+from harness.history.events import Screen
+
+REVERSAL = "0400"
+EXPLAINS: dict[str, frozenset[str]] = {  # operation -> MTIs that it sends itself, or that must leave before it
+    "sign_in": frozenset({"0800"}),
+    "echo": frozenset({"0820"}),
+    "sale": frozenset({"0100", "0200", "0220", "0620", REVERSAL}),
+    "void": frozenset({"0100", "0200", "0220", "0620", REVERSAL}),
+    "settle": frozenset({"0320", "0500", "0620", REVERSAL}),
+}
+REFUSED_BY_ITSELF = frozenset({"Z4", "Z5", "Z6", "Z7", "Z8"})  # at the till: nothing was sent for it
+DO_FIRST = ("先签到", "先结算")  # how Chinese terminals word such a refusal on the screen
+
+
+class _History(Protocol):
+    """The part of a Reading that attribution needs."""
+
+    def operation_at(self, t: int) -> Operation | None: ...
+    def screens_between(self, start: int, end: int) -> Sequence[Screen]: ...
+
+
+def attended(history: _History, exchanges: Iterable[Exchange]) -> dict[int, Operation]:
+    """``seq`` of the request -> the operation that it belongs to; unattended requests are not in it."""
+    during: dict[int, tuple[Operation, list[Exchange]]] = {}
+    for exchange in exchanges:
+        operation = history.operation_at(exchange.t)
+        if operation is None or operation.invoked.via == "service":
+            continue
+        if exchange.mti in EXPLAINS.get(operation.name, ()):
+            during.setdefault(operation.op, (operation, []))[1].append(exchange)
+    found: dict[int, Operation] = {}
+    for operation, sent in during.values():
+        refused = _refused_by_itself(history, operation)
+        found.update((e.request.seq, operation) for e in _own(operation, sent, refused))
+    return found
+
+
+def _own(operation: Operation, sent: Sequence[Exchange], refused: Callable[[], bool]) -> list[Exchange]:
+    """Of requests of its kind those that are its own.
+
+    sign_in: the last (one that was under way when it was asked for is the terminal's). A reversal: what it made way
+    for was sent too, or the operation ended by it; where the terminal refused by itself it is the terminal's own.
+    """
+    if operation.name == "sign_in":
+        return list(sent[-1:])
+    if all(e.mti == REVERSAL for e in sent):
+        return [] if refused() else list(sent)
+    return list(sent)
+
+
+def _refused_by_itself(history: _History, operation: Operation) -> Callable[[], bool]:
+    def refused() -> bool:
+        if operation.completed is None or operation.outcome != "fail":
+            return False
+        if operation.code is not None:
+            return operation.code in REFUSED_BY_ITSELF
+        if contains_any(operation.completed.detail, DO_FIRST):
+            return True
+        screens = history.screens_between(operation.t, operation.done + 1)
+        return any(contains_any(screen.lines[1:], DO_FIRST) for screen in screens)
+
+    return refused
