@@ -4,7 +4,7 @@ where the batch starts again at 000001 (REC-06)."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.checkers.batches import (
@@ -116,7 +116,8 @@ def clock_loaded(reading: Reading) -> Iterator[Finding]:
             continue
         told = _seconds_of_day(sign_in.answer.get(12))
         answered = sign_in.answered_at or sign_in.t
-        before = next(reversed(_clocks(reading, answered - int(SOON_S * SECOND), answered)), None)
+        seen = reading.screens_between(answered - int(SOON_S * SECOND), answered)
+        before = next(_clocks(reversed(seen)), None)
         if told is None or before is None:
             continue
         if _apart(before[1], told) < APART_S:
@@ -124,22 +125,25 @@ def clock_loaded(reading: Reading) -> Iterator[Finding]:
         evidence: list[Event] = [recovery.registered, before[0], *sign_in.events]
         operation = operation_of(reading, sign_in)
         until = (operation.done if operation else answered) + int(SOON_S * SECOND)
-        after = _clocks(reading, answered + 1, until)
-        if not after:
+        last: tuple[Screen, float] | None = None
+        right = False
+        for last in _clocks(reading.screens_between(answered + 1, until)):
+            right = _apart(last[1], told + (last[0].t - answered) / SECOND) <= TOLERANCE_S
+            if right:
+                break
+        if last is None:
             reason = "the sign-in gave another time than the terminal had; no screen soon after it shows its clock"
             yield Finding.undecided("REC-02", reason, evidence)
             continue
-        right = next(((s, c) for s, c in after if _apart(c, told + (s.t - answered) / SECOND) <= TOLERANCE_S), None)
-        screen, clock = right or after[-1]
+        screen, clock = last
         texts = f"the sign-in gave {_clock_text(told)}; before it the terminal showed {_clock_text(before[1])}"
         make = Finding.passed if right else Finding.failed
         yield make("REC-02", f"{texts}, after it {_clock_text(clock)}", [*evidence, screen])
 
 
-def _clocks(reading: Reading, start: int, end: int) -> list[tuple[Screen, float]]:
-    """The screens of the interval that show a clock, and what it shows."""
-    screens = reading.screens_between(start, end)
-    return [(screen, clock) for screen in screens if (clock := _status_clock(screen)) is not None]
+def _clocks(screens: Iterable[Screen]) -> Iterator[tuple[Screen, float]]:
+    """The screens that show a clock, and what it shows."""
+    return ((screen, clock) for screen in screens if (clock := _status_clock(screen)) is not None)
 
 
 def _status_clock(screen: Screen) -> float | None:
@@ -269,13 +273,10 @@ def stored_batch_is_delivered(reading: Reading) -> Iterator[Finding]:
         sign_in = _first_sound(reading, recovery)
         kept = _stored(reading, recovery, sign_in) if sign_in else None
         if sign_in is not None and kept is not None:
-            finding = _delivered(reading, recovery, sign_in, kept)
-            if finding is not None:
-                yield finding
+            yield _delivered(reading, recovery, sign_in, kept)
 
 
-def _delivered(reading: Reading, recovery: Recovery, sign_in: Exchange, kept: Kept) -> Finding | None:
-    """None: what was stored has been reversed since, there was nothing left to deliver."""
+def _delivered(reading: Reading, recovery: Recovery, sign_in: Exchange, kept: Kept) -> Finding:
     period = kept.period
     told = sign_in.answer.batch if sign_in.answer else ""
     evidence: list[Event] = [recovery.registered, *sign_in.events, *frames(kept.originals)]
@@ -286,14 +287,13 @@ def _delivered(reading: Reading, recovery: Recovery, sign_in: Exchange, kept: Ke
         if period.closed is not None and e.t > period.closed.t:
             break
         if (e.financial or e.mti == "0500") and e.batch != period.batch:
-            if not period.approved(e.t):
-                return None
             reason = f"{name}; the {e.name} of batch {e.batch} was sent before it was delivered"
             return Finding.failed("REC-06", reason, [*evidence, e.request], at=at)
         if e.mti == "0500":
             offered = e
     if offered is None and period.closed is not None:  # settled before, and its upload cut: that only goes on
-        offered = next((s for s in reversed(period.settlements) if s.t < sign_in.t), None)
+        settled = (s for s in reversed(period.settlements) if s.t < sign_in.t and s.approved(reading.profile))
+        offered = next(settled, None)
     if offered is None:
         return Finding.undecided("REC-06", f"{name}; it was not offered for settlement", evidence, at=at)
     evidence.append(offered.request)

@@ -42,7 +42,8 @@ class PanelTerminal:
         self.model, self.front, self.cashier, self.service = model, front, cashier, service
         self._recorder, self._answer_s, self._bench = recorder, answer_s, bench
         self._keys_by_operator = keys_by_operator
-        self._ids = 0
+        # unique in the log, over the units that stood on the bench
+        self._ids = max((e.op for e in recorder.events if isinstance(e, OperationInvoked)), default=0)
         self.money_moved = False  # a financial request may have been sent since the last settlement
         self._lock = threading.Lock()
 

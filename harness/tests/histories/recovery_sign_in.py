@@ -188,6 +188,19 @@ def it_is_delivered_under_its_own_number(world: World) -> None:
     world.settle()
 
 
+@good("REC-06", "delivered whole, under its own number")
+def its_upload_was_cut_by_97_and_goes_on(world: World) -> None:
+    world.set_host_batch("000042")
+    world.sign_in()
+    world.sale(1200)
+    world.settle(unbalanced=True, upload=["97"])
+    world.remove_terminal()
+    world.sign_in()
+    world.register_terminal()
+    world.sign_in()
+    world.settle(resume=True)
+
+
 @good("REC-06", "has batch 000001, as the host said")
 def the_new_number_is_adopted_afterwards(world: World) -> None:
     with_a_stored_batch(world)
