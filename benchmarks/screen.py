@@ -1,9 +1,9 @@
-"""Milliseconds to read one full screen from its pixels, against a limit and against reading cell by cell with Pillow.
+"""CPU milliseconds to read one full screen from its pixels, beside a limit and beside Pillow reading cell by cell.
 
     python benchmarks/screen.py [--rounds N]
 
 Both get the same picture, full of Chinese text, as the application draws it, and know the same font. Rounds alternate,
-so that both see the same machine; medians of wall time are compared. Exit status 1 above the limit.
+so that both see the same machine; medians are compared. Exit status 1 above the limit.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ def pillow_reader(geometry: ScreenGeometry) -> Callable[[bytes], list[str]]:
 
 
 def milliseconds(work: Callable[[], object], times: int = 10) -> float:
-    """Of one call."""
-    began = time.perf_counter()
+    """CPU of one call."""
+    began = time.process_time()
     for _ in range(times):
         work()
-    return (time.perf_counter() - began) / times * 1000
+    return (time.process_time() - began) / times * 1000
 
 
 def main() -> int:

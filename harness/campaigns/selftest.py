@@ -66,7 +66,8 @@ class Outcome:
     """How the suites did on one firmware.
 
     caught: the broken requirement FAILs, and nothing else but its consequences, each at events of the same failure.
-    missed: it does not FAIL. unexpected: something else FAILs, or a consequence at other events. For the reference
+    missed: it does not FAIL. unexpected: something else FAILs, or a consequence at other events (but for those which the
+    defect says to show ``elsewhere``). For the reference
     clean: exit status 0; undecided: status 4. error: the run gave no verdicts, or (reference) the bench failed.
     ``unexpected`` names the requirements; ``absent`` the listed consequences that did not show.
     """
@@ -126,7 +127,7 @@ def self_test(
 
 
 def run_one(source: Source, plan: Plan) -> Outcome:
-    """One firmware through ``hil97 run``, and its outcome."""
+    """One firmware through ``hil97 run``, and its outcome. All tests but the long ones; these where it needs them."""
     inventory = plan.folder / f"{source.name}.yaml"
     inventory.write_text(
         _INVENTORY.format(
@@ -140,8 +141,8 @@ def run_one(source: Source, plan: Plan) -> Outcome:
         "--firmware", source.name, "-n", "1", "--results", str(plan.folder), "--run-name", source.name,
     ]
     environment = dict(os.environ)
-    if not source.needs:
-        environment["PYTEST_ADDOPTS"] = f"{environment.get('PYTEST_ADDOPTS', '')} -m 'not long'".strip()
+    marked = "long" if "long" in source.needs else "not long"
+    environment["PYTEST_ADDOPTS"] = f"{environment.get('PYTEST_ADDOPTS', '')} -m '{marked}'".strip()
     began = time.monotonic()
     with (plan.folder / f"{source.name}.log").open("wb") as log:
         status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment).returncode
@@ -162,7 +163,11 @@ def judged(source: Source, verdict: RunVerdict, *, seconds: float = 0.0, run: st
     failures = failures_of(verdict, source.breaks)
     failed = {failure.requirement for failure in failures}
     allowed = {source.breaks, *source.consequences}
-    unexpected = tuple(f.requirement for f in failures if f.requirement not in allowed or f.apart)
+    unexpected = tuple(
+        failure.requirement
+        for failure in failures
+        if failure.requirement not in allowed or (failure.apart and failure.requirement not in source.elsewhere)
+    )
     result: Result
     if not source.breaks:
         result = {0: "clean", 1: "unexpected", 3: "error", 4: "undecided"}[verdict.status]  # type: ignore[assignment]

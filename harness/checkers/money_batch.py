@@ -267,10 +267,16 @@ def _reconciled(reading: Reading, upload: Upload, settlement: Exchange, first: E
 
 
 def _entries(reading: Reading, period: Period, ledger: HostLedger) -> tuple[list[LedgerEntry], set[Record]]:
-    """The entries of this batch, and those of its number which no request on the wire explains."""
+    """The entries of this batch, and those of its number which no request on the wire explains.
+
+    What the books held before its first request is of an earlier batch with this number: another unit begins its trace
+    numbers anew.
+    """
     own = {record(e) for e in period.originals}
     others = {record(e) for p in periods(reading) if p is not period and p.batch == period.batch for e in p.originals}
-    entries = [e for e in ledger.entries if e.batch == period.batch]
+    earlier = [x for x in reading.ledgers if x.t < period.begun and (x.mid, x.tid) == (period.mid, period.tid)]
+    known = {e.rrn for x in earlier for e in x.entries}
+    entries = [e for e in ledger.entries if e.batch == period.batch and e.rrn not in known]
     mine = [e for e in entries if (e.trace, e.amount) in own]
     return mine, {(e.trace, e.amount) for e in entries} - own - others
 

@@ -251,8 +251,8 @@ def _operable(reading: Reading, row: _Row) -> Finding:
     if menu is None or menu.outcome != "ok":
         reason = f"{count} times 97 in a row; the management menu was not tried, or could not be read, afterwards"
         return Finding.undecided(rule, reason, evidence, at=last.response)
-    left = f", idle after the {len(alone)} it was left alone with," if alone else ""
-    reason = f"{count} times 97 in a row{left} and it served whoever went on; then idle, and the management menu opened"
+    told = f"idle after the {len(alone)} with which it was left alone, and it served who went on at once"
+    reason = f"{count} times 97 in a row; {told}; then idle, and the management menu opened"
     return Finding.passed(rule, reason, evidence, at=last.response)
 
 

@@ -2,9 +2,10 @@
 
 firmware.yaml: ``name``, ``models`` (list), ``data_format`` (number of the layout of stored data).
 defect.yaml: ``name``, ``title``, ``base`` (directory of the source it changes, relative to itself), ``breaks`` (the
-rule), ``consequences`` (other rule -> why it must fail as well), ``needs`` (``long``: only the suites' long tests show
-it), ``edits`` (list of ``file``, ``old``, ``new``: in ``file`` of the base, ``old`` stands exactly once and is replaced
-by ``new``). Described in docs/defects.md.
+rule), ``consequences`` (other rule -> why it must fail as well), ``elsewhere`` (consequence -> why it also fails at
+events where the broken rule has no occasion), ``needs`` (``long``: only the suites' long tests show it), ``edits`` (list
+of ``file``, ``old``, ``new``: in ``file`` of the base, ``old`` stands exactly once and is replaced by ``new``). Described
+in docs/defects.md.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class _Defect(BaseModel):
     base: str = "../.."
     breaks: str = Field(pattern=r"^[A-Z]{3}-[0-9]{2}$")
     consequences: dict[str, str] = {}
+    elsewhere: dict[str, str] = {}
     needs: list[Literal["long"]] = []
     edits: list[_Edit] = Field(min_length=1)
 
@@ -53,7 +55,7 @@ class _Defect(BaseModel):
 class Source:
     """Sources ready to be compiled. ``files``: path in the image (``app/main.py``) -> (text, the file it comes from).
 
-    ``breaks``, ``consequences`` and ``needs`` are empty for the reference.
+    ``breaks``, ``consequences``, ``elsewhere`` and ``needs`` are empty for the reference.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Source:
     files: dict[str, tuple[str, Path]]
     breaks: str = ""
     consequences: dict[str, str] = field(default_factory=dict)
+    elsewhere: dict[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
 
 
@@ -107,7 +110,7 @@ def _load_defect(path: Path) -> Source:
         files[edit.file] = (text.replace(edit.old, edit.new), origin)
     return Source(
         defect.name, defect.title, base.models, base.data_format, files, defect.breaks, defect.consequences,
-        tuple(defect.needs),
+        defect.elsewhere, tuple(defect.needs),
     )
 
 

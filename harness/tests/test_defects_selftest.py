@@ -1,0 +1,142 @@
+"""The self-test: what it makes of a run's verdicts, and two defects through the real ``hil97 run``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.campaigns.selftest import FILE, Outcome, Plan, Result, all_names, judged, self_test, table
+from harness.cli import main
+from harness.emulator.source import Source
+from harness.errors import BadInput
+from harness.history.events import Firmware
+from harness.requirements import catalogue
+from harness.verdicts import Evidence, FindingRecord, FindingVerdict, GroupRecord, RequirementRecord, RunVerdict
+
+ROOT = Path(harness.__file__).resolve().parents[1]
+TILL = "suites/registration/test_97_on_each_transaction.py::test_sale_by_cashier_link"
+CODES = "suites/registration/test_codes_that_are_not_97.py::test_merchant_not_registered_03"
+
+
+def source(*consequences: str, breaks: str = "MON-03", elsewhere: tuple[str, ...] = ()) -> Source:
+    whys = dict.fromkeys(consequences, "a reason")
+    return Source("bad", "a bad one", ("HT-200",), 1, {}, breaks, whys, dict.fromkeys(elsewhere, "a reason"))
+
+
+def finding(*events: int, bench: str = "self-test", verdict: FindingVerdict = "FAIL") -> FindingRecord:
+    reason = "it is so"
+    return FindingRecord(
+        verdict=verdict, reason=reason, bench=bench, t=1, test="t", evidence=Evidence(events=list(events))
+    )
+
+
+def verdicts(status: int = 1, **findings: list[FindingRecord]) -> RunVerdict:
+    """``MON_03=[...]``; a requirement FAILs where a finding does."""
+    records = []
+    for name, found in findings.items():
+        failed = any(one.verdict == "FAIL" for one in found)
+        records.append(
+            RequirementRecord(
+                id=name.replace("_", "-"), declared=True, verdict="FAIL" if failed else "PASS", reason="", findings=found
+            )
+        )
+    group = GroupRecord(
+        group="g", model="HT-200", firmware=Firmware(name="bad", version="1.0.0", sha256="00"), profile="p",
+        kind="emulated", benches=["self-test"], requirements=records,
+    )
+    return RunVerdict.model_validate(
+        {"run": "r", "hil97": "0", "status": status, "reasons": ["why"], "groups": [group], "tests": [], "benches": []}
+    )
+
+
+CAUGHT = [
+    (source(), verdicts(MON_03=[finding(1, 2)], MSG_01=[finding(9, verdict="PASS")]), "caught"),
+    (source("MON-07"), verdicts(MON_03=[finding(1, 2)], MON_07=[finding(2, 3)]), "caught"),
+    (source("MON-07"), verdicts(MON_03=[finding(1, 2)]), "caught"),
+    (source("MON-07", "REC-03"), verdicts(MON_03=[finding(1)], MON_07=[finding(1, 2)], REC_03=[finding(2)]), "caught"),
+    (source("MON-07", elsewhere=("MON-07",)), verdicts(MON_03=[finding(1)], MON_07=[finding(7)]), "caught"),
+    (source("MON-07"), verdicts(MON_03=[finding(1)], MON_07=[finding(7)]), "unexpected"),
+    (source("MON-07"), verdicts(MON_03=[finding(1)], MON_07=[finding(1), finding(7)]), "unexpected"),
+    (source("MON-07"), verdicts(MON_03=[finding(1)], MON_07=[finding(1, bench="other")]), "unexpected"),
+    (source(), verdicts(MON_03=[finding(1, 2)], MON_07=[finding(2, 3)]), "unexpected"),
+    (source(), verdicts(MON_03=[finding(1, verdict="INCONCLUSIVE")]), "missed"),
+    (source("MON-07"), verdicts(MON_07=[finding(1)]), "missed"),
+    (source(), verdicts(status=0), "missed"),
+    (source(breaks=""), verdicts(status=0), "clean"),
+    (source(breaks=""), verdicts(MSG_02=[finding(1)]), "unexpected"),
+    (source(breaks=""), verdicts(status=4), "undecided"),
+    (source(breaks=""), verdicts(status=3), "error"),
+]
+
+
+@pytest.mark.parametrize(("firmware", "verdict", "expected"), CAUGHT)
+def test_what_counts_as_caught(firmware: Source, verdict: RunVerdict, expected: Result) -> None:
+    outcome = judged(firmware, verdict)
+    assert outcome.result == expected
+    assert outcome.good is (expected in ("caught", "clean"))
+
+
+def test_the_outcome_names_what_is_wrong() -> None:
+    outcome = judged(source("MON-07", "REC-03"), verdicts(MON_03=[finding(1)], MON_07=[finding(1), finding(7, 8)]))
+    assert (outcome.unexpected, outcome.absent) == (("MON-07",), ("REC-03",))
+    assert [(one.requirement, one.findings, one.apart) for one in outcome.failures] == [("MON-03", 1, 0), ("MON-07", 2, 1)]
+    text = table([outcome])
+    assert "MON-07 (1 of 2 at other events): it is so" in text
+    assert "events 1" in text
+
+
+def test_names_and_folders_are_checked_before_anything_runs(tmp_path: Path) -> None:
+    plan = Plan(tmp_path, ROOT / "lab_config", "HT-200")
+    with pytest.raises(BadInput, match="no shipped firmware 'perfect'"):
+        self_test(["perfect"], plan)
+    with pytest.raises(BadInput, match="is there already"):
+        self_test(["reference"], plan)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_usage_has_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["firmware", "self-test", "perfect", "--results", str(tmp_path / "r")]) == 2
+    assert "same-text-for-03" in capsys.readouterr().err
+    assert main(["firmware", "self-test", "-n", "0"]) == 2
+
+
+def test_all_of_them_are_the_reference_and_every_defect() -> None:
+    names = all_names()
+    assert names[0] == "reference"
+    assert len(names) > len([one for one in catalogue().values() if one.decided])
+
+
+def test_two_defects_are_caught_by_the_real_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Side by side, each on a bench of its own; and the reference on the same tests, which they do not fail."""
+    monkeypatch.chdir(ROOT)
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
+        monkeypatch.delenv(name, raising=False)
+    plan = Plan(tmp_path / "runs", ROOT / "lab_config", "HT-200", (TILL, CODES))
+    ended: list[Outcome] = []
+    outcomes = self_test(["tells-the-till-no-answer", "same-text-for-03"], plan, finished=ended.append)
+    assert [(one.firmware, one.result, one.status) for one in outcomes] == [
+        ("tells-the-till-no-answer", "caught", 1), ("same-text-for-03", "caught", 1),
+    ], table(outcomes)
+    assert {failure.requirement for failure in outcomes[1].failures} == {"MSG-03", "MSG-02"}
+    assert sorted(one.firmware for one in ended) == ["same-text-for-03", "tells-the-till-no-answer"]
+
+    stored = json.loads((plan.folder / FILE).read_text(encoding="utf-8"))
+    assert (stored["version"], stored["good"]) == (1, True)
+    first = stored["outcomes"][0]
+    history = [json.loads(line) for line in (Path(first["run"]) / "benches/self-test/history.jsonl").open("rb")]
+    named = [event for event in history if event["seq"] in first["failures"][0]["events"]]
+    assert any(event["kind"] == "cashier" and event["fields"].get("DF07") == "Z2" for event in named)
+
+
+def test_the_wrong_defect_is_not_taken_for_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that have no occasion for what it breaks: missed, with exit status 1 in the end."""
+    monkeypatch.chdir(ROOT)
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
+        monkeypatch.delenv(name, raising=False)
+    plan = Plan(tmp_path / "runs", ROOT / "lab_config", "HT-200", (CODES,))
+    outcomes = self_test(["tells-the-till-no-answer"], plan)
+    assert [one.result for one in outcomes] == ["missed"]
+    assert json.loads((plan.folder / FILE).read_text(encoding="utf-8"))["good"] is False
