@@ -21,10 +21,13 @@ from harness.bench.host import Host
 from harness.bench.ready import HOST_PORT
 from harness.errors import BenchError
 from harness.history.events import (
+    AnyEvent,
     BenchFailed,
     Firmware,
     Heartbeat,
+    Key,
     Measurement,
+    OperationCompleted,
     OperationInvoked,
     Power,
     RunClosed,
@@ -88,6 +91,9 @@ class Bench:
         self._children: list[Child] = []
         self._units = 0
         self.provisioned = False
+        # what a part of the history needs from before it: what it is about, which unit stands there, which keys it got
+        self.standing: list[AnyEvent] = []
+        self._key_loads: set[int] = set()
         self.failed: str = ""
 
     # -- opening ------------------------------------------------------------------------------------------------------
@@ -107,6 +113,7 @@ class Bench:
         plan.folder.mkdir(parents=True, exist_ok=True)
         self.history = Recorder(plan.folder / "history.jsonl", bench=plan.bench)
         self._stack.callback(self.history.close)
+        self.history.add_listener(self._note_standing)
         self.history.append(
             RunOpened(
                 t=time.monotonic_ns(),
@@ -239,6 +246,13 @@ class Bench:
     def _adopt(self, child: Child) -> None:
         self._children.append(child)
         self._stack.callback(child.stop)
+
+    def _note_standing(self, event: AnyEvent) -> None:
+        if isinstance(event, OperationInvoked) and event.name == "load_tmk":
+            self._key_loads.add(event.op)
+        of_a_key_load = isinstance(event, OperationInvoked | OperationCompleted) and event.op in self._key_loads
+        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced):
+            self.standing.append(event)
 
     # -- health -------------------------------------------------------------------------------------------------------
 

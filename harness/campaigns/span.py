@@ -14,17 +14,7 @@ from harness.bench.bench import Bench
 from harness.bench.ready import conclude, make_ready
 from harness.checkers.finding import Finding
 from harness.errors import BenchError
-from harness.history.events import (
-    AnyEvent,
-    Key,
-    OperationCompleted,
-    OperationInvoked,
-    RunOpened,
-    TestClosed,
-    TestOpened,
-    TestPhase,
-    UnitReplaced,
-)
+from harness.history.events import AnyEvent, TestClosed, TestOpened, TestPhase
 from harness.judge import judge_bench
 
 Outcome = Literal["passed", "failed", "error", "skipped"]
@@ -40,12 +30,16 @@ class TestSpan:
         self._title, self._declares = title, list(declares)
         self._began = 0.0
         self._waiting_before = 0.0
+        self._standing: tuple[AnyEvent, ...] = ()
+        self._first = 1
 
     def begin(self) -> None:
         """Opens the span and makes the bench ready. On an exception the caller still calls :meth:`end`."""
         history = self.bench.history
         self._began, self._waiting_before = time.monotonic(), history.waiting_s
-        history.append(TestOpened(t=time.monotonic_ns(), test=self.test, title=self._title, declares=self._declares))
+        opened = TestOpened(t=time.monotonic_ns(), test=self.test, title=self._title, declares=self._declares)
+        self._standing = tuple(self.bench.standing)
+        self._first = history.append(opened).seq
         self._phase("setup")
         self.bench.check()
         make_ready(self.bench)
@@ -92,23 +86,14 @@ class TestSpan:
     def _judge(self) -> list[Finding]:
         """What this span alone shows. Rules that reach across tests are judged again on the whole log at the run's
         end."""
-        return judge_bench(window(self.bench.history.events, self.test))
+        return judge_bench(self.window())
+
+    def window(self) -> list[AnyEvent]:
+        """The events of this span so far, and what stood before it (see :attr:`Bench.standing`)."""
+        return [*self._standing, *self.bench.history.since(self._first - 1)]
 
     def _phase(self, phase: Literal["setup", "body", "conclude"]) -> None:
         self.bench.history.append(TestPhase(t=time.monotonic_ns(), phase=phase))
-
-
-def window(events: Sequence[AnyEvent], test: str) -> list[AnyEvent]:
-    """The events of one span, and what it needs from before it: what the log is about, which unit stands there, which
-    keys it was given."""
-    given = {e.op for e in events if isinstance(e, OperationInvoked) and e.name == "load_tmk"}
-
-    def lasts(event: AnyEvent) -> bool:
-        if isinstance(event, OperationInvoked | OperationCompleted):
-            return event.op in given
-        return isinstance(event, RunOpened | Key | UnitReplaced)
-
-    return [event for event in events if event.span == test or lasts(event)]
 
 
 @dataclass(frozen=True)

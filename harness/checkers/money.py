@@ -53,9 +53,11 @@ def not_in_the_batch(reading: Reading) -> Iterator[Finding]:
 def _uploaded(declined: Exchange, reading: Reading) -> Finding | None:
     """FAIL where a batch upload lists the declined request."""
     period = period_of(reading, declined)
-    if period is None or any(e.trace == declined.trace for e in period.approved(declined.t)):
+    if period is None:
         return None
     for upload in period.uploads:
+        if any(e.trace == declined.trace for e in period.approved(upload.t)):
+            return None  # it lists the one that was approved under the same number (MON-08)
         if upload.t > declined.t and any(trace == declined.trace for trace, _ in records_of(upload) or []):
             reason = f"the {declined.name} of batch {declined.batch} was answered 97, but the batch upload lists it"
             return Finding.failed("MON-01", reason, (*declined.events, upload.request))

@@ -187,7 +187,8 @@ def _stuck(reading: Reading, row: _Row) -> Finding | None:
             continue
         if reading.power_lost_within(answered, deadline) or not watched(reading, deadline):
             continue
-        window = reading.screens_between(answered, deadline)
+        stayed = reading.screen_at(answered)  # where none followed it
+        window = list(reading.screens_between(answered, deadline)) or ([stayed] if stayed else [])
         if not window or any(s.unreadable for s in window) or not reading.timing_reliable(answered, deadline):
             continue
         limit = f"{seconds(answered, deadline):.1f} s"

@@ -25,7 +25,6 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
     title: str
-    driver: str = "emulated-panel"  # entry point group "hil97.drivers"
     screen: ScreenGeometry
     slip_width: int = 384
     menu: list[Function]  # order of the function menu: item n is chosen with digit n

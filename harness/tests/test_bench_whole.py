@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.bench.bench import Bench
 from harness.bench.ready import conclude, make_ready
 from harness.campaigns.plan import RunPlan
-from harness.campaigns.span import TestSpan, window
+from harness.campaigns.span import TestSpan
 from harness.errors import BenchError
 from harness.history.events import BenchFailed, Power, RunOpened, TestClosed, UnitReplaced, WireFrame
 from harness.judge import judge_run
@@ -143,7 +143,7 @@ def test_a_span_takes_what_it_needs_from_before(ready: Bench) -> None:
     span.begin()
     assert ready.terminal.echo().ok
     assert span.end(None).outcome == "passed"
-    seen = window(ready.history.events, "window")
+    seen = span.window()
     assert isinstance(seen[0], RunOpened)
     assert any(isinstance(event, TestClosed) and event.test == "window" for event in seen)
     assert any(isinstance(event, WireFrame) and event.hex[26:30] == "0820" for event in seen)

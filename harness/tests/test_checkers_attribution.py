@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import sys
 
 import pytest
 
-from harness.campaigns.span import window
 from harness.checkers.reading import Reading
-from harness.history.events import AnyEvent
+from harness.history.events import AnyEvent, Key, RunOpened
 from harness.judge import judge_bench
 from harness.tests.golden import World, dropped, says
 from harness.tests.judging import assert_rests_on_evidence, assert_verdict, findings, verdict
@@ -326,22 +325,33 @@ def test_batches_of_the_same_number_are_kept_apart() -> None:
 
 def test_the_span_of_a_later_one_is_judged_alone() -> None:
     world = many_batches_of_the_same_number(3)
-    span = window(world.events, "t::2")
+    span = [e for e in world.events if e.span == "t::2" or isinstance(e, RunOpened | Key)]
     assert_verdict(span, "MON-07", "PASS")
     assert not [f for f in judge_bench(span) if f.verdict == "FAIL"]
     without = [e for e in span if e.kind != "slip"]
     assert verdict(without, "MON-07") == "FAIL"
 
 
-def seconds_to_judge(events: list[AnyEvent]) -> float:
-    began = time.process_time()
-    judge_bench(events)
-    return time.process_time() - began
+def calls_to_judge(events: list[AnyEvent]) -> int:
+    """How many Python functions judging calls: what it costs, without a clock."""
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        judge_bench(events)
+    finally:
+        sys.setprofile(before)
+    return calls
 
 
 @pytest.mark.parametrize("kind", ["sign_in", "sale"])
-def test_the_time_to_judge_grows_with_the_history_and_not_faster(kind: str) -> None:
-    """Four times as many 97s in a row may cost about four times as much (by the square: sixteen times)."""
+def test_the_cost_of_judging_grows_with_the_history_and_not_faster(kind: str) -> None:
+    """Four times as many 97s in a row cost about four times as much (by the square it were sixteen times)."""
 
     def history(times: int) -> list[AnyEvent]:
         world = World()
@@ -351,5 +361,4 @@ def test_the_time_to_judge_grows_with_the_history_and_not_faster(kind: str) -> N
         return world.events
 
     few, many = history(100), history(400)
-    seconds_to_judge(few)
-    assert min(seconds_to_judge(many) for _ in range(2)) < 9 * seconds_to_judge(few)
+    assert calls_to_judge(many) < 6 * calls_to_judge(few)

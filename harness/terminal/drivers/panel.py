@@ -20,6 +20,7 @@ from harness.terminal.links import CashierLink, ServicePort
 from harness.terminal.model import Function, Model
 
 MENU, ALERT, MANAGE = "功能菜单", "提示", "管理菜单"
+ALERTS = 5  # an operator who is interrupted so often in one operation calls for help
 STEP_S = 10.0  # a screen that a key press asks for; real terminals answer in well under a second
 
 
@@ -58,8 +59,7 @@ class PanelTerminal:
                 operation.echo = self._till().command("sale", amount=amount)
                 seen = self._look_for(("请刷卡", *ENDED), "the request for a card", after=operation.start)
             else:
-                opened = self._open("sale", operation)
-                seen = self._step(opened, "请输入金额", "the request for the amount")
+                seen = self._open("sale", operation, ("请输入金额",), "the request for the amount")
                 if "请输入金额" not in seen.text:
                     operation.start = seen.number - 1
                     return operation
@@ -86,8 +86,7 @@ class PanelTerminal:
             if via == "cashier":
                 operation.echo = self._till().command("void", trace=trace)
                 return operation
-            opened = self._open("void", operation)
-            seen = self._step(opened, "请输入原凭证号", "the request for the original trace number")
+            seen = self._open("void", operation, ("请输入原凭证号",), "the request for the original trace number")
             if "请输入原凭证号" not in seen.text:
                 operation.start = seen.number - 1
                 return operation
@@ -103,8 +102,8 @@ class PanelTerminal:
             if via == "cashier":
                 operation.echo = self._till().command("settle")
                 return operation
-            opened = self._open("settle", operation)
-            if "确认结算" in self._until(opened, ("确认结算", *ENDED), "the confirmation of the settlement").text:
+            seen = self._open("settle", operation, ("确认结算",), "the confirmation of the settlement")
+            if "确认结算" in seen.text:
                 operation.start = self.front.press("ENTER")
         return operation
 
@@ -133,7 +132,7 @@ class PanelTerminal:
         """The management menu opened and left again: the terminal is operable."""
         operation = self._invoke("menu", "keypad")
         with operation.guarded():
-            self._until(self._open("manage", operation), (MANAGE,), "the management menu")
+            self._open("manage", operation, (MANAGE,), "the management menu")
             self.to_idle()
             return operation.complete(Completion("ok"))
         raise AssertionError("guarded() re-raises")
@@ -161,7 +160,7 @@ class PanelTerminal:
             if via == "cashier":
                 operation.echo = self._till().command(name)
             else:
-                self._open(name, operation)
+                self._open(name, operation, PROGRESS, "the begin of the operation")
         return operation
 
     # -- provisioning -------------------------------------------------------------------------------------------------
@@ -175,7 +174,7 @@ class PanelTerminal:
                 return operation.complete(self._served(f"KEY TMK {key}"))
         operation = self._invoke("load_tmk", "operator")
         with operation.guarded():
-            self._until(self._open("manage", operation), (MANAGE,), "the management menu")
+            self._open("manage", operation, (MANAGE,), "the management menu")
             self._step_by_key("2", "请输入主密钥", "the request for the master key")
             self.front.type(key.upper())
             before = self.front.press("ENTER")
@@ -189,7 +188,7 @@ class PanelTerminal:
         with operation.guarded():
             if via == "service":
                 return operation.complete(self._served(f"SET TID={tid} MID={mid}"))
-            self._until(self._open("manage", operation), (MANAGE,), "the management menu")
+            self._open("manage", operation, (MANAGE,), "the management menu")
             before = self.front.press("1")
             seen = self._look_for(("请输入终端号", *ENDED), "the request for the terminal number", after=before)
             if "请输入终端号" in seen.text:
@@ -242,28 +241,25 @@ class PanelTerminal:
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def _open(self, function: Function, operation: PanelOperation) -> Seen:
-        """Choose ``function`` in the menu. Returns the screen that stood before its digit was pressed."""
-        self.to_idle()
-        before = self.front.press("FUNC")
-        seen = self._look_for((MENU, ALERT), "the function menu", after=before)
-        if MENU not in seen.text:
-            self.front.press("ENTER")
-            self.await_idle(STEP_S)
-            before = self.front.press("FUNC")
-            self._look_for((MENU,), "the function menu", after=before)
-        number = self.front.press(str(self.model.menu.index(function) + 1))
-        operation.start = number
-        return Seen(number, 0, (), 0)
+    def _open(self, function: Function, operation: PanelOperation, wanted: tuple[str, ...], what: str) -> Seen:
+        """Choose ``function`` in the menu: the first screen with one of the ``wanted`` texts, or with a result.
 
-    def _step(self, before: Seen, text: str, what: str) -> Seen:
-        return self._until(before, (text, *ENDED), what)
+        An alert that comes in between (it swallows the key) is read and dismissed, and the function chosen again.
+        """
+        for _ in range(ALERTS):
+            self.to_idle()
+            before = self.front.press("FUNC")
+            seen = self._look_for((MENU, ALERT), "the function menu", after=before)
+            if ALERT not in seen.text:
+                operation.start = self.front.press(str(self.model.menu.index(function) + 1))
+                seen = self._look_for((*wanted, *ENDED, ALERT), what, after=operation.start)
+            if ALERT not in seen.text:
+                return seen
+            self.front.press("ENTER")
+        raise TerminalTimeout(f"{what}: alert after alert instead", STEP_S, bench=self._bench, seen=seen.text)
 
     def _step_by_key(self, key: str, text: str, what: str) -> Seen:
         return self._look_for((text,), what, after=self.front.press(key))
-
-    def _until(self, before: Seen, texts: tuple[str, ...], what: str) -> Seen:
-        return self._look_for(texts, what, after=before.number)
 
     def _look_for(self, texts: tuple[str, ...], what: str, *, after: int = -1) -> Seen:
         return self.front.await_screen(lambda s: any(t in s.text for t in texts), STEP_S, what, after=after)
