@@ -66,9 +66,9 @@ class Outcome:
     """How the suites did on one firmware.
 
     caught: the broken requirement FAILs, and nothing else but its consequences, each at events of the same failure.
-    missed: it does not FAIL. unexpected: something else FAILs, or a consequence at other events (but for those which the
-    defect says to show ``elsewhere``). For the reference
-    clean: exit status 0; undecided: status 4. error: the run gave no verdicts, or (reference) the bench failed.
+    missed: it does not FAIL. unexpected: something else FAILs, or a consequence at other events, unless the defect
+    lists it under ``elsewhere``. For the reference clean: exit status 0; undecided: status 4. error: the run gave no
+    verdicts, or (reference) the bench failed.
     ``unexpected`` names the requirements; ``absent`` the listed consequences that did not show.
     """
 

@@ -3,9 +3,9 @@
 firmware.yaml: ``name``, ``models`` (list), ``data_format`` (number of the layout of stored data).
 defect.yaml: ``name``, ``title``, ``base`` (directory of the source it changes, relative to itself), ``breaks`` (the
 rule), ``consequences`` (other rule -> why it must fail as well), ``elsewhere`` (consequence -> why it also fails at
-events where the broken rule has no occasion), ``needs`` (``long``: only the suites' long tests show it), ``edits`` (list
-of ``file``, ``old``, ``new``: in ``file`` of the base, ``old`` stands exactly once and is replaced by ``new``). Described
-in docs/defects.md.
+events where the broken rule has no occasion), ``needs`` (``long``: only the suites' long tests show it), ``edits``
+(list of ``file``, ``old``, ``new``: in ``file`` of the base, ``old`` stands exactly once and is replaced by ``new``).
+Described in docs/defects.md.
 """
 
 from __future__ import annotations

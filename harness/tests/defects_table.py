@@ -31,9 +31,8 @@ def table(sources: Iterable[Source]) -> str:
 def main() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     rows = table(load_source(path) for path in defect_sources().values())
-    made = re.sub(
-        r"(<!-- table -->\n).*?(\n<!-- end of table -->)", lambda found: found[1] + rows + found[2], text, flags=re.DOTALL
-    )
+    between = re.compile(r"(<!-- table -->\n).*?(\n<!-- end of table -->)", re.DOTALL)
+    made = between.sub(lambda found: found[1] + rows + found[2], text)
     DOCUMENT.write_text(made, encoding="utf-8")
 
 

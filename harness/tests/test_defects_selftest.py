@@ -14,7 +14,15 @@ from harness.emulator.source import Source
 from harness.errors import BadInput
 from harness.history.events import Firmware
 from harness.requirements import catalogue
-from harness.verdicts import Evidence, FindingRecord, FindingVerdict, GroupRecord, RequirementRecord, RunVerdict
+from harness.verdicts import (
+    Evidence,
+    FindingRecord,
+    FindingVerdict,
+    GroupRecord,
+    RequirementRecord,
+    RequirementVerdict,
+    RunVerdict,
+)
 
 ROOT = Path(harness.__file__).resolve().parents[1]
 TILL = "suites/registration/test_97_on_each_transaction.py::test_sale_by_cashier_link"
@@ -38,11 +46,9 @@ def verdicts(status: int = 1, **findings: list[FindingRecord]) -> RunVerdict:
     records = []
     for name, found in findings.items():
         failed = any(one.verdict == "FAIL" for one in found)
-        records.append(
-            RequirementRecord(
-                id=name.replace("_", "-"), declared=True, verdict="FAIL" if failed else "PASS", reason="", findings=found
-            )
-        )
+        told: RequirementVerdict = "FAIL" if failed else "PASS"
+        rule = name.replace("_", "-")
+        records.append(RequirementRecord(id=rule, declared=True, verdict=told, reason="", findings=found))
     group = GroupRecord(
         group="g", model="HT-200", firmware=Firmware(name="bad", version="1.0.0", sha256="00"), profile="p",
         kind="emulated", benches=["self-test"], requirements=records,
@@ -82,7 +88,8 @@ def test_what_counts_as_caught(firmware: Source, verdict: RunVerdict, expected: 
 def test_the_outcome_names_what_is_wrong() -> None:
     outcome = judged(source("MON-07", "REC-03"), verdicts(MON_03=[finding(1)], MON_07=[finding(1), finding(7, 8)]))
     assert (outcome.unexpected, outcome.absent) == (("MON-07",), ("REC-03",))
-    assert [(one.requirement, one.findings, one.apart) for one in outcome.failures] == [("MON-03", 1, 0), ("MON-07", 2, 1)]
+    seen = [(one.requirement, one.findings, one.apart) for one in outcome.failures]
+    assert seen == [("MON-03", 1, 0), ("MON-07", 2, 1)]
     text = table([outcome])
     assert "MON-07 (1 of 2 at other events): it is so" in text
     assert "events 1" in text
