@@ -163,7 +163,7 @@ def declared_rules(item: pytest.Item) -> list[str]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
     plan = config.stash.get(PLAN, None)
-    if plan is None or (is_worker(config) and config.workerinput["workerid"] != "gw0"):  # type: ignore[attr-defined]
+    if plan is None or plan.declared():
         return
     from harness.campaigns.scheduling import label_of
 
@@ -241,9 +241,30 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 class Finish:
     """Registered on the controller of a run: its session ends when every worker is done."""
 
+    def __init__(self) -> None:
+        self._outside: list[str] = []
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that can't be imported takes its tests and what they declare with it."""
+        if report.failed:
+            self._outside.append(f"{report.nodeid} could not be collected: {_last_line(report.longreprtext)}")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """What fails in a fixture, or in a test without a bench, stands in no history."""
+        if report.failed and (report.when != "call" or "@" not in report.nodeid):
+            self._outside.append(f"{report.nodeid} failed in {report.when}: {_last_line(report.longreprtext)}")
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge the run, write the reports, set the exit status."""
         from harness.campaigns.finish import finish
 
-        session.exitstatus = finish(session.config.stash[PLAN], int(exitstatus))
+        plan = session.config.stash[PLAN]
+        if self._outside:
+            plan.note_outside(self._outside)
+        session.exitstatus = finish(plan, int(exitstatus))
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].removeprefix("E ").strip() if lines else "no reason given"

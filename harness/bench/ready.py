@@ -95,7 +95,8 @@ def conclude(bench: Bench) -> None:
     batch.
 
     The settlement is answered "not balanced" on purpose, so that the terminal uploads what it holds; then the host's
-    books are read. Raises TerminalTimeout when the terminal does not do its part.
+    books are read. Raises TerminalTimeout when the terminal says nothing in time, AssertionError when it does not do
+    its part although everything around it is honest: what it held would be lost from sight with the next unit.
     """
     surroundings(bench)
     terminal = bench.terminal
@@ -107,12 +108,15 @@ def conclude(bench: Bench) -> None:
     if signed_in.ok:
         value = round(time.monotonic() - began, 3)
         bench.history.append(Measurement(t=time.monotonic_ns(), name="sign_in_s", value=value, unit="s"))
+    settled = signed_in
     if terminal.money_moved and signed_in.ok:
         bench.host.misbehave("0500", "unbalanced")
-        if terminal.begin_settlement().wait().ok:
-            terminal.money_moved = False
+        settled = terminal.settle()
+        terminal.money_moved = not settled.ok
     bench.host.read_ledger()
     bench.sync()
+    assert signed_in.ok, f"registered again, the terminal did not sign in at the end of the test: {signed_in.text}"
+    assert settled.ok, f"the terminal did not settle at the end of the test: {settled.text}"
 
 
 def _serve(bench: Bench) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.campaigns.plan import RunPlan
 from harness.i18n import _
 
-INTERRUPTED, INTERNAL, USAGE, NOTHING_COLLECTED = 2, 3, 4, 5  # pytest's own exit statuses
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TESTS_FAILED, INTERRUPTED, USAGE, NOTHING_COLLECTED = 1, 2, 4, 5  # pytest's own exit statuses
 
 
 def write_placeholder(plan: RunPlan) -> None:
@@ -23,8 +27,6 @@ def write_placeholder(plan: RunPlan) -> None:
 
 def finish(plan: RunPlan, pytest_status: int) -> int:
     """Judge, write every report, print the summary. Returns the exit status of the run (see ``hil97 run --help``)."""
-    from rich.console import Console
-
     from harness.judge import judge_run
     from harness.reports import junit, page, summary
 
@@ -39,19 +41,17 @@ def finish(plan: RunPlan, pytest_status: int) -> int:
     verdict = judge_run(plan.folder)
     verdict.write(plan.folder)
     status: int = verdict.status
-    if pytest_status in (INTERRUPTED, INTERNAL) and status == 0:
-        status = 3
+    if pytest_status != 0 and status == 0:
+        status = 4 if pytest_status == TESTS_FAILED else 3
     plan.close(status)
     page.write(plan.folder)
     junit.write(plan.folder)
-    summary.print_summary(plan.folder, Console(highlight=False))
+    summary.print_summary(plan.folder, _console())
     return status
 
 
 def finish_killed(folder: Path) -> int:
     """The same for a run whose pytest was killed: what was seen is judged. The exit status, which is never 0."""
-    from rich.console import Console
-
     from harness.judge import judge_run
     from harness.reports import junit, page, summary
 
@@ -63,8 +63,16 @@ def finish_killed(folder: Path) -> int:
     verdict.write(folder)
     page.write(folder)
     junit.write(folder)
-    summary.print_summary(folder, Console(highlight=False))
+    summary.print_summary(folder, _console())
     return verdict.status or 3
+
+
+def _console() -> Console:
+    """Wide enough for reasons where nobody says how wide it is (a log file, a CI job)."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=140)
 
 
 def seen(folder: Path) -> bool:

@@ -113,6 +113,15 @@ class RunPlan:
             {"declared": {group: sorted(set(rules)) for group, rules in declared.items()}, "tests": list(tests)}
         )
 
+    def declared(self) -> bool:
+        """Whether some worker has declared already."""
+        path = self.folder / "run.json"
+        return "declared" in json.loads(path.read_text(encoding="utf-8"))
+
+    def note_outside(self, lines: Sequence[str]) -> None:
+        """What failed outside any history (a file that can't be imported, a fixture): no such run is a success."""
+        self._merge({"outside": list(lines)})
+
     def close(self, status: int) -> None:
         """The run came to its end by itself; ``status`` is its exit status."""
         self._merge({"closed": datetime.now().astimezone().isoformat(timespec="seconds"), "status": status})

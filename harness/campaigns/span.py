@@ -57,6 +57,7 @@ class TestSpan:
                 trouble = trouble or late
         try:
             self.bench.check()
+            self.bench.sync()  # what the tap or the acquirer has not told yet must not look like silence
         except BenchError as dead:
             trouble = dead
         if isinstance(trouble, BenchError) and not self.bench.failed:
@@ -64,11 +65,11 @@ class TestSpan:
         findings = [finding for finding in self._judge() if finding.verdict == "FAIL"]
         outcome: Outcome = "passed"
         message = ""
-        if findings:
+        if isinstance(trouble, BenchError):
+            outcome, message = "error", str(trouble)
+        elif findings:
             outcome = "failed"
             message = "\n".join(f"{finding.rule} FAIL: {finding.reason}" for finding in findings)
-        elif isinstance(trouble, BenchError):
-            outcome, message = "error", str(trouble)
         elif trouble is not None:
             outcome, message = "failed", f"{type(trouble).__name__}: {trouble}"
         history.append(

@@ -17,7 +17,9 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel
 
 from harness.checkers import attribution, timeline
 from harness.checkers import exchanges as _exchanges
@@ -62,6 +64,11 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _known(stored: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
+    """A stored run stays judgeable when a later version has dropped a key of its profile or model."""
+    return {key: value for key, value in stored.items() if key in kind.model_fields}
+
+
 class Reading:
     """A history, read. Immutable; properties are computed once. Times are ns, intervals half open ``[start, end)``."""
 
@@ -83,11 +90,11 @@ class Reading:
 
     @cached_property
     def profile(self) -> Profile:
-        return Profile.model_validate(self.header.profile)
+        return Profile.model_validate(_known(self.header.profile, Profile))
 
     @cached_property
     def model(self) -> Model:
-        return Model.model_validate(self.header.declaration)
+        return Model.model_validate(_known(self.header.declaration, Model))
 
     @property
     def limits(self) -> Limits:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from harness import __version__
-from harness.errors import BadInput
+from harness.errors import BadInput, BenchError
 from harness.i18n import _, set_language
 
 COMMANDS = ("run", "judge", "frame", "firmware", "lab")
@@ -44,9 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadInput as error:
         print(f"hil97: {error}", file=sys.stderr)
         return 2
+    except BenchError as error:
+        print(f"hil97: {error}", file=sys.stderr)
+        return 3
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 2
+    except OSError as error:  # ours or the machine's, never the terminal's: not 1
+        print(f"hil97: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 3
     return status
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.pytest_plugin import LABELS, PLAN, keeper_of
+from harness.robot import REQUIREMENT
 
 
 def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.Collector | None:
@@ -41,7 +42,7 @@ class RobotItem(pytest.Item):
     def __init__(self, *, test: str, label: str, tags: list[str], **arguments: Any) -> None:
         super().__init__(**arguments)
         self._test, self._label = test, label
-        self.add_marker(pytest.mark.declares(*[tag for tag in tags if "-" in tag]))
+        self.add_marker(pytest.mark.declares(*[tag for tag in tags if REQUIREMENT.match(tag)]))
 
     def runtest(self) -> None:
         from robot.api import TestSuite

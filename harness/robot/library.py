@@ -6,7 +6,6 @@ Requirements that a test must decide are its tags (``MSG-01``). Money is written
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,11 +13,9 @@ from robot.api.deco import keyword, library
 
 from harness.bench.bench import Bench
 from harness.campaigns.span import TestSpan
-from harness.robot import session
+from harness.robot import REQUIREMENT, session
 from harness.terminal.cards import CARDS
 from harness.terminal.contracts import Completion
-
-REQUIREMENT = re.compile(r"^[A-Z]{3}-\d{2}$")
 
 
 @library(scope="GLOBAL", listener="SELF", auto_keywords=False)
@@ -122,6 +119,7 @@ class TerminalLibrary:
         bench, amount = self.bench, _cents(yuan)
         if self._just_plugged:
             self._last = bench.once_connected(lambda: bench.terminal.sale(amount, card=CARDS[card]))
+            self._just_plugged = False
         else:
             self._last = bench.terminal.sale(amount, card=CARDS[card])
         if self._last.ok:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,4 +81,7 @@ def close() -> None:
     plan.close(verdict.status)
     page.write(plan.folder)
     junit.write(plan.folder)
-    print(f"hil97: {plan.folder / 'index.html'}")
+    print(f"hil97: {plan.folder / 'index.html'}", flush=True)
+    if verdict.status != 0:
+        print("\n".join(["hil97:", *verdict.reasons]), file=sys.stderr, flush=True)
+        os._exit(verdict.status)  # Robot counts failed tests only; what the whole log shows must not end in 0

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from harness.errors import BadInput
 from harness.tests.lab_helpers import make_sure_of_a_lab
 from harness.tests.system_helpers import SystemLab, closing
+
+settings.register_profile("hil97", deadline=None)  # no test is timed: a loaded machine must not fail one
+settings.load_profile("hil97")
 
 
 @pytest.hookimpl(tryfirst=True)

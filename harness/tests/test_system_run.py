@@ -104,3 +104,22 @@ def test_the_commands_speak_chinese(system_lab: SystemLab, arguments: list[str],
 def test_a_run_speaks_chinese(system_lab: SystemLab) -> None:
     ran = system_lab.hil97("--lang", "zh", *system_lab.arguments("suites/robot", "-k", "cable"))
     assert "页面" in ran.text and "通过" in ran.text
+
+
+def test_what_fails_outside_any_bench_is_no_success(system_lab: SystemLab, tmp_path: Path) -> None:
+    """A test without a bench has no history: its failure is told all the same."""
+    (tmp_path / "test_plain.py").write_text("def test_plain():\n    assert not 'true'\n", encoding="utf-8")
+    plain = str(tmp_path / "test_plain.py")
+    ran = system_lab.hil97(*system_lab.arguments("-n", "2", "suites/robot", plain, "-k", "cable or plain"))
+    assert ran.status == 4, ran.text
+    told = json.loads((system_lab.results / "run" / "verdicts.json").read_bytes())
+    assert any("outside any bench" in reason and "test_plain" in reason for reason in told["reasons"])
+    assert system_lab.hil97("judge", str(system_lab.results / "run")).status == 4
+
+
+def test_a_suite_that_cannot_be_imported_is_no_success(system_lab: SystemLab, tmp_path: Path) -> None:
+    (tmp_path / "test_gone.py").write_text("import a_module_that_is_not_there\n", encoding="utf-8")
+    gone = str(tmp_path / "test_gone.py")
+    ran = system_lab.hil97(*system_lab.arguments("-n", "2", "suites/robot", gone, "-k", "cable"))
+    assert ran.status != 0, ran.text
+    assert "a_module_that_is_not_there" in ran.text
