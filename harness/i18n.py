@@ -24,6 +24,11 @@ def set_language(language: str | None) -> str:
     return _language
 
 
+def language() -> str:
+    """The language in force, "en" or "zh"."""
+    return _language
+
+
 @functools.cache
 def catalogue() -> dict[str, str]:
     """English -> Chinese, as shipped."""

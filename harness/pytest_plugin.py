@@ -65,6 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def _configure_controller(config: pytest.Config) -> None:
     from harness.campaigns.plan import RunPlan, check_startable, open_lab
     from harness.errors import BadInput
+    from harness.i18n import set_language
+    from harness.i18n_errors import translated
     from harness.lab import rootless
 
     try:
@@ -82,7 +84,8 @@ def _configure_controller(config: pytest.Config) -> None:
         plan = RunPlan.make(lab, results, name=config.getoption("--run-name"))
         plan.write(config.invocation_params.args)
     except (BadInput, pytest.UsageError) as error:
-        pytest.exit(str(error), returncode=2)  # not pytest's own status for this, 4, which says "undecided" here
+        set_language(None)
+        pytest.exit(translated(error), returncode=2)  # not pytest's own status for this, 4, which says "undecided" here
     config.stash[PLAN] = plan
     from harness.campaigns.finish import write_placeholder
 

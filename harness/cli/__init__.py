@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from harness import __version__
 from harness.errors import BadInput, BenchError
 from harness.i18n import _, set_language
+from harness.i18n_errors import translated
 
 COMMANDS = ("run", "judge", "frame", "firmware", "lab")
 
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = args.run(args)
     except BadInput as error:
-        print(f"hil97: {error}", file=sys.stderr)
+        print(f"hil97: {translated(error)}", file=sys.stderr)
         return 2
     except BenchError as error:
         print(f"hil97: {error}", file=sys.stderr)
