@@ -46,13 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hil97: {translated(error)}", file=sys.stderr)
         return 2
     except BenchError as error:
-        print(f"hil97: {error}", file=sys.stderr)
+        print(f"hil97: {translated(error)}", file=sys.stderr)
         return 3
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 2
     except OSError as error:  # ours or the machine's, never the terminal's: not 1
-        print(f"hil97: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        print(f"hil97: {error.filename or ''}: {translated(error)}", file=sys.stderr)
         return 3
     return status
 
