@@ -5,12 +5,13 @@ decides the exit status:
 
 * 0  every declared requirement PASS (or NOT APPLICABLE by the model's declaration), every test passed, every log whole
 * 1  a FAIL anywhere
-* 3  no FAIL, but an ERROR: the bench failed where its evidence was needed, or a test ended in error
+* 3  no FAIL, but an ERROR: a bench or a checker failed, or a test ended in error
 * 4  neither, but something is undecided: a declared requirement, a failed test without a FAIL, a log cut short, no test
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import traceback
 from collections.abc import Iterable, Sequence
@@ -64,7 +65,38 @@ def judge_bench(events: Iterable[AnyEvent]) -> list[Finding]:
 
 
 def judge(reading: Reading) -> list[Finding]:
-    """:func:`judge_bench` of a history already read."""
+    """:func:`judge_bench` of a history already read.
+
+    A bench's failure is recorded when it is noticed, at the latest as the test ends: what is missing before it may have
+    been lost by the bench. So a FAIL counts only where what stood before that test shows it; else it is an ERROR.
+    """
+    found = _checked(reading)
+    if not reading.failures or not any(f.verdict == "FAIL" for f in found):
+        return found
+    proven = {(f.rule, f.t) for f in _checked(_before_failure(reading)) if f.verdict == "FAIL"}
+    what = reading.failures[0].what
+    blamed = [
+        dataclasses.replace(f, verdict="ERROR", reason=f"the bench failed ({what}): would be FAIL: {f.reason}")
+        if f.verdict == "FAIL" and (f.rule, f.t) not in proven else f
+        for f in found
+    ]
+    return sorted(blamed, key=_order)
+
+
+def _before_failure(reading: Reading) -> Reading:
+    """The history up to the last moment at which the bench was known to work: where the test began in which it failed,
+    or, between tests, where the one before had ended."""
+    failure = reading.failures[0]
+    events = reading.events
+    good = 0
+    for index, event in enumerate(events[: events.index(failure)]):
+        if isinstance(event, TestClosed) or (isinstance(event, TestOpened) and event.test == failure.span):
+            good = index
+    kept = [e for e in events[:good] if failure.span is None or e.span != failure.span]
+    return Reading.of(kept if reading.header in kept else [reading.header, *kept])
+
+
+def _checked(reading: Reading) -> list[Finding]:
     found: list[Finding] = []
     for rule, functions in checkers().items():
         for function in functions:
@@ -75,7 +107,11 @@ def judge(reading: Reading) -> list[Finding]:
                 where = f"{Path(place.filename).name}:{place.lineno}"
                 what = f"the checker failed: {type(error).__name__}: {error} ({where})"
                 found.append(Finding.of(rule, "ERROR", what, (), at=reading.header))
-    return sorted(found, key=lambda f: (f.rule, f.t, f.evidence, f.verdict, f.reason))
+    return sorted(found, key=_order)
+
+
+def _order(finding: Finding) -> tuple[str, int, tuple[int, ...], str, str]:
+    return finding.rule, finding.t, finding.evidence, finding.verdict, finding.reason
 
 
 @dataclass(frozen=True)
@@ -318,6 +354,7 @@ def _status(
             errors.append(line)
         elif test.outcome in ("failed", "unfinished"):
             undecided.append(line)
+    errors += [f"{bench.bench}: the bench failed: {what}" for bench in benches for what in bench.failures]
     undecided += [f"{b.bench}: the log was not closed (the runner died)" for b in benches if not b.closed]
     if not tests:
         undecided.append("no test was run")

@@ -20,6 +20,7 @@ from harness.protocol.profile import Profile
 
 MACED_REQUESTS = frozenset({"0100", "0200", "0220", "0400"})
 FINANCIAL_REQUESTS = frozenset({"0100", "0200", "0220"})
+CROSSING_NS = SECOND // 20  # a response and the terminal's FIN nearer than this: either may have come first to it
 
 Mac = Literal["ok", "bad", "absent", "unverifiable"]
 Outcome = Literal["answered", "late", "bad_mac", "mismatch", "none"]
@@ -254,7 +255,8 @@ def _late(
     """The terminal had let go of the connection before the response came.
 
     Where the link was down meanwhile its FIN can't be seen in time: there a RST as the immediate reply says so. (What
-    the terminal told its user by then is added in ``Reading``.)
+    the terminal told its user by then is added in ``Reading``, and so is what it told where its FIN and the response
+    crossed.)
     """
     if response is None:
         return False
@@ -269,3 +271,9 @@ def let_go_before(connection: Connection, response: WireFrame) -> WireConnection
     """The FIN or RST of the terminal, where the tap saw it before the response."""
     gave_up = connection.given_up
     return gave_up if gave_up and (gave_up.t, gave_up.seq) < (response.t, response.seq) else None
+
+
+def let_go_at(connection: Connection, response: WireFrame) -> WireConnection | None:
+    """The FIN or RST of the terminal, where it followed the response so soon that both may have been under way."""
+    gave_up = connection.given_up
+    return gave_up if gave_up and 0 <= gave_up.t - response.t <= CROSSING_NS else None

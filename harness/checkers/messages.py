@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.checkers import shown
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import (
+    interrupted,
     is_blank,
     is_idle,
     next_actions,
@@ -120,8 +121,16 @@ def _other_code(reading: Reading, operation: Operation, exchange: Exchange, answ
     if not window or any(s.unreadable for s in window):
         why = "the screen could not be read" if window else "nobody saw the screen"
         return Finding.undecided(rule, f"{what}: {why}", evidence, at=exchange.response)
-    if not watched(reading, answered + int(reading.limits.show_s * SECOND)):
+    deadline = answered + int(reading.limits.show_s * SECOND)
+    if not watched(reading, deadline):
         return Finding.undecided(rule, f"{what}: the log ends before it can have been shown", evidence)
+    read = operation.outcome != "unknown" and operation.invoked.via != "cashier"  # its result stood on the screen
+    if operation.until < deadline and not read:
+        after = seconds(answered, operation.until)
+        return Finding.undecided(rule, f"{what}: the next operation began after {after:.1f} s", evidence)
+    if not reading.timing_reliable(answered, deadline):
+        lag = reading.lag_ms(answered, deadline)
+        return Finding.undecided(rule, f"{what}: the bench itself lagged {lag:.0f} ms", evidence)
     result = next((s for s in window if not is_idle(reading, s)), window[0])
     wanted = " or ".join(accepted)
     return Finding.failed(rule, f"{what}: the screen said {quoted(result)}, expected {wanted}", evidence)
@@ -155,6 +164,7 @@ def at_the_till(reading: Reading) -> Iterator[Finding]:
             continue
         told = reading.cashier_between(exchange.answered_at, until_text(reading, operation))
         answer = next((m for m in told if "DF07" in m.fields), None)
+        deadline = exchange.answered_at + int(reading.limits.show_s * SECOND)
         evidence = (*exchange.events, operation.invoked, answer)
         what = f"{exchange.code} to {exchange.name}"
         if answer and answer.fields["DF07"] == exchange.code:
@@ -164,8 +174,11 @@ def at_the_till(reading: Reading) -> Iterator[Finding]:
             yield Finding.failed(rule, f"{what}: the till was told {told_code}", evidence, at=exchange.response)
         elif reading.power_lost_within(exchange.answered_at, operation.done):
             continue
-        elif not watched(reading, exchange.answered_at + int(reading.limits.show_s * SECOND)):
+        elif not watched(reading, deadline):
             yield Finding.undecided(rule, f"{what}: the log ends before the till was told", evidence)
+        elif not reading.timing_reliable(exchange.answered_at, deadline):
+            lag = reading.lag_ms(exchange.answered_at, deadline)
+            yield Finding.undecided(rule, f"{what}: the bench itself lagged {lag:.0f} ms", evidence)
         else:
             yield Finding.failed(rule, f"{what}: the till was told nothing", evidence, at=exchange.response)
 
@@ -202,6 +215,11 @@ def _still_alive(reading: Reading, exchange: Exchange, answered: int, what: str)
     spoiled = any(s.unreadable for s in reading.screens_between(following.t, until + 1))
     if following.completed is None or spoiled or not watched(reading, until):
         return Finding.undecided(rule, f"{what}: the next operation ({following.name}) told nothing", evidence)
+    if interrupted(reading, following):
+        return Finding.undecided(rule, f"{what}: the next operation ({following.name}) was interrupted", evidence)
+    if not reading.timing_reliable(following.t, until):
+        lag = reading.lag_ms(following.t, until)
+        return Finding.undecided(rule, f"{what}: the bench itself lagged {lag:.0f} ms", evidence)
     return Finding.failed(rule, f"{what}: the next operation ({following.name}) got no readable answer", evidence)
 
 
@@ -265,6 +283,10 @@ def _visible(reading: Reading, exchange: Exchange, action: Operation, answered: 
     readable = [s for s in window if not s.unreadable and not is_blank(s)]
     if len(readable) < len(window) or not window:
         why = "part of the screen could not be read" if window else "nobody saw the screen"
+        return Finding.undecided(rule, f"{what}: {why}", (*evidence, *window), at=exchange.response)
+    since, until = max(action.t, answered), min(end, action.done)
+    if not reading.timing_reliable(since, until):
+        why = f"the bench itself lagged {reading.lag_ms(since, until):.0f} ms"
         return Finding.undecided(rule, f"{what}: {why}", (*evidence, *window), at=exchange.response)
     reason = f"{what}; at the next {action.name} the screen said {quoted(window[0])}"
     return Finding.failed(rule, reason, (*evidence, *window), at=exchange.response)

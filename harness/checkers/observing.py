@@ -15,6 +15,7 @@ OWN_TRANSACTIONS: dict[str, frozenset[str]] = {  # operation -> the requests tha
     "settle": frozenset({"settlement", "batch_upload", "batch_upload_chip", "batch_end"}),
 }
 
+STOPPED = frozenset({"KeyboardInterrupt", "SystemExit"})  # how an operation ends that was cut short by its runner
 TAKEN_UP_S = 0.5  # real seconds in which what came unattended must be ready to be shown at a key
 
 def seconds(start: int, end: int) -> float:
@@ -85,6 +86,16 @@ def noticed(reading: Reading, exchange: Exchange) -> bool:
 def seen_until(reading: Reading) -> int:
     """Up to here the bench could see: its first failure, or the end of the log."""
     return min([e.t for e in reading.failures] + [reading.end])
+
+
+def interrupted(reading: Reading, operation: Operation) -> bool:
+    """It ended because the bench failed or somebody stopped the run, not by what the terminal did.
+
+    A failure is noticed later than it happened, at the latest as the test ends.
+    """
+    stopped = operation.completed is not None and operation.completed.detail in STOPPED
+    span = operation.invoked.span
+    return stopped or any(e.t <= operation.done or (span is not None and e.span == span) for e in reading.failures)
 
 
 def watched(reading: Reading, until: int) -> bool:

@@ -43,6 +43,7 @@ from harness.history.events import (
     OperationCompleted,
     OperationInvoked,
     Power,
+    RunClosed,
     RunOpened,
     Screen,
     Slip,
@@ -59,6 +60,7 @@ FINANCIAL_OPERATIONS = timeline.FINANCIAL_OPERATIONS
 ONLINE_OPERATIONS = timeline.ONLINE_OPERATIONS
 NO_ANSWER = "Z2"  # at the till
 TIMED_OUT = ("超时", "无应答")  # how Chinese terminals word it on the screen
+ABOUT_TIME_OUT = (0.9, 1.5)  # of the receive time-out: between these an answer may cross the terminal's giving up
 __all__ = [
     "END", "FINANCIAL_OPERATIONS", "ONLINE_OPERATIONS", "SECOND", "Connection", "Exchange", "Operation", "Reading",
 ]  # fmt: skip
@@ -265,7 +267,8 @@ class Reading:
         """What told the user that it failed (or, for want of an answer) before the response came.
 
         On the wire this can't be seen where the connection stays open, or where the cable is out: there its result
-        screen, or its word to the till, tells it before the operation is over.
+        screen, or its word to the till, tells it before the operation is over. Nor where its FIN and the response
+        crossed (:meth:`_told_of_crossing`).
         """
         operation, response = self.attended_by(exchange), exchange.response
         if operation is None or response is None:
@@ -273,13 +276,40 @@ class Reading:
         told = operation.completed
         if told and told.outcome == "fail" and told.t < response.t:
             return told
-        if self.link_lost_within(exchange.t, response.t) is None:
-            return None  # its FIN would have been seen
+        if self.link_lost_within(exchange.t, response.t) is None:  # its FIN would have been seen
+            return self._told_of_crossing(exchange, operation, response)
         for screen in self.between(Screen, exchange.t, response.t):
             if contains_any(screen.lines, TIMED_OUT):
                 return screen
         messages = self.cashier_between(exchange.t, response.t)
         return next((m for m in messages if m.fields.get("DF07") == NO_ANSWER), None)
+
+    def _told_of_crossing(
+        self, exchange: Exchange, operation: Operation, response: WireFrame
+    ) -> OperationCompleted | Screen | Cashier | None:
+        """What told the user that no answer came, where the response passed the tap as the terminal's time was over.
+
+        Its FIN or RST follows at once, nothing more was sent for the operation, and it ended for want of an answer.
+        """
+        waited = self.terminal_seconds(exchange.t, response.t) / self.profile.receive_timeout_s
+        if not ABOUT_TIME_OUT[0] <= waited <= ABOUT_TIME_OUT[1]:
+            return None  # whatever it says: it was not giving up just then
+        if _exchanges.let_go_at(exchange.connection, response) is None:
+            return None
+        following = self.between(WireFrame, response.t + 1, operation.done + 1)
+        if any(f.direction == "to_acquirer" for f in following):
+            return None
+        if self.connections_between(response.t + 1, operation.done + 1):
+            return None
+        told = operation.completed
+        if told and told.code == NO_ANSWER:
+            return told
+        since = response.t - _exchanges.CROSSING_NS
+        for message in self.cashier_between(since, operation.done + 1):
+            if message.fields.get("DF07") == NO_ANSWER:
+                return message
+        screens = self.between(Screen, since, operation.done + 1)
+        return next((s for s in screens if contains_any(s.lines, TIMED_OUT)), None)
 
     @cached_property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -434,7 +464,12 @@ class Reading:
 
     def lag_ms(self, start: int, end: int) -> float:
         """The bench's worst lag (ms) in the interval."""
-        return timeline.lag_ms(self.all(Heartbeat), start, end)
+        return timeline.lag_ms(self.all(Heartbeat), start, end, self._seen)
+
+    @cached_property
+    def _seen(self) -> int:
+        """The moment of the last event but the log's closing, before which the heartbeat is stopped."""
+        return next((e.t for e in reversed(self.events) if not isinstance(e, RunClosed)), self.end)
 
     def timing_reliable(self, start: int, end: int) -> bool:
         """The bench's own clock tick came in time: what is late in the interval is the terminal's."""

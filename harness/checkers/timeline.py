@@ -14,6 +14,7 @@ from harness.history.events import Heartbeat, HostChanged, OperationCompleted, O
 
 END = 2**63 - 1
 SECOND = 1_000_000_000
+SILENT_NS = 5 * SECOND // 2  # a heartbeat is due every second
 ACCOMPANYING = frozenset({"present_card"})  # done within another operation, not beside it
 FINANCIAL_OPERATIONS = frozenset({"sale", "void"})
 ONLINE_OPERATIONS = frozenset({"sale", "void", "settle", "sign_in", "echo"})
@@ -130,13 +131,17 @@ def spans_within(spans: Sequence[Span], start: int, end: int) -> list[Span]:
     return [span for span in spans if span.start < end and start < span.end]
 
 
-def lag_ms(heartbeats: Sequence[Heartbeat], start: int, end: int) -> float:
+def lag_ms(heartbeats: Sequence[Heartbeat], start: int, end: int, seen: int) -> float:
     """The worst lag (ms) of the bench over ``[start, end]``: a tick that came late tells of the time before it.
 
-    0.0 where no tick tells of it.
+    Ticks are told of about once a second. Where they stay away although the log goes on (``seen``: its last event), the
+    silence counts as lag. 0.0 in a log without any tick.
     """
+    if not heartbeats:
+        return 0.0
+    silence = _silence_ns(heartbeats, end, seen)
     index = bisect.bisect_left(heartbeats, start, key=lambda beat: beat.t)
-    worst = 0.0
+    worst = silence / 1_000_000 if silence > SILENT_NS else 0.0
     for beat in heartbeats[index:]:
         if beat.t - int(beat.lag_ms * 1_000_000) > end:
             if beat.t > end + 60 * SECOND:  # no lag reaches back that far without having been counted
@@ -144,6 +149,18 @@ def lag_ms(heartbeats: Sequence[Heartbeat], start: int, end: int) -> float:
             continue
         worst = max(worst, beat.lag_ms)
     return worst
+
+
+def _silence_ns(heartbeats: Sequence[Heartbeat], end: int, seen: int) -> int:
+    """How long around ``end`` no tick came and no late one tells why. 0 before the first tick."""
+    following = bisect.bisect_right(heartbeats, end, key=lambda beat: beat.t)
+    if not following:
+        return 0
+    last = heartbeats[following - 1].t
+    if following == len(heartbeats):
+        return seen - last
+    late = heartbeats[following]
+    return late.t - int(late.lag_ms * 1_000_000) - last
 
 
 Registration = Literal["registered", "removed", "suspended", "merchant_missing", "merchant_suspended"]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.checkers import shown
+from harness.checkers.reading import SECOND, Reading
 from harness.history.events import AnyEvent
 from harness.protocol.profile import Profile
-from harness.tests.golden import World, dropped, flawed, host_closes, late, lost, refused, says
+from harness.tests.golden import Outcome, World, dropped, flawed, host_closes, late, lost, refused, says
 from harness.tests.golden_parts import profile_data
 from harness.tests.judging import (
     assert_rests_on_evidence,
@@ -282,6 +283,30 @@ def test_no_accepted_text_fails() -> None:
     assert_verdict(events, "MSG-03", "FAIL")
 
 
+def sale_declined_58(*, outcome: Literal["fail", "unknown"], until_next: float) -> World:
+    """A sale answered 58; no screen says so while the operation lasts. Another one begins ``until_next`` s later."""
+    world = signed_in()
+    operation = world.invoke("sale", amount="500")
+    world._exchange(*_sale_request(world), says("58"))
+    world.display("交易处理中")
+    world.complete(operation, outcome)
+    world.wait(until_next)
+    world.echo()
+    return world
+
+
+def test_a_next_operation_too_soon_for_the_text_is_inconclusive() -> None:
+    assert_verdict(sale_declined_58(outcome="unknown", until_next=0.2).events, "MSG-03", "INCONCLUSIVE")
+    assert_verdict(sale_declined_58(outcome="unknown", until_next=5).events, "MSG-03", "FAIL")
+    assert_verdict(sale_declined_58(outcome="fail", until_next=0.2).events, "MSG-03", "FAIL")  # that was its result
+
+
+def test_a_lagging_bench_does_not_judge_the_text() -> None:
+    world = sale_declined_58(outcome="fail", until_next=5)
+    world.heartbeat(30_000)
+    assert_verdict(world.events, "MSG-03", "INCONCLUSIVE")
+
+
 # -- MSG-04 --------------------------------------------------------------------------------------------------------
 
 
@@ -299,6 +324,13 @@ def test_another_result_at_the_till_fails(code: str) -> None:
 
 def test_keypad_operations_are_no_occasion_for_the_till() -> None:
     assert_verdict(sale_answered_97().events, "MSG-04", "")
+
+
+def test_a_lagging_bench_does_not_say_that_the_till_was_told_nothing() -> None:
+    world = sale_answered_97(via="cashier")
+    untold = [e for e in world.events if not (e.kind == "cashier" and e.direction == "from_terminal")]
+    assert_verdict(untold, "MSG-04", "FAIL")
+    assert_verdict([*untold, world.heartbeat(12_000)], "MSG-04", "INCONCLUSIVE")
 
 
 # -- MSG-05 --------------------------------------------------------------------------------------------------------
@@ -388,6 +420,28 @@ def test_a_terminal_that_says_nothing_after_host_text_fails() -> None:
     assert_verdict(events, "MSG-06", "FAIL")
 
 
+def test_an_operation_that_the_bench_spoiled_is_not_the_terminals_silence() -> None:
+    world = with_f63("终端未登记" * 30)
+    last = [e for e in world.events if e.kind == "operation.completed"][-1]
+    silent = changed(world.events, lambda e: e is last, outcome="unknown")
+    stopped = changed(world.events, lambda e: e is last, outcome="unknown", detail="KeyboardInterrupt")
+    assert_verdict(stopped, "MSG-06", "INCONCLUSIVE")
+    assert_verdict([*silent, world.heartbeat(15_000)], "MSG-06", "INCONCLUSIVE")
+
+
+def test_a_bench_that_failed_in_the_same_test_is_not_the_terminals_silence() -> None:
+    world = with_f63("终端未登记" * 30)
+    world.span = "t::here"
+    operation = world.invoke("echo")
+    world.complete(operation, "unknown")
+    first = next(e for e in world.events if e.kind == "operation.invoked" and e.name == "echo")
+    without = [e for e in world.events if e.kind != "operation.completed" or e.op != first.op]
+    without = [e for e in without if e is not first]
+    assert_verdict(without, "MSG-06", "FAIL")
+    world.wait(3)
+    assert_verdict([*without, world.bench_failed("the tap ended")], "MSG-06", "INCONCLUSIVE")
+
+
 # -- MSG-07 --------------------------------------------------------------------------------------------------------
 
 
@@ -414,6 +468,104 @@ def test_an_unattended_97_is_visible_at_the_next_action() -> None:
 
 def test_an_unattended_97_that_nobody_sees_fails() -> None:
     assert_verdict(unattended_97(alert=False).events, "MSG-07", "FAIL")
+
+
+def test_a_lagging_bench_does_not_say_that_nothing_was_visible() -> None:
+    world = unattended_97(alert=False)
+    world.heartbeat(15_000)
+    assert_verdict(world.events, "MSG-07", "INCONCLUSIVE")
+
+
+def test_a_heartbeat_that_stays_away_is_lag() -> None:
+    def with_ticks(*gone: int) -> list[AnyEvent]:
+        world = unattended_97(alert=False)
+        end = world.t
+        ticks = []
+        for number in range(int((end - world.events[0].t) / SECOND) + 1):
+            world.t = world.events[0].t + number * SECOND
+            if number not in gone:
+                ticks.append(world.heartbeat(3.0))
+        return sorted(world.events, key=lambda e: (e.t, e.seq))
+
+    events = with_ticks()
+    assert_verdict(events, "MSG-07", "FAIL")
+    last = int((events[-1].t - events[0].t) / SECOND)
+    assert_verdict(with_ticks(last - 6), "MSG-07", "FAIL")  # one that was not told of
+    assert_verdict(with_ticks(*range(last - 8, last + 1)), "MSG-07", "INCONCLUSIVE")  # the log goes on without
+    assert_verdict(with_ticks(*range(last - 1, last + 1)), "MSG-07", "FAIL")  # long after it
+
+
+# -- a response that crosses the terminal's giving up ----------------------------------------------------------------
+
+
+def crossing(
+    code: str, *, after: float = 60.0, told: str = "Z2", via: Literal["keypad", "cashier"] = "keypad"
+) -> World:
+    """A sale; its response passes the tap ``after`` s and 0.2 ms before the terminal's FIN; the user is told ``told``.
+    What was not taken is reversed before the next sale."""
+    world = signed_in()
+    operation = world.invoke("sale", via, amount="500")
+    raw = _sale_request(world)[0]
+    world.terminal.last_request = raw.fields
+    asked = raw.encode(world.terminal.mak)
+    stream = world.next("stream")
+    world.display("正在连接")
+    world.connection(stream, "opening", "terminal")
+    world.connection(stream, "open")
+    world.frame(stream, "to_acquirer", asked)
+    world.journal(stream, "in", asked)
+    world.wait(after)
+    from harness.tests.golden_wire import answer_to
+
+    answer = answer_to(raw, code, world.host.now(world.t), {37: "500100000002"}).encode(world.host.working.mak)
+    world.journal(stream, "out", answer)
+    world.frame(stream, "to_terminal", answer)
+    world.connection(stream, "closed", "terminal")
+    if told == "Z2":
+        world.terminal.want_reversal("98")
+    world._finish(operation, Outcome(told, raw.fields))
+    world.idle(after=5)
+    world.sale(700)
+    world.settle()
+    world.ledger()
+    return world
+
+
+CROSSED = ("MON-01", "MON-02", "MON-03", "MSG-01", "MSG-02", "MSG-04", "MSG-05", "MSG-07", "REC-07")
+
+
+@pytest.mark.parametrize("via", ["keypad", "cashier"])
+@pytest.mark.parametrize("code", ["97", "00", "58"])
+def test_an_answer_that_crosses_the_time_out_was_not_taken(code: str, via: Literal["keypad", "cashier"]) -> None:
+    events = crossing(code, via=via).events
+    crossed = next(e for e in Reading.of(events).exchanges if e.mti == "0200")
+    assert (crossed.outcome, crossed.definite_97) == ("late", False)
+    assert {rule: verdict(events, rule) for rule in CROSSED if verdict(events, rule) == "FAIL"} == {}
+
+
+def test_without_the_code_of_the_till_the_text_tells_that_it_was_not_taken() -> None:
+    events = changed(crossing("97").events, lambda e: e.kind == "operation.completed" and e.code == "Z2", code=None)
+    assert next(e for e in Reading.of(events).exchanges if e.mti == "0200").outcome == "late"
+
+
+def test_an_answer_that_was_taken_or_came_in_good_time_is_no_crossing() -> None:
+    assert_verdict(crossing("97", told="97").events, "MSG-01", "PASS")
+    early = crossing("97", after=1.0).events  # calls a quick 97 a time-out
+    assert_verdict(early, "MSG-01", "FAIL")
+    assert_verdict(early, "MON-02", "FAIL")
+
+
+def test_an_answer_upon_which_the_operation_went_on_is_no_crossing() -> None:
+    """It came as late as it may; the next request of the operation timed out."""
+    world = signed_in()
+    world.sale(500)
+    world.settle(unbalanced=True, upload=[dropped()])
+    settlement = next(e for e in Reading.of(world.events).exchanges if e.transaction == "settlement")
+    late = [e.model_copy(update={"t": e.t + 59 * SECOND}) if e.t > settlement.t else e for e in world.events]
+    slow = next(e for e in Reading.of(late).exchanges if e.transaction == "settlement")
+    assert slow.response is not None
+    assert slow.response.t - slow.t > 59 * SECOND
+    assert slow.outcome == "answered"
 
 
 def test_a_reboot_between_excuses_it() -> None:

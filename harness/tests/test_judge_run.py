@@ -13,6 +13,7 @@ import pytest
 
 from harness import verdicts
 from harness.checkers.finding import Finding, checkers
+from harness.checkers.reading import Reading
 from harness.errors import BadInput
 from harness.history.events import AnyEvent
 from harness.judge import judge_bench, judge_run
@@ -124,6 +125,95 @@ def test_a_failed_bench_makes_what_is_lacking_an_error(tmp_path: Path) -> None:
     assert requirement(verdict, "MSG-04").verdict == "ERROR"
     assert requirement(verdict, "MSG-01").verdict == "PASS"
     assert verdict.status == 3
+
+
+def without_the_97s_answer(events: list[AnyEvent]) -> list[AnyEvent]:
+    """As if the tap had been dead already: what the terminal shows of the 97 has no cause on the wire."""
+    sale = next(e for e in Reading.of(events).exchanges if e.code == "97")
+    return [e for e in events if e is not sale.response and e is not sale.request]
+
+
+@pytest.mark.parametrize("failed_in", ["body", "between"])
+def test_what_a_failed_bench_lost_is_no_fail_of_the_terminal(tmp_path: Path, failed_in: str) -> None:
+    def log(*, failing: bool) -> list[AnyEvent]:
+        world = world_of()
+        with world.test("t::before", declares=["MSG-01"]):
+            world.sign_in()
+            world.sale(400, "97")
+        with world.test("t::a", declares=["MSG-01"]):
+            world.wait(1)
+            world.sale(500, "97")
+            if failing and failed_in == "body":
+                world.bench_failed("the tap ended")
+        if failing and failed_in == "between":
+            world.bench_failed("the tap ended")
+        world.close()
+        shown = [e for e in world.events if is_screen("应答码:97")(e)]
+        return changed(world.events, lambda e: e is shown[-1], lines=["交易失败"])
+
+    store(tmp_path, log(failing=False))
+    assert judge_run(tmp_path).status == 1
+    store(tmp_path, log(failing=True))
+    verdict = judge_run(tmp_path)
+    if failed_in == "between":  # after t::a the bench was still known to work
+        assert verdict.status == 1
+        return
+    assert verdict.status == 3, verdict.reasons
+    assert requirement(verdict, "MSG-01").verdict == "ERROR"
+    assert "the bench failed (the tap ended): would be FAIL: 97 to sale" in requirement(verdict, "MSG-01").reason
+    assert verdict.tests[0].rules["MSG-01"] == "PASS"
+
+
+def test_a_fail_before_the_bench_failed_stays_one(tmp_path: Path) -> None:
+    world = world_of()
+    with world.test("t::bad", declares=["MSG-01"]):
+        world.sign_in()
+        world.sale(500, "97")
+        world.wait(5)
+    with world.test("t::b", declares=["MSG-01"]):
+        world.bench_failed("the tap ended")
+    world.close()
+    store(tmp_path, bad(world.events))
+    verdict = judge_run(tmp_path)
+    assert verdict.status == 1
+    assert verdict.tests[0].rules["MSG-01"] == "FAIL"
+
+
+def test_a_span_judged_alone_blames_the_bench_too() -> None:
+    world = world_of()
+    with world.test("t::a"):
+        world.sign_in()
+        world.sale(500, "97")
+        world.bench_failed("the tap ended")
+    assert not [f for f in judge_bench(bad(world.events)) if f.verdict == "FAIL"]
+    assert [f for f in judge_bench(bad(world.events)) if (f.rule, f.verdict) == ("MSG-01", "ERROR")]
+
+
+def test_a_tap_that_died_unnoticed_is_not_the_terminals_fault() -> None:
+    """The screen's 97 has no cause any more: MSG-02, as long as nobody knows of the failure."""
+    world = world_of()
+    with world.test("t::a"):
+        world.sign_in()
+        world.sale(500, "97")
+        alive = without_the_97s_answer(world.events)
+        world.bench_failed("the tap ended")
+    assert [f for f in judge_bench(alive) if (f.rule, f.verdict) == ("MSG-02", "FAIL")]
+    assert not [f for f in judge_bench(without_the_97s_answer(world.events)) if f.verdict == "FAIL"]
+
+
+def test_a_bench_that_fails_between_tests_is_no_success(tmp_path: Path) -> None:
+    world = world_of()
+    with world.test("t::a", declares=DECLARED):
+        world.sign_in()
+        world.sale(500, "97")
+        world.sale(600)
+        world.settle()
+        world.ledger()
+    world.bench_failed("the tap ended")
+    world.close()
+    verdict = judge_run(stored(tmp_path, world))
+    assert verdict.status == 3
+    assert "bench-1: the bench failed: the tap ended" in verdict.reasons
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("failed", 4), ("error", 3), ("skipped", 0)])

@@ -163,6 +163,9 @@ def nothing_was_sent(world: World) -> None:
 def the_reversal_follows_a_late_97(world: World) -> None:
     world.sign_in()
     world.sale(500, late("97"))
+    left = next(e for e in reversed(world.events) if e.kind == "wire.connection" and e.state == "closed")
+    world.wait(40)  # so late that it can't have crossed the terminal's giving up
+    world.events = [e.model_copy(update={"t": e.t + 40_000_000_000}) if e.t > left.t else e for e in world.events]
     world.sale(700)
 
 
