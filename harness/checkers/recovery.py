@@ -86,7 +86,10 @@ def _never_granted(reading: Reading, recovery: Recovery) -> Iterator[Finding]:
 def _failed_before(reading: Reading, recovery: Recovery, end: int) -> Iterator[Operation]:
     """The sign-ins that somebody asked for from registration on, and that were over before ``end`` without success."""
     for asked in itertools.takewhile(lambda o: o.t < end, reading.operations_after(recovery.registered.t)):
-        if asked.name == "sign_in" and asked.completed is not None and asked.outcome != "ok" and asked.done < end:
+        if asked.name != "sign_in" or asked.completed is None or asked.outcome == "ok" or asked.done >= end:
+            continue
+        sent = reading.exchanges_of(asked)
+        if not sent or any((e.mid, e.tid) == (recovery.mid, recovery.tid) for e in sent):  # else it is another by now
             yield asked
 
 
