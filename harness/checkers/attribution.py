@@ -22,6 +22,9 @@ EXPLAINS: dict[str, frozenset[str]] = {  # operation -> MTIs that it sends itsel
     "void": frozenset({"0100", "0200", "0220", "0620", REVERSAL}),
     "settle": frozenset({"0320", "0500", "0620", REVERSAL}),
 }
+SENT_AGAIN = frozenset({REVERSAL, "0220", "0320", "0620"})  # may be repeated in one operation whatever was answered
+ONCE = frozenset({"0500", "0820"})  # one operation asks once: another trace makes it no other request
+SENDS = 4  # of one request in one operation: the first, and three repeats
 REFUSED_BY_ITSELF = frozenset({"Z4", "Z5", "Z6", "Z7", "Z8"})  # at the till: nothing was sent for it
 DO_FIRST = ("先签到", "先结算")  # how Chinese terminals word such a refusal on the screen
 
@@ -53,13 +56,30 @@ def _own(operation: Operation, sent: Sequence[Exchange], refused: Callable[[], b
     """Of requests of its kind those that are its own.
 
     sign_in: the last (one that was under way when it was asked for is the terminal's). A reversal: what it made way
-    for was sent too, or the operation ended by it; where the terminal refused by itself it is the terminal's own.
+    for was sent too, or the operation ended by it; where the terminal refused by itself it is the terminal's own. What
+    is repeated more often than one operation explains is the terminal's own (:func:`_explained`).
     """
     if operation.name == "sign_in":
         return list(sent[-1:])
     if all(e.mti == REVERSAL for e in sent):
-        return [] if refused() else list(sent)
-    return list(sent)
+        return [] if refused() else _explained(sent)
+    return _explained(sent)
+
+
+def _explained(sent: Sequence[Exchange]) -> list[Exchange]:
+    """Each request once, and as often again as it went unanswered (what must be delivered: whatever was answered), up
+    to SENDS times. A request is known by MTI and trace."""
+    times: dict[tuple[str, str | None], int] = {}
+    answered: set[tuple[str, str | None]] = set()
+    found: list[Exchange] = []
+    for exchange in sent:
+        key = (exchange.mti, None if exchange.mti in ONCE else exchange.trace)
+        times[key] = times.get(key, 0) + 1
+        if times[key] <= SENDS and (key not in answered or exchange.mti in SENT_AGAIN):
+            found.append(exchange)
+        if exchange.response is not None:
+            answered.add(key)
+    return found
 
 
 def _refused_by_itself(history: _History, operation: Operation) -> Callable[[], bool]:

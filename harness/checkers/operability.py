@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,11 +12,12 @@ from harness.checkers import shown
 from harness.checkers.batches import periods
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import is_idle, quoted, seconds, seen_until, watched
-from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
+from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
 from harness.history.events import Cashier, Event, Power, Screen, Service, UnitReplaced
 
 MINUTE, HOUR = 60.0, 3600.0  # of the terminal's own time
 JITTER = 0.9  # a gap may be so much shorter than the one before and still count as not shorter
+GIVES_SERVICE = frozenset({"terminal_registered", "terminal_restored", "merchant_registered", "merchant_restored"})
 GAPS_TO_TELL = 3  # so many gaps tell whether they grow
 SETTLE_FIRST = ("先结算", "未结算", "请结算", "有交易")  # how Chinese terminals word it on the screen
 
@@ -27,25 +29,29 @@ SETTLE_FIRST = ("先结算", "未结算", "请结算", "有交易")  # how Chine
 def retries_are_limited(reading: Reading) -> Iterator[Finding]:
     """Occasion: a time of at least one of the terminal's minutes from a 97 on in which nobody touched it.
 
-    Every 97 in it opens a minute and an hour of its own.
+    Too many fails without such a time too: every 97 opens a minute and an hour of its own, whatever is done meanwhile.
     """
     rule, limits = "STA-05", reading.limits
-    covered = 0
+    unattended, anew = reading.unattended, _begins_anew(reading)
+    sent_at = [e.t for e in unattended]
+    covered = told = 0
     for exchange in reading.definite_97s:
         start = exchange.answered_at or exchange.t
+        too_many = _too_many(reading, start, unattended, sent_at, anew) if start >= told else None
+        if too_many:
+            sent, period, limit = too_many
+            told = sent[-1].t
+            reason = f"{len(sent)} requests of its own in {period} after a 97, the limit is {limit}"
+            yield Finding.failed(rule, reason, (*exchange.events, *(e.request for e in sent)), at=exchange.response)
         if start < covered:
             continue
         end = covered = _quiet_until(reading, start)
         alone = [e for e in reading.exchanges_between(start, end) if reading.attended_by(e) is None]
-        opened = [start, *(e.answered_at for e in alone if e.definite_97 and e.answered_at)]
-        too_many = _too_many(reading, opened, alone)
         steady = _without_back_off(alone)
         minutes = reading.terminal_seconds(start, end) / MINUTE
         if too_many:
-            sent, period, limit = too_many
-            reason = f"{len(sent)} requests of its own in {period} after a 97, the limit is {limit}"
-            yield Finding.failed(rule, reason, (*exchange.events, *(e.request for e in sent)), at=exchange.response)
-        elif steady:
+            continue
+        if steady:
             gaps = ", ".join(f"{seconds(a.t, b.t):.1f}" for a, b in itertools.pairwise(steady))
             reason = f"retries of {steady[0].transaction} without back-off: {gaps} s apart"
             yield Finding.failed(rule, reason, (*exchange.events, *(e.request for e in steady)), at=exchange.response)
@@ -55,6 +61,15 @@ def retries_are_limited(reading: Reading) -> Iterator[Finding]:
                 f"(limits {limits.unattended_first_minute} in the first, {limits.unattended_per_hour} an hour)"
             )
             yield Finding.passed(rule, reason, exchange.events, at=exchange.response)
+
+
+def _begins_anew(reading: Reading) -> list[int]:
+    """When (ns, ascending) somebody switched it off or on, put another unit there, or its registration came (back):
+    what it sends by itself then has a reason of its own. A reset of its own is none."""
+    switched = [p.t for p in reading.powers if p.reason != "watchdog"]
+    units = [u.t for u in reading.all(UnitReplaced)]
+    registered = [c.t for c in reading.host_changes if c.change in GIVES_SERVICE]
+    return sorted([*switched, *units, *registered])
 
 
 def _quiet_until(reading: Reading, start: int) -> int:
@@ -70,16 +85,20 @@ def _quiet_until(reading: Reading, start: int) -> int:
 
 
 def _too_many(
-    reading: Reading, opened: Sequence[int], alone: Sequence[Exchange]
+    reading: Reading, start: int, unattended: Sequence[Exchange], sent_at: Sequence[int], anew: Sequence[int]
 ) -> tuple[list[Exchange], str, int] | None:
+    """The unattended requests (sent at ``sent_at``) beyond a limit after a 97 at ``start``, what is done meanwhile or
+    not, up to where the count begins anew."""
     limits = reading.limits
-    for start in opened:
-        for period, length, limit in (
-            ("the first minute", MINUTE, limits.unattended_first_minute), ("an hour", HOUR, limits.unattended_per_hour),
-        ):
-            sent = [e for e in alone if start < e.t <= reading.after(start, length)]
-            if len(sent) > limit:
-                return sent, period, limit
+    index = bisect.bisect_right(anew, start)
+    end = anew[index] if index < len(anew) else END
+    first = bisect.bisect_right(sent_at, start)
+    for period, length, limit in (
+        ("the first minute", MINUTE, limits.unattended_first_minute), ("an hour", HOUR, limits.unattended_per_hour),
+    ):
+        last = min(bisect.bisect_right(sent_at, reading.after(start, length)), bisect.bisect_left(sent_at, end))
+        if last - first > limit:
+            return list(unattended[first:last]), period, limit
     return None
 
 

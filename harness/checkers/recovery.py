@@ -13,7 +13,7 @@ from harness.checkers.finding import Finding, checker
 from harness.checkers.money_reversals import Due, dues
 from harness.checkers.observing import operation_of as watched_operation
 from harness.checkers.observing import power_lost_soon, until_text
-from harness.checkers.reading import END, FINANCIAL_OPERATIONS, Exchange, Operation, Reading
+from harness.checkers.reading import END, FINANCIAL_OPERATIONS, Connection, Exchange, Operation, Reading
 from harness.checkers.recoveries import (
     Recovery,
     loads,
@@ -50,9 +50,7 @@ def next_sign_in_succeeds(reading: Reading) -> Iterator[Finding]:
             yield Finding.failed("REC-01", reason, evidence, at=recovery.registered)
             continue
         if recovery.sign_in is None:
-            if recovery.until == END:
-                reason = "registered again, the terminal sent no sign-in that was granted before the log ended"
-                yield Finding.undecided("REC-01", reason, (*recovery.met[-1].events, recovery.registered))
+            yield from _never_granted(reading, recovery)
             continue
         yield from _without_help(reading, recovery, recovery.sign_in)
 
@@ -67,6 +65,64 @@ def _sent_nothing(reading: Reading, recovery: Recovery) -> Operation | None:
     return None if tried or blind else asked
 
 
+def _never_granted(reading: Reading, recovery: Recovery) -> Iterator[Finding]:
+    """Asked for, and never granted as long as the registration (or the log) lasted."""
+    evidence: list[Event] = [*recovery.met[-1].events, recovery.registered]
+    asked = list(_failed_before(reading, recovery, recovery.until))
+    own = next((o for o in asked if _terminals_own_fault(reading, recovery, o)), None)
+    if own is not None:
+        reason = "registered again, a sign-in that the host would have granted failed, and none was granted after it"
+        evidence += _all_of(reading, own)
+        yield Finding.failed("REC-01", reason, evidence, at=recovery.registered)
+    elif recovery.until == END:
+        reason = "registered again, the terminal sent no sign-in that was granted before the log ended"
+        yield Finding.undecided("REC-01", reason, evidence)
+    elif asked:
+        reason = "registered again, a sign-in was asked for and none was granted; that need not be the terminal's fault"
+        evidence += _all_of(reading, asked[-1])
+        yield Finding.undecided("REC-01", reason, evidence, at=recovery.registered)
+
+
+def _failed_before(reading: Reading, recovery: Recovery, end: int) -> Iterator[Operation]:
+    """The sign-ins that somebody asked for from registration on, and that were over before ``end`` without success."""
+    for asked in itertools.takewhile(lambda o: o.t < end, reading.operations_after(recovery.registered.t)):
+        if asked.name != "sign_in" or asked.completed is None or asked.outcome == "ok" or asked.done >= end:
+            continue
+        sent = reading.exchanges_of(asked)
+        if not sent or any((e.mid, e.tid) == (recovery.mid, recovery.tid) for e in sent):  # else it is another by now
+            yield asked
+
+
+def _terminals_own_fault(reading: Reading, recovery: Recovery, asked: Operation) -> bool:
+    """The sign-in failed although the host would have served it: the terminal sent none, or one that the host refused
+    of its own accord (no rule told it to) while the terminal was registered; no key, cable or power explains it."""
+    if asked.outcome != "fail" or reading.is_off(asked.t) or stale_key(reading, recovery.mid, recovery.tid, asked.t):
+        return False
+    if reading.link_lost_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1):
+        return False
+    sent = reading.exchanges_of(asked)
+    if not sent:
+        return not any(c.t <= asked.done and asked.t <= _last_of(c) for c in reading.connections)
+    last = sent[-1]
+    state, _change = reading.registration.at(last.t, recovery.mid, recovery.tid)
+    if (last.mid, last.tid) != (recovery.mid, recovery.tid) or state != "registered" or last.response is None:
+        return False
+    told = reading.journal_of(last.response)
+    return last.declined(reading.profile) and told is not None and told.rule_id is None
+
+
+def _last_of(connection: Connection) -> int:
+    """When the connection was last seen in use (ns)."""
+    states = (connection.opening, connection.opened, connection.refused, connection.ended)
+    return max([e.t for e in states if e] + [f.t for f in connection.frames[-1:]])
+
+
+def _all_of(reading: Reading, operation: Operation) -> list[Event]:
+    """Its beginning and end, and the frames between."""
+    ends = [e for e in (operation.invoked, operation.completed) if e is not None]
+    return [*ends, *(event for e in reading.exchanges_of(operation) for event in e.events)]
+
+
 def _without_help(reading: Reading, recovery: Recovery, sign_in: Exchange) -> Iterator[Finding]:
     operation = operation_of(reading, sign_in)
     done = operation.done if operation else (sign_in.answered_at or sign_in.t)
@@ -77,8 +133,14 @@ def _without_help(reading: Reading, recovery: Recovery, sign_in: Exchange) -> It
         reason = "between registration and sign-in the terminal reset itself"
         yield Finding.failed("REC-01", reason, [*evidence, own, *sign_in.events], at=recovery.registered)
         return
-    if resets:
-        return  # somebody switched it off and on: whether it would have recovered without is not known (REC-08 is)
+    if resets:  # somebody switched it off and on: what had failed before shows that it needed that
+        before = _failed_before(reading, recovery, resets[0].t)
+        failed = next((o for o in before if _terminals_own_fault(reading, recovery, o)), None)
+        if failed is not None:
+            reason = "registered again, a sign-in the host would have granted failed; after a reset one was granted"
+            evidence += [*_all_of(reading, failed), resets[0], *sign_in.events]
+            yield Finding.failed("REC-01", reason, evidence, at=recovery.registered)
+        return  # whether it would have recovered without is not known (REC-08 is)
     new_key = stale_key(reading, recovery.mid, recovery.tid, sign_in.t)
     if new_key is not None:
         finding = _with_new_key(reading, recovery, new_key)

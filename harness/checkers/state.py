@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from harness.checkers.batches import periods
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import noticed, watched
-from harness.checkers.reading import END, FINANCIAL_OPERATIONS, Exchange, Operation, Reading
-from harness.history.events import Power, Slip, UnitReplaced
+from harness.checkers.reading import END, FINANCIAL_OPERATIONS, SECOND, Exchange, Operation, Reading
+from harness.history.events import Event, Power, Slip, UnitReplaced
 from harness.protocol.codes import REVERSIBLE
 
 KEY_BLOCK = 24  # bytes: the shortest F62 that can hold working keys
@@ -123,9 +123,25 @@ def _signed_out(reading: Reading, rule: str, *, rebooted: bool) -> Iterator[Find
             if operation.completed is None or not watched(reading, operation.done):
                 reason = f"after {after} a {operation.name} was attempted; how it ended was not seen"
                 yield Finding.undecided(rule, reason, evidence, at=operation.invoked)
+            elif operation.outcome != "fail":
+                reason = f"after {after} a {operation.name} was attempted, no request left, and nothing told it refused"
+                yield Finding.undecided(rule, reason, evidence, at=operation.invoked)
+            elif opened := _opened_for(reading, operation):
+                reason = f"after {after} a {operation.name} was attempted, and a connection made in it with no request"
+                yield Finding.undecided(rule, reason, (*evidence, *opened), at=operation.invoked)
             else:
                 reason = f"after {after} a {operation.name} was attempted and no request left"
                 yield Finding.passed(rule, reason, evidence, at=operation.invoked)
+
+
+def _opened_for(reading: Reading, operation: Operation) -> tuple[Event, ...]:
+    """How the connections of the operation began that carried no request, neither its own nor an unattended one."""
+    start, end = operation.t, operation.done + 1
+    used = {e.connection.stream for e in reading.exchanges_between(start - SECOND, end + SECOND)}
+    return tuple(
+        event for c in reading.connections_between(start, end) if c.stream not in used
+        for event in [c.opening or c.opened or c.refused or c.ended or next(iter(c.frames), None)] if event
+    )  # fmt: skip
 
 
 # -- STA-02 --------------------------------------------------------------------------------------------------------

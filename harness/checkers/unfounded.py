@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterator
+import re
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.checkers import shown
@@ -27,6 +28,7 @@ from harness.history.events import Cashier, Event, Screen, Slip
 
 Shown = Screen | Slip | Cashier
 WHERE = {"screen": "the screen", "slip": "a slip", "cashier": "the till"}
+UNDER_WAY_S = 60  # real seconds before it in which a request answered in an operation was sent at the earliest
 GAVE_UP_S = 2.5  # who closes sooner has not waited for an answer: no terminal's network timer is below 3 s
 
 
@@ -61,7 +63,8 @@ def unfounded_97s(reading: Reading) -> Iterator[Shown]:
 
     A definite 97 in an operation carries what is shown until the operation's end, and for as long as the screen goes on
     saying it. One received unattended carries what is shown until the operator's next action ends, once; where it came
-    in the middle of something done at the terminal, it may be shown there already.
+    in the middle of something done at the terminal, it may be shown there already. What the till is told, or a slip
+    says, within an operation is its result: it rests on what was answered in that operation, and on nothing before.
     """
     live = _Live(reading)
     since = 0
@@ -81,8 +84,25 @@ def unfounded_97s(reading: Reading) -> Iterator[Shown]:
                 yield event
             elif says:
                 live.displayed()
-        elif says and not (live.founded(event.t) or _reprinted(reading, event)):
+        elif says and (_of_another(reading, event) or not (live.founded(event.t) or _reprinted(reading, event))):
             yield event
+
+
+def _of_another(reading: Reading, event: Slip | Cashier) -> bool:
+    """Told as the result of an operation in which no definite 97 came (a slip: and it names no transaction that got
+    one)."""
+    operation = reading.operation_at(event.t)
+    if operation is None or operation.name not in ONLINE_OPERATIONS:
+        return False
+    under_way = reading.exchanges_between(operation.t - UNDER_WAY_S * SECOND, event.t)
+    if any(e.definite_97 and operation.t <= (e.answered_at or e.t) <= event.t for e in under_way):
+        return False
+    return isinstance(event, Cashier) or not any(e.definite_97 for e in _named(reading, event, _by_trace(reading)))
+
+
+def _numbers(slip: Slip) -> Counter[str]:
+    """All numbers on the slip, whatever they stand for, and how often each is there."""
+    return Counter(number for line in slip.lines for number in re.findall(r"\d+", line))
 
 
 def _reprinted(reading: Reading, event: Shown) -> bool:
@@ -241,11 +261,20 @@ def _without_97(reading: Reading, operation: Operation) -> Finding | None:
 def never_approved(reading: Reading) -> Iterator[Finding]:
     """Occasions: a definite 97 in an operation, each slip printed in one, and whatever says approved unfounded."""
     guilty: set[int] = set()
+    told: set[int] = set()
     for operation in reading.operations:
         finding = _approved_without_approval(reading, operation)
         if finding:
             guilty.add(operation.op)
+            told.update(finding.evidence)
             yield finding
+    by_trace = _by_trace(reading)
+    for slip in reading.slips:
+        named = _named_unapproved(reading, slip, by_trace) if slip.seq not in told else None
+        if named is not None:
+            how, says = named.code or named.outcome, says_approved(reading, slip)
+            reason = f"{named.name} was not approved ({how}), but a slip that names it said {says}"
+            yield Finding.failed("MSG-05", reason, (*named.events, slip), at=slip)
     for exchange in reading.definite_97s:
         during = operation_of(reading, exchange)
         if during and exchange.answered_at is not None:
@@ -281,6 +310,36 @@ def _approved_without_approval(reading: Reading, operation: Operation) -> Findin
             reason = f"{operation.name}: {how}, but {WHERE[event.kind]} said {says}"
             return Finding.failed("MSG-05", reason, (operation.invoked, *frames, event), at=event)
     return None
+
+
+def _by_trace(reading: Reading) -> dict[str, list[Exchange]]:
+    """The new financial requests by their trace, in order."""
+    found: dict[str, list[Exchange]] = defaultdict(list)
+    for exchange in reading.financial:
+        if exchange.trace:
+            found[exchange.trace].append(exchange)
+    return found
+
+
+def _named(reading: Reading, slip: Slip, by_trace: Mapping[str, Sequence[Exchange]]) -> list[Exchange]:
+    """The transactions of this unit whose trace stands on the slip, in order. The batch's number stands there too."""
+    unit = reading.unit_at(slip.t)
+    since = unit.t if unit else 0
+    numbers = _numbers(slip)
+    batch = next((e.batch for e in reversed(reading.exchanges_between(since, slip.t))), "")
+    numbers[batch] -= 1
+    found = [e for trace, n in numbers.items() if n > 0 for e in by_trace.get(trace, ()) if since <= e.t < slip.t]
+    return sorted(found, key=lambda e: e.t)
+
+
+def _named_unapproved(reading: Reading, slip: Slip, by_trace: Mapping[str, Sequence[Exchange]]) -> Exchange | None:
+    """The transaction that a slip names which says approved, wherever it was printed; None: one it names was."""
+    if says_approved(reading, slip) is None:
+        return None
+    named = _named(reading, slip, by_trace)
+    if any(e.approved(reading.profile) for e in named):
+        return None
+    return named[-1] if named else None
 
 
 def _slips_say_declined(reading: Reading, exchange: Exchange, operation: Operation, answered: int) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harness.checkers import shown
 from harness.checkers.reading import SECOND, Reading
 from harness.history.events import AnyEvent
+from harness.protocol import frames
 from harness.protocol.profile import Profile
 from harness.tests.golden import Outcome, World, dropped, flawed, host_closes, late, lost, refused, says
 from harness.tests.golden_parts import profile_data
@@ -381,6 +382,21 @@ def test_an_honest_approval_and_its_reprint_are_none_of_it() -> None:
     assert_verdict(world.events, "MSG-05", "")
 
 
+def test_a_slip_of_a_decline_that_says_approved_fails_wherever_it_is_printed() -> None:
+    for approved, expected in ((False, "FAIL"), (True, "PASS")):
+        world = signed_in()
+        declined = world.sale(500, "97").request
+        good = world.sale(700).request
+        assert declined is not None and good is not None
+        names = frames.decode(bytes.fromhex((good if approved else declined).hex)).fields[11]
+        operation = world.invoke("sign_in")
+        world.slip("POS签购单", f"批次号:{world.terminal.batch}  凭证号:{names}", "交易成功")
+        world.background_sign_in()
+        world.result("00", "sign_in")
+        world.complete(operation, "ok")
+        assert_verdict(world.events, "MSG-05", expected)
+
+
 # -- MSG-06 --------------------------------------------------------------------------------------------------------
 
 
@@ -440,6 +456,33 @@ def test_a_bench_that_failed_in_the_same_test_is_not_the_terminals_silence() -> 
     assert_verdict(without, "MSG-06", "FAIL")
     world.wait(3)
     assert_verdict([*without, world.bench_failed("the tap ended")], "MSG-06", "INCONCLUSIVE")
+# -- MSG-02: what is told of an operation rests on that operation ----------------------------------------------------
+
+
+@pytest.mark.parametrize("via", ["till", "slip"])
+def test_a_97_received_unattended_founds_no_result_of_a_sale(via: str) -> None:
+    world = signed_in()
+    world.background_sign_in("97")
+    world.register_terminal()
+    assert_verdict(world.events, "MSG-02", "")
+    if via == "till":
+        world.sale(500, refused(), via="cashier")
+        assert_verdict(world.events, "MSG-02", "PASS")
+        told = [e for e in world.events if e.kind == "cashier"][-1]
+        worse = changed(world.events, lambda e: e is told, fields={**told.fields, "DF07": "97", "DF09": "终端未登记"})
+    else:
+        operation = world.invoke("sale", amount="500", entry="magnetic", pin="no")
+        world.slip("POS签购单", "交易失败", "应答码:97")
+        world.complete(operation, "fail", "Z1")
+        worse = world.events
+    assert_verdict(worse, "MSG-02", "FAIL")
+
+
+def test_a_sale_at_the_till_that_met_97_itself_may_say_so() -> None:
+    world = signed_in()
+    world.background_sign_in("97")
+    world.sale(500, "97", via="cashier")
+    assert_verdict(world.events, "MSG-02", "")
 
 
 # -- MSG-07 --------------------------------------------------------------------------------------------------------

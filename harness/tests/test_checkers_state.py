@@ -81,6 +81,33 @@ def test_without_link_nothing_can_leave_and_nothing_is_proved() -> None:
     assert_verdict(world.events, "STA-01", "")
 
 
+@pytest.mark.parametrize(("rule", "reboot"), [("STA-01", False), ("STA-04", True)])
+@pytest.mark.parametrize("how", ["hangs", "connects"])
+def test_a_terminal_that_does_not_refuse_proves_nothing(rule: str, reboot: bool, how: str) -> None:
+    world = refused_on_sign_in()
+    if reboot:
+        world.reboot()
+    operation = world.invoke("sale", amount="500", entry="magnetic", pin="no")
+    if how == "connects":
+        stream = world.next("stream")
+        for state in ("opening", "open"):
+            world.connection(stream, state, "terminal")
+        world.connection(stream, "closed", "terminal")
+    world.complete(operation, "unknown" if how == "hangs" else "fail")
+    world.heartbeat(1)
+    assert_verdict(world.events, rule, "INCONCLUSIVE")
+
+
+def test_a_sign_in_of_its_own_may_connect_meanwhile() -> None:
+    world = refused_on_sign_in()
+    operation = world.invoke("sale", amount="500", entry="magnetic", pin="no")
+    world.background_sign_in(dropped())
+    world.display("请先签到")
+    world.complete(operation, "fail", "Z4")
+    world.heartbeat(1)
+    assert_verdict(world.events, "STA-01", "PASS")
+
+
 # -- STA-02 --------------------------------------------------------------------------------------------------------
 
 
@@ -317,6 +344,57 @@ def test_a_minute_must_be_seen_in_the_terminals_own_time() -> None:
     assert_verdict(retried(then=40).events, "STA-05", "")
     assert_verdict(retried(then=40, time_scale=20).events, "STA-05", "PASS")
     assert_verdict(retried(5, 10, time_scale=20).events, "STA-05", "PASS")
+
+
+def background(*, keys: int, each: int, between: float = 0.5, power_cycles: bool = False) -> World:
+    """Sign-ins by itself, answered 97, in rows that an operator's key (or a power cycle) breaks."""
+    world = World(registered=False)
+    world.sign_in()
+    for _ in range(keys):
+        for _ in range(each):
+            world.background_sign_in()
+            world.wait(between)
+        world.reboot() if power_cycles else world.acknowledge()
+    world.close()
+    return world
+
+
+def test_an_operators_key_does_not_start_the_count_again() -> None:
+    assert_verdict(background(keys=12, each=3).events, "STA-05", "FAIL")
+    assert_verdict(background(keys=3, each=1).events, "STA-05", "")
+    assert_verdict(background(keys=21, each=1, between=100).events, "STA-05", "FAIL")
+
+
+def test_after_an_operators_power_cycle_it_may_sign_in_by_itself() -> None:
+    assert_verdict(background(keys=12, each=2, power_cycles=True).events, "STA-05", "")
+    assert_verdict(background(keys=2, each=5, power_cycles=True).events, "STA-05", "FAIL")
+
+
+def test_a_reset_of_its_own_does_not_start_the_count_again() -> None:
+    world = World(registered=False)
+    world.sign_in()
+    for _ in range(5):
+        world.background_sign_in()
+        world.reboot("watchdog")
+    assert_verdict(world.events, "STA-05", "FAIL")
+
+
+@pytest.mark.parametrize(("mti", "times", "expected"), [("0400", 50, "FAIL"), ("0400", 4, ""), ("0820", 50, "FAIL")])
+def test_one_operation_does_not_explain_any_number_of_requests(mti: str, times: int, expected: str) -> None:
+    world = World()
+    world.sign_in()
+    world.sale(500, dropped())
+    world.remove_terminal()
+    operation = world.invoke("sale" if mti == "0400" else "echo", amount="600", entry="magnetic", pin="no")
+    for _ in range(times):
+        if mti == "0400":
+            world.send_reversal()
+        else:
+            world._exchange(request_of("0820", {60: f"00{world.terminal.batch}301"}), says("97"))
+    world.result("97")
+    world.complete(operation, "fail", "97")
+    world.close()
+    assert_verdict(world.events, "STA-05", expected)
 
 
 # -- STA-06 --------------------------------------------------------------------------------------------------------

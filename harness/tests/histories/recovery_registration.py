@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.tests.golden import World, lost, says
+from harness.tests.golden import World, lost, says, withheld
 from harness.tests.golden_stories import Stories
 from harness.tests.histories.steps import claim_success, deny_success, meet_97
 
@@ -158,6 +158,73 @@ def the_host_grants_it_without_sound_keys(world: World) -> None:
     meet_97(world)
     world.register_terminal()
     world.sign_in(says(f62="bad_kcv"))
+
+
+def refused_by_the_host_itself(world: World) -> None:
+    """The host decides, told by no rule, that what was sent is no sign-in it can grant."""
+    world.sign_in("30")
+    last = max(i for i, e in enumerate(world.events) if e.kind == "host.journal")
+    world.events[last] = world.events[last].model_copy(update={"rule_id": None})
+
+
+def refused_again_and_again(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    refused_by_the_host_itself(world)
+    refused_by_the_host_itself(world)
+
+
+@bad("REC-01", "failed, and none was granted after it")
+def it_never_recovers_and_is_replaced(world: World) -> None:
+    refused_again_and_again(world)
+    world.replaced("97000002", "the first one never came back")
+
+
+@bad("REC-01", "failed, and none was granted after it")
+def it_never_recovers_and_is_taken_out_again(world: World) -> None:
+    refused_again_and_again(world)
+    world.remove_terminal()
+
+
+@bad("REC-01", "after a reset one was granted")
+def it_recovers_only_after_a_power_cycle(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    refused_by_the_host_itself(world)
+    world.reboot()
+    world.sign_in()
+
+
+@undecided("REC-01", "need not be the terminal's fault")
+def the_host_was_told_to_refuse_it(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.sign_in("30")
+    world.remove_terminal()
+
+
+@undecided("REC-01", "need not be the terminal's fault")
+def the_cable_was_out_until_it_was_taken_out_again(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.sign_in(lost())
+    world.remove_terminal()
+
+
+@no_occasion("REC-01")
+def nobody_asked_before_it_was_taken_out_again(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.remove_terminal()
+
+
+@no_occasion("REC-01")
+def a_fault_before_the_power_cycle_was_the_hosts(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.sign_in(withheld())
+    world.reboot()
+    world.sign_in()
 
 
 # -- REC-03: the pending reversal goes out first -----------------------------------------------------------------------
