@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -127,7 +129,7 @@ class SystemLab:
                     with contextlib.suppress(OSError):
                         terminals.add(str(descriptor.readlink()))
         ptys = {(path, _made(path)) for path in terminals if re.fullmatch(r"/dev/pts/\d+", path)}
-        return Holdings(frozenset(spaces - {ours, ""}), frozenset(ptys))
+        return Holdings(frozenset(spaces - {ours, ""}), frozenset(ptys), time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def history(self, name: str = "run") -> list[dict[str, object]]:
         """All events of all benches of a run so far, whole lines only."""
@@ -154,7 +156,7 @@ class SystemLab:
     def assert_nothing_left(self, held: Holdings, *, scratch: bool = True) -> None:
         """No process, namespace, pty or lease of theirs; with ``scratch`` no folder of an open bench either."""
         eventually(lambda: not self.processes(), f"all processes gone; {self.processes()}")
-        eventually(lambda: not held.namespaces & _all_namespaces(), "their network namespaces gone")
+        eventually(lambda: not held.namespaces & _namespaces_of(held.when), "their network namespaces gone")
         eventually(lambda: not any(_made(path) == made for path, made in held.terminals), "their ptys gone")
         for bench in self.benches if (self.runtime / "hil97").exists() else ():
             lease(bench, scope=str(self.inventory.resolve()), folder=self.runtime / "hil97").release()
@@ -170,10 +172,14 @@ class SystemLab:
 
 @dataclass(frozen=True)
 class Holdings:
-    """Network namespaces; ptys as path and moment of making (the kernel gives their numbers again at once)."""
+    """Network namespaces; ptys as path and moment of making; and when that was, in seconds since boot.
+
+    The kernel gives the numbers of both again at once, to whoever asks: the tests beside this one do.
+    """
 
     namespaces: frozenset[str]
     terminals: frozenset[tuple[str, int]]
+    when: float
 
 
 @dataclass(frozen=True)
@@ -238,5 +244,16 @@ def _made(terminal: str) -> int:
         return 0
 
 
-def _all_namespaces() -> set[str]:
-    return {_namespace(process) for process in Path("/proc").iterdir() if process.name.isdigit()}
+def _namespaces_of(moment: float) -> set[str]:
+    """The network namespaces of all processes that were born before ``moment`` (seconds since boot)."""
+    processes = (process for process in Path("/proc").iterdir() if process.name.isdigit())
+    return {_namespace(process) for process in processes if _born(process) <= moment}
+
+
+def _born(process: Path) -> float:
+    """Seconds since boot; never, where it is gone."""
+    try:
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.inf
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK")
