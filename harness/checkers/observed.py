@@ -1,4 +1,4 @@
-"""What was observed, by kind and time: the part of a :class:`~harness.checkers.reading.Reading` that interprets nothing."""
+"""What was observed, by kind and time: the part of a :class:`harness.checkers.reading.Reading` without meaning."""
 
 from __future__ import annotations
 
