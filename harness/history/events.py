@@ -90,9 +90,11 @@ class TestClosed(Event):
 class OperationInvoked(Event):
     """Somebody starts to do something to the terminal. ``op`` is unique in the log.
 
-    Names: sign_in, echo, sale, void, settle, reprint, acknowledge (one key from idle), menu (management menu opened and
-    left), load_tmk, set_identity, set_host, read_counters, present_card, abort (cancel keys until idle).
-    Arguments are strings: amount (cents), entry (magnetic, chip), pin ("yes"/"no", never the PIN), trace, tid, mid, ...
+    Names: those of ``harness.terminal.model.Transaction``, and reprint, select_merchant, acknowledge (one key from
+    idle), menu (management menu opened and left), load_tmk, set_identity, set_host, read_counters,
+    present_card, abort (cancel keys until idle).
+    Arguments are strings: amount (cents), entry (manual, magnetic, chip, contactless, scan), pin ("yes"/"no", never the
+    PIN), trace, reference, date, authorisation, tip, tid, mid, ...
     """
 
     kind: Literal["operation.invoked"] = "operation.invoked"
@@ -124,6 +126,7 @@ class HostChanged(Event):
         "terminal_registered", "terminal_removed", "terminal_suspended", "terminal_restored",
         "terminal_pending", "terminal_rejected",
         "tmk_issued", "signed_out", "batch_set", "clock_set", "clock_cleared",
+        "download_demanded", "downloads_replaced",
     ]
     mid: str
     tid: str = ""
@@ -154,16 +157,19 @@ class HostJournal(Event):
 
 
 class LedgerEntry(BaseModel):
-    """An accepted money movement at the host. ``amount`` in cents; ``kind`` sale or void; ``date`` MMDD (F13)."""
+    """An accepted money movement at the host. ``amount`` in cents; ``kind`` a name of
+    ``harness.protocol.transactions``; ``date`` MMDD (F13). ``state``: adjusted by a later adjustment or tip, completed
+    by a completion.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     batch: str
     trace: str
-    kind: Literal["sale", "void"]
+    kind: str
     amount: int
     rrn: str
     date: str
-    state: Literal["approved", "reversed", "voided"]
+    state: Literal["approved", "reversed", "voided", "adjusted", "completed"]
     reversals: int = 0  # how often a reversal of it took effect: 0 or 1
 
 
@@ -267,6 +273,20 @@ class Counters(Event):
     values: dict[str, str]
 
 
+class ChipCommand(Event):
+    """A command that the terminal gave the chip (contact or contactless), as the card saw it.
+
+    ``command`` is e.g. ``generate_ac``; ``asked`` and ``gave`` are then the cryptogram types: ARQC (go online), TC
+    (approved), AAC (declined). ``number`` counts GENERATE AC within the transaction, from 1.
+    """
+
+    kind: Literal["chip"] = "chip"
+    command: str
+    number: int = 0
+    asked: str = ""
+    gave: str = ""
+
+
 class Power(Event):
     """Supply on or off. reason: operator (switched), cut (pulled at a chosen moment), watchdog (the terminal reset
     itself)."""
@@ -322,7 +342,8 @@ class Measurement(Event):
 AnyEvent = Annotated[
     RunOpened | RunClosed | TestOpened | TestPhase | TestClosed | OperationInvoked | OperationCompleted
     | HostChanged | HostArmed | HostJournal | HostLedger | WireFrame | WireConnection | WireBytes | WireLink
-    | Screen | Slip | Cashier | Service | Counters | Power | Key | UnitReplaced | Heartbeat | BenchFailed | Measurement,
+    | Screen | Slip | Cashier | Service | Counters | ChipCommand | Power | Key | UnitReplaced | Heartbeat
+    | BenchFailed | Measurement,
     Field(discriminator="kind"),
 ]
 

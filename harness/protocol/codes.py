@@ -115,10 +115,6 @@ _BY_F3: dict[str, dict[tuple[str, str], str]] = {
 _ALONE = {"0400": "reversal", "0500": "settlement", "0620": "script_notice"}
 _FINANCIAL = frozenset({"01", "02", "04"})
 
-REVERSIBLE = frozenset(
-    {"sale", "void", "pre_authorisation", "pre_authorisation_void", "completion", "completion_void"}
-)
-
 
 def request_mti(mti: str) -> str:
     """The MTI of the request: 0210 -> 0200; a request's own stays."""
@@ -157,7 +153,10 @@ def carries_mac(frame: Frame) -> bool:
 
     Whether a *decline* must is the profile's ``decline_mac``.
     """
-    return is_financial(frame.mti) or frame.mti[:2] == "06" or transaction_name(frame) == "signature_upload"
+    family = frame.mti[:2]
+    if family == "08":
+        return frame.message_type != "00" and transaction_name(frame) == "signature_upload"
+    return family in _FINANCIAL or family == "06"
 
 
 def transaction_name(frame: Frame) -> str:

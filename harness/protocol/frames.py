@@ -2,20 +2,23 @@
 
 A frame on the wire is a 2-byte big-endian length of all that follows, the TPDU (5 bytes), the header (6), the MTI (2),
 one bitmap (8) and the fields. Only the canonical encoding is accepted (pad nibbles zero, nothing behind the last
-field), so ``encode(decode(data)) == data`` for whatever ``decode`` accepts. Everything else is a :class:`FrameError`,
+field), so ``encode(decode(data)) == data`` for whatever ``decode`` accepts; F48 has two canonical encodings, and a
+frame knows which it has. Everything else is a :class:`FrameError`,
 never another exception.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import iso8583
 
 from harness.errors import BadInput
+from harness.protocol import packing
 from harness.protocol.spec import (
     FIELDS,
     MAX_LENGTH,
@@ -25,6 +28,7 @@ from harness.protocol.spec import (
     OFFSET_MTI,
     OFFSET_TPDU,
     SPEC,
+    SPEC_ASCII,
     UNKNOWN_BITS,
     FieldSpec,
     bit,
@@ -33,10 +37,11 @@ from harness.protocol.spec import (
 DEFAULT_TPDU = "6000000000"
 DEFAULT_HEADER = "602100000000"
 
+F48 = Literal["bcd", "ascii"]
+
 _DIGITS = frozenset("0123456789")
 _HEX = frozenset("0123456789ABCDEF")
 _NUMBER = {str(number): number for number in FIELDS}
-_KEY = {number: str(number) for number in FIELDS}
 _DIGIT_FIELDS = frozenset(str(number) for number, spec in FIELDS.items() if spec.kind == "digits")
 
 
@@ -70,6 +75,7 @@ class Frame:
     ``tpdu`` 10 and ``header`` 12 hexadecimal digits, ``mti`` 4 digits. ``fields``: number -> value, ascending:
     packed fields as their digits (tracks: upper-case hex with ``D``), binary fields as upper-case hex, text fields as
     one character a byte (Latin-1, which loses nothing; :meth:`text` reads it as GBK). ``raw`` includes the length.
+    ``f48``: how the digits of F48 are written (sources disagree): packed, or as ASCII.
     """
 
     tpdu: str
@@ -77,6 +83,7 @@ class Frame:
     mti: str
     fields: Mapping[int, str]
     raw: bytes = field(compare=False, repr=False)
+    f48: F48 = "bcd"
 
     def __hash__(self) -> int:
         return hash(self.raw)
@@ -136,7 +143,7 @@ class Frame:
                 merged.pop(number, None)
             else:
                 merged[number] = value
-        return build(mti or self.mti, merged, tpdu=tpdu or self.tpdu, header=header or self.header)
+        return build(mti or self.mti, merged, tpdu=tpdu or self.tpdu, header=header or self.header, f48=self.f48)
 
 
 def decode(data: bytes) -> Frame:
@@ -152,28 +159,94 @@ def decode(data: bytes) -> Frame:
     bits = int.from_bytes(data[OFFSET_BITMAP:OFFSET_FIELDS], "big")
     if bits & UNKNOWN_BITS:
         raise _unknown_field(bits)
+    f48: F48 = "bcd"
+    fields = packing.read(data, bits)
+    if fields is None and bits & bit(48):
+        f48, fields = "ascii", packing.read(data, bits, ascii48=True)
+    head = data[OFFSET_TPDU:OFFSET_BITMAP].hex().upper()
+    if fields is not None and head[22:].isdigit():
+        return Frame(head[:10], head[10:22], head[22:], MappingProxyType(fields), data, f48)
+    try:  # something is wrong, and pyiso8583 stops at it
+        return _decode(data, SPEC, "bcd")
+    except FrameError as error:
+        if bits & bit(48):
+            with contextlib.suppress(FrameError):
+                return _decode(data, SPEC_ASCII, "ascii")
+        raise error from None
+
+
+def _decode(data: bytes, spec: dict[str, dict[str, Any]], f48: F48) -> Frame:
     try:
-        values, _encoded = iso8583.decode(data[2:], SPEC)
+        values, _encoded = iso8583.decode(data[2:], spec)
     except iso8583.DecodeError as error:
         raise _explain(error, data) from None
     head, mti = values.pop("h"), values.pop("t")
     del values["p"]
     digits = "".join([mti, *[value for key, value in values.items() if key in _DIGIT_FIELDS]])
-    if not digits.isdigit():
+    if not (digits.isascii() and digits.isdigit()):
         raise _not_digits(mti, values, _encoded)
     fields = MappingProxyType({_NUMBER[key]: value for key, value in values.items()})
-    return Frame(head[:10], head[10:], mti, fields, data)
+    return Frame(head[:10], head[10:], mti, fields, data, f48)
 
 
 def encode(frame: Frame) -> bytes:
     """The bytes of the frame's parts, length included; ``frame.raw`` is not looked at. Raises :class:`FrameError`."""
-    return _assemble(frame.mti, frame.fields, frame.tpdu, frame.header)
+    return _assemble(frame.mti, frame.fields, frame.tpdu, frame.header, frame.f48)[0]
 
 
-def build(mti: str, fields: Mapping[int, str], tpdu: str = DEFAULT_TPDU, header: str = DEFAULT_HEADER) -> Frame:
+def build(
+    mti: str, fields: Mapping[int, str], tpdu: str = DEFAULT_TPDU, header: str = DEFAULT_HEADER, f48: F48 = "bcd"
+) -> Frame:
     """A frame from its parts (values as in :class:`Frame`). Nothing is filled up: F4 needs its 12 digits."""
-    raw = _assemble(mti, fields, tpdu, header)
-    return Frame(tpdu, header, mti, MappingProxyType(dict(sorted(fields.items()))), raw)
+    if not fields.get(48):
+        f48 = "bcd"
+    raw, ascending = _assemble(mti, fields, tpdu, header, f48)
+    return Frame(tpdu, header, mti, MappingProxyType(ascending), raw, f48)
+
+
+def with_mac(frame: Frame, value: str) -> Frame:
+    """``frame`` with this F64 (8 hexadecimal characters), the last field always: nothing else is encoded again."""
+    if len(value) != 8 or not value.isascii():
+        _check_value(FIELDS[64], value)
+    raw, size = frame.raw, len(frame.raw)
+    content = raw[OFFSET_TPDU : size - 8] if 64 in frame.fields else raw[OFFSET_TPDU:]
+    last = OFFSET_FIELDS - OFFSET_TPDU - 1  # the bitmap's last byte, whose last bit is F64's
+    if len(content) + 8 > MAX_LENGTH:
+        raise FrameError(f"{len(content) + 8} bytes do not fit a 2-byte length", field="length")
+    body = content[:last] + bytes((content[last] | 1,)) + content[last + 1 :] + value.encode("latin-1")
+    fields = MappingProxyType({**frame.fields, 64: value})
+    return Frame(frame.tpdu, frame.header, frame.mti, fields, len(body).to_bytes(2, "big") + body, frame.f48)
+
+
+def offset_of_bit(number: int) -> int:
+    """Where in a frame the byte of the bitmap stands that has the bit of a field."""
+    return OFFSET_BITMAP + (number - 1) // 8
+
+
+def offset_of(frame: Frame, number: int) -> int:
+    """Where a field of a frame begins, its length included; of an absent one, where its bit stands."""
+    if number not in frame:
+        return offset_of_bit(number)
+    return OFFSET_FIELDS + sum(
+        FIELDS[before].prefix + _content_size(frame, before) for before in frame.fields if before < number
+    )
+
+
+def placed(error: FrameError, frame: Frame) -> FrameError:
+    """``error``, which is about the content of a field of ``frame``, with its offset in the whole frame. (An offset
+    that it has already counts from the beginning of the field's content, unless the field is absent.)"""
+    number = error.field
+    if not isinstance(number, int) or (number not in frame and error.offset is not None):
+        return error
+    offset = offset_of(frame, number) + (0 if error.offset is None else FIELDS[number].prefix + error.offset)
+    return FrameError(error.problem, offset=offset, field=number, remedy=error.remedy)
+
+
+def _content_size(frame: Frame, number: int) -> int:
+    kind, length = FIELDS[number].kind, len(frame.fields[number])
+    if kind == "text" or (number == 48 and frame.f48 == "ascii"):
+        return length
+    return length // 2 if kind == "binary" else (length + 1) // 2
 
 
 def swap_tpdu(tpdu: str) -> str:
@@ -181,24 +254,39 @@ def swap_tpdu(tpdu: str) -> str:
     return tpdu[:2] + tpdu[6:] + tpdu[2:6]
 
 
-def _assemble(mti: str, fields: Mapping[int, str], tpdu: str, header: str) -> bytes:
-    _check_head("TPDU", tpdu, 10, _HEX)
-    _check_head("header", header, 12, _HEX)
-    _check_head("MTI", mti, 4, _DIGITS)
-    document = {"h": tpdu + header, "t": mti}
-    for number, value in fields.items():
-        spec = FIELDS.get(number) if isinstance(number, int) else None
-        if spec is None:
-            raise FrameError(f"there is no such field; known are {_known()}", field=number)
-        _check_value(spec, value)
-        document[_KEY[number]] = value
+def _assemble(
+    mti: str, fields: Mapping[int, str], tpdu: str, header: str, f48: F48
+) -> tuple[bytes, dict[int, str]]:
+    """The frame's bytes, and the fields in the order in which they stand in it."""
+    head = packing.head(tpdu, header, mti)
     try:
-        body, _encoded = iso8583.encode(document, SPEC)
-    except iso8583.EncodeError as error:  # _check_value leaves it nothing to complain about
-        raise FrameError(error.msg, field=_NUMBER.get(error.field, error.field)) from None
-    if len(body) > MAX_LENGTH:
-        raise FrameError(f"{len(body)} bytes do not fit a 2-byte length", field="length")
-    return len(body).to_bytes(2, "big") + bytes(body)
+        ascending = dict(sorted(fields.items()))
+    except TypeError:  # a number that is none: there is no such field
+        head = None
+    written = None if head is None else packing.write(ascending, ascii48=f48 == "ascii")
+    if head is None or written is None:
+        raise _misfit(mti, fields, tpdu, header)
+    bits, content = written
+    size = MIN_LENGTH + len(content)
+    if size > MAX_LENGTH:
+        raise FrameError(f"{size} bytes do not fit a 2-byte length", field="length")
+    return bytes.fromhex(f"{size:04X}{head}{bits:016X}") + content, ascending
+
+
+def _misfit(mti: str, fields: Mapping[int, str], tpdu: str, header: str) -> FrameError:
+    """Which of a frame's parts does not fit, and why."""
+    try:
+        _check_head("TPDU", tpdu, 10, _HEX)
+        _check_head("header", header, 12, _HEX)
+        _check_head("MTI", mti, 4, _DIGITS)
+        for number, value in fields.items():
+            spec = FIELDS.get(number) if isinstance(number, int) else None
+            if spec is None:
+                raise FrameError(f"there is no such field; known are {_known()}", field=number)
+            _check_value(spec, value)
+    except FrameError as error:
+        return error
+    raise AssertionError("called for parts that fit")
 
 
 def _check_head(name: str, value: object, size: int, alphabet: frozenset[str]) -> None:
@@ -281,7 +369,7 @@ def _not_digits(mti: str, values: Mapping[str, str], encoded: Mapping[str, Mappi
     offset = OFFSET_FIELDS
     for key, value in values.items():
         offset += len(encoded[key]["len"])
-        if key in _DIGIT_FIELDS and value and not value.isdigit():
+        if key in _DIGIT_FIELDS and value and not (value.isascii() and value.isdigit()):
             spec = FIELDS[_NUMBER[key]]
             position = next(index for index, character in enumerate(value) if character not in _DIGITS)
             shift = 1 if spec.pad == "left" and len(value) % 2 else 0

@@ -150,9 +150,9 @@ class KeyBlock:
 
 
 def key_block(frame: Frame) -> KeyBlock:
-    """F62 of a sign-in response: 24, 40 or 60 bytes for F60.3 = 001, 003, 004."""
+    """F62 of a sign-in response: 24, 40 or 60 bytes for F60.3 = 001, 003, 004; 40 for 005 and 006."""
     data, network_code = frame.binary(62), frame.network_code
-    expected = {"001": 24, "003": 40, "004": 60}.get(network_code)
+    expected = {"001": 24, "003": 40, "004": 60, "005": 40, "006": 40}.get(network_code)
     if len(data) != expected:
         raise FrameError(f"{len(data)} bytes do not fit F60.3 = {network_code or 'absent'}", field=62)
     key = 8 if network_code == "001" else 16

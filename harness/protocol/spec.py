@@ -102,6 +102,11 @@ SPEC: dict[str, dict[str, Any]] = {
     "1": {**_FIXED_BYTES, "max_len": 0, "desc": "no second bitmap"},
     **{str(field.number): field.for_pyiso8583() for field in _FIELDS},
 }
+SPEC_ASCII: dict[str, dict[str, Any]] = {  # the same with F48 as ASCII digits, its length counting bytes
+    **SPEC, "48": {**SPEC["48"], "data_enc": "latin-1", "len_count": "bytes"}
+}
+for _entry in ("left_pad", "right_pad"):
+    SPEC_ASCII["48"].pop(_entry, None)
 
 
 def bit(number: int) -> int:

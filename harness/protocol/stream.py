@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from harness.protocol.spec import MAX_LENGTH, MIN_LENGTH
 
+HTTP_PATH = "/mjc/webtrans/VPB_lb"  # where messages go that travel in HTTP requests; four public terminal applications
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
