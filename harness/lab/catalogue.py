@@ -20,8 +20,7 @@ def load_model(path: Path) -> Model:
     document = read_document(path, Model)
     model = document.value
     problems = _same_name(path, model.name)
-    repeated = [index for index, name in enumerate(model.menu) if name in model.menu[:index]]
-    problems += [Problem(("menu", index), f"`{model.menu[index]}` is in the menu twice") for index in repeated]
+    problems += _of_menu(model)
     screen = model.screen
     cell = 8 * screen.scale
     if screen.width - screen.origin[0] < 20 * cell or screen.height - screen.origin[1] < 8 * cell:
@@ -29,6 +28,28 @@ def load_model(path: Path) -> Model:
     if problems:
         document.refuse(problems)
     return model
+
+
+def _of_menu(model: Model) -> list[Problem]:
+    """Each function once, by a digit, and every transaction that the model declares among them."""
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for index, entry in enumerate(model.menu):
+        items = [(("menu", index), entry)] if isinstance(entry, str) else [
+            (("menu", index, "items", place), name) for place, name in enumerate(entry.items)
+        ]
+        for place, name in items:
+            if name in seen:
+                problems.append(Problem(place, f"`{name}` is in the menu twice"))
+            seen.add(name)
+        if not isinstance(entry, str) and len(entry.items) > 9:
+            problems.append(Problem(("menu", index, "items"), "a menu has 9 entries at most, one a digit"))
+    if len(model.menu) > 9:
+        problems.append(Problem(("menu",), "a menu has 9 entries at most, one a digit"))
+    return problems + [
+        Problem(("transactions", index), f"`{name}` is not in the menu")
+        for index, name in enumerate(model.transactions) if name not in seen
+    ]
 
 
 def load_profile(path: Path) -> Profile:
@@ -41,6 +62,13 @@ def load_profile(path: Path) -> Profile:
         Problem(("success", profile.success.index(code)), f"{code} can't mean both success and not registered")
         for code in overlap
     ]
+    problems += [
+        Problem(("assumed", name), f"{name} is no parameter of a profile, so nothing about it can be assumed")
+        for name in profile.assumed
+        if name not in Profile.model_fields
+    ]
+    if profile.decline_mac == "required" and not profile.declines_carry_mac:
+        problems.append(Problem(("decline_mac",), "a decline must have a MAC, and this host's declines have none"))
     if problems:
         document.refuse(problems)
     return profile
