@@ -12,23 +12,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from harness.protocol import keys
-from harness.protocol.codes import is_financial, response_mti
+from harness.protocol.codes import carries_mac, is_financial, response_mti
 from harness.protocol.frames import Frame, build, swap_tpdu
 
 APPROVED = "00"
 ACQUIRER = "00010000"  # F32
 ORGANISATION = "CUP"  # first three characters of F63
+_NAMED = f"{ACQUIRER:<11}{ACQUIRER:<11}   "  # F44
 _COPIED = (3, 4, 11, 25, 41, 42, 49)
 _F60_DIGITS = 11  # F60.1 to F60.3: what follows describes the terminal and stays out of answers
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the host wants to say. ``why`` goes to the journal, ``extra`` into the frame, over the usual fields."""
+    """What the host wants to say. ``why`` goes to the journal, ``extra`` into the frame, over the usual fields;
+    ``header_request`` is what the header asks the terminal to do (nibble 5), None: nothing."""
 
     code: str
     why: str
     extra: Mapping[int, str] = field(default_factory=dict)
+    header_request: str | None = None
 
     @property
     def approved(self) -> bool:
@@ -45,7 +48,7 @@ class Stamp:
     @property
     def date(self) -> str:
         """F13, MMDD."""
-        return f"{self.now:%m%d}"
+        return f"{self.now.month:02d}{self.now.day:02d}"
 
 
 def card_number(request: Frame) -> str:
@@ -55,42 +58,44 @@ def card_number(request: Frame) -> str:
 
 def compose(request: Frame, answer: Answer, stamp: Stamp, header_request: str | None = None) -> Frame:
     """The answer's frame, without a MAC. ``header_request`` replaces header nibble 5, the processing request."""
-    fields = {number: request.fields[number] for number in _COPIED if number in request.fields}
+    asked, now, date = request.fields, stamp.now, stamp.date
+    fields = {number: asked[number] for number in _COPIED if number in asked}
     fields |= {
-        12: f"{stamp.now:%H%M%S}",
-        13: stamp.date,
+        12: f"{now.hour:02d}{now.minute:02d}{now.second:02d}",
+        13: date,
         32: ACQUIRER,
         37: stamp.rrn,
         39: answer.code,
     }
-    if 60 in request.fields:
-        fields[60] = request.fields[60][:_F60_DIGITS]
+    if 60 in asked:
+        fields[60] = asked[60][:_F60_DIGITS]
     if is_financial(request.mti):
-        fields[15] = stamp.date
-        fields[44] = f"{ACQUIRER:<11}{ACQUIRER:<11}   "
+        fields[15] = date
+        fields[44] = _NAMED
         fields[63] = ORGANISATION
         pan = card_number(request)
-        if pan.isdigit() and request.mti == "0200":
+        if pan.isdigit() and request.mti != "0400":
             fields[2] = pan[:19]
     elif request.mti == "0500":
-        fields[15] = stamp.date
+        fields[15] = date
     fields |= answer.extra
     header = request.header
+    header_request = header_request or answer.header_request
     if header_request is not None:
         header = header[:5] + header_request + header[6:]
-    return build(response_mti(request.mti), fields, tpdu=swap_tpdu(request.tpdu), header=header)
+    return build(response_mti(request.mti), fields, tpdu=swap_tpdu(request.tpdu), header=header, f48=request.f48)
 
 
-def seal(frame: Frame, mak: bytes | None, *, wanted: bool) -> Frame:
+def seal(frame: Frame, mak: bytes | None, algorithm: keys.Algorithm, *, wanted: bool) -> Frame:
     """With F64, where it is wanted, the host has a key, and the message is of a kind that carries one."""
-    if mak is None or not wanted or not is_financial(frame.mti):
+    if mak is None or not wanted or not carries_mac(frame):
         return frame
-    return keys.seal(frame, mak)
+    return keys.seal(frame, mak, algorithm)
 
 
-def spoil_mac(frame: Frame, mak: bytes | None) -> Frame:
+def spoil_mac(frame: Frame, mak: bytes | None, algorithm: keys.Algorithm) -> Frame:
     """With an F64 that is certainly wrong; also on a message that usually carries none."""
-    right = "" if mak is None else keys.seal(frame, mak).get(64)
+    right = "" if mak is None else keys.seal(frame, mak, algorithm).get(64)
     wrong = right
     while wrong == right or not wrong:
         wrong = secrets.token_hex(4).upper()

@@ -143,9 +143,13 @@ class AcquirerClient:
     def register_merchant(self, mid: str, name: str = "") -> None:
         self.ask("register_merchant", mid=mid, name=name)
 
-    def register_terminal(self, mid: str, tid: str, tmk: str | None = None, *, write_off: bool = False) -> str:
-        """A new row; returns the TMK (32 hex). ``write_off``: a new unit, nobody will settle the old batches."""
-        return str(self.ask("register_terminal", mid=mid, tid=tid, tmk=tmk, write_off=write_off)["tmk"])
+    def register_terminal(
+        self, mid: str, tid: str, tmk: str | None = None, *, write_off: bool = False, serial: str | None = None
+    ) -> str:
+        """A new row; returns the TMK (32 hex). ``write_off``: a new unit, nobody will settle the old batches.
+        ``serial``: the unit that is bound to it, any other one gets 97 from now on."""
+        reply = self.ask("register_terminal", mid=mid, tid=tid, tmk=tmk, write_off=write_off, serial=serial)
+        return str(reply["tmk"])
 
     def remove_terminal(self, mid: str, tid: str) -> None:
         self.ask("remove_terminal", mid=mid, tid=tid)

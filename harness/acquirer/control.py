@@ -25,7 +25,8 @@ LONGEST_LINE = 1 << 20
 LARGEST_BACKLOG = 64 << 20  # bytes a client may leave unread before it is cut off
 _MOST_WAITING = 1000  # requests of one client
 _LONGEST_PATH = 107  # sun_path of unix(7) without its final zero
-_TURNS = 8  # of the event loop from "bytes are in the kernel" to "decided": accept, connection made, reading, and slack
+# Turns of the event loop from "bytes are in the kernel" to "decided": accept, connection made, read, decide, slack.
+_TURNS = 9
 
 
 class Control:

@@ -36,10 +36,20 @@ class Journal:
 
     def __init__(self, store: Store) -> None:
         self._db = store.db
+        self._links: dict[int, str] = {}
+
+    def name_link(self, connection: int, link: str) -> None:
+        """What the notes of a connection's rows end with; "" for an ordinary TCP connection, or one that is gone."""
+        if link:
+            self._links[connection] = link
+        else:
+            self._links.pop(connection, None)
 
     def append(
         self, t: int, connection: int, direction: Direction, frame: bytes, note: str, rule_id: int | None = None
     ) -> JournalRow:
+        if connection in self._links:
+            note = f"{note} [{self._links[connection]}]"
         cursor = self._db.execute(
             "INSERT INTO journal (t, connection, direction, frame, note, rule_id) VALUES (?, ?, ?, ?, ?, ?)",
             (t, connection, direction, frame, note, rule_id),
@@ -47,9 +57,10 @@ class Journal:
         assert cursor.lastrowid is not None
         return JournalRow(cursor.lastrowid, t, connection, direction, frame, note, rule_id)
 
-    def since(self, jid: int) -> list[JournalRow]:
-        """The rows after ``jid`` (0: all)."""
-        return [_row(row) for row in self._db.execute("SELECT * FROM journal WHERE jid > ? ORDER BY jid", (jid,))]
+    def since(self, jid: int, limit: int = -1) -> list[JournalRow]:
+        """The rows after ``jid`` (0: all), at most so many (-1: all)."""
+        rows = self._db.execute("SELECT * FROM journal WHERE jid > ? ORDER BY jid LIMIT ?", (jid, limit))
+        return [_row(row) for row in rows]
 
     def last_jid(self) -> int:
         """The newest row's number, 0 where there is none."""

@@ -1,32 +1,41 @@
-"""The books: accepted money movements per batch, their reversals and voids, settlement totals, batch upload.
+"""The books: accepted money movements per batch, and what became of them: reversals, voids, completions, adjustments.
 
 A batch belongs to (MID, TID) and a number, and is open until its batch end. It outlives the terminal's row: what was
-accepted before a de-registration is settled in the same batch afterwards. Amounts are cents, traces 6 digits.
+accepted before a de-registration is settled in the same batch afterwards. Amounts are cents, traces 6 digits. What
+kinds there are, and which of them count in a settlement: :mod:`harness.protocol.transactions`. What terminals upload
+of a batch is in :mod:`harness.acquirer.uploads`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from harness.acquirer.store import Store
-from harness.protocol.nested import BatchRecord, Totals
+from harness.protocol.nested import Totals
+from harness.protocol.transactions import KINDS
 
-Kind = Literal["sale", "void"]
-EntryState = Literal["approved", "reversed", "voided"]
+EntryState = Literal["approved", "reversed", "voided", "adjusted", "completed"]
+
+# What a booking makes of its original. A refund leaves it as it is: there may be several.
+_MAKES: dict[str, EntryState] = {
+    "void": "voided", "completion_void": "voided", "pre_authorisation_void": "voided", "completion": "completed",
+    "completion_advice": "completed", "offline_adjust": "adjusted", "offline_tip": "adjusted",
+}
+_SIDE = {name: kind.side for name, kind in KINDS.items()}
+_VOIDS = frozenset(name for name, state in _MAKES.items() if state == "voided")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A booked movement. ``original`` is, for a void, the id of the sale it voids."""
+    """A booked movement. ``original``: the id of the entry that it voids, completes, adjusts or refunds."""
 
     id: int
     batch_id: int
     batch: int
     trace: str
-    kind: Kind
+    kind: str
     amount: int
     rrn: str
     date: str
@@ -35,38 +44,30 @@ class Entry:
     state: EntryState
     reversals: int
     original: int | None
+    entry_mode: str
+    voucher: str
+    registration: int
 
 
 @dataclass(frozen=True)
 class Booking:
-    """What is to be booked. ``registration`` is the row's (duplicates are looked for inside it); ``date`` MMDD."""
+    """What is to be booked. ``registration`` is the row's (duplicates are looked for inside it); ``date`` MMDD;
+    ``pan``: of a scanned payment the payment code."""
 
     mid: str
     tid: str
     registration: int
     batch: int
     trace: str
-    kind: Kind
+    kind: str
     amount: int
     rrn: str
     date: str
     pan: str
     auth_code: str
     original: int | None = None
-
-
-@dataclass(frozen=True)
-class Reconciliation:
-    """The terminal's upload against the books, by trace: only in the books, only uploaded, other amount or card."""
-
-    records: int
-    missing: tuple[str, ...]
-    unknown: tuple[str, ...]
-    different: tuple[str, ...]
-
-    @property
-    def clean(self) -> bool:
-        return not (self.missing or self.unknown or self.different)
+    entry_mode: str = ""
+    voucher: str = ""
 
 
 class Ledger:
@@ -74,16 +75,29 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._db = store.db
+        self._open: dict[tuple[str, str, int], int] = {}  # what is open for certain
+        store.keeps_rows(self._open.clear)
 
     # -- batches ------------------------------------------------------------------------------------------------------
 
     def open_batch(self, mid: str, tid: str, number: int) -> int | None:
         """The id of the open batch with this number, or None."""
-        row = self._db.execute(
-            "SELECT id FROM batches WHERE mid = ? AND tid = ? AND number = ? AND open ORDER BY id DESC",
-            (mid, tid, number),
-        ).fetchone()
-        return None if row is None else int(row["id"])
+        known = self._open.get((mid, tid, number))
+        if known is None:
+            known = self._batch(mid, tid, number, "AND open")
+            if known is not None:
+                self._open[mid, tid, number] = known
+        return known
+
+    def latest_batch(self, mid: str, tid: str, number: int) -> int | None:
+        """The id of the newest batch with this number, open or closed."""
+        return self._batch(mid, tid, number, "")
+
+    def known_batch(self, mid: str, tid: str, number: int, present: int) -> int | None:
+        """The batch that a request means: the open one; else, for a number that is not the host's ``present`` one, the
+        newest closed one (numbers come again after 999999, and after a registration that begins at 000001)."""
+        found = self.open_batch(mid, tid, number)
+        return self.latest_batch(mid, tid, number) if found is None and number != present else found
 
     def ensure_batch(self, mid: str, tid: str, number: int) -> int:
         """The id of the open batch with this number, made where there is none."""
@@ -96,7 +110,18 @@ class Ledger:
         return int(row["id"])
 
     def close_batch(self, batch_id: int) -> None:
-        self._db.execute("UPDATE batches SET open = 0 WHERE id = ?", (batch_id,))
+        """Its batch end came."""
+        self._open.clear()
+        self._db.execute("UPDATE batches SET open = 0, settled = 1 WHERE id = ?", (batch_id,))
+
+    def settle_batch(self, batch_id: int) -> None:
+        """Its totals were compared and reset; it stays open for its upload and batch end."""
+        self._db.execute("UPDATE batches SET settled = 1 WHERE id = ?", (batch_id,))
+
+    def is_settled(self, batch_id: int | None) -> bool:
+        """Whether its books were closed or reset."""
+        row = self._db.execute("SELECT settled FROM batches WHERE id = ?", (batch_id,)).fetchone()
+        return row is not None and bool(row["settled"])
 
     def last_closed(self, mid: str, tid: str) -> int | None:
         """The number of the batch that was closed last, or None."""
@@ -107,51 +132,97 @@ class Ledger:
 
     def write_off(self, mid: str, tid: str) -> None:
         """Closes all open batches: the unit that held them is gone, nobody will settle them."""
-        self._db.execute("UPDATE batches SET open = 0 WHERE mid = ? AND tid = ?", (mid, tid))
+        self._open.clear()
+        self._db.execute("UPDATE batches SET open = 0, settled = 1 WHERE mid = ? AND tid = ?", (mid, tid))
+
+    def _batch(self, mid: str, tid: str, number: int, condition: str) -> int | None:
+        row = self._db.execute(
+            f"SELECT id FROM batches WHERE mid = ? AND tid = ? AND number = ? {condition} ORDER BY id DESC LIMIT 1",
+            (mid, tid, number),
+        ).fetchone()
+        return None if row is None else int(row["id"])
 
     # -- entries ------------------------------------------------------------------------------------------------------
 
     def book(self, booking: Booking) -> None:
-        """Books it, approved; a void also marks its original voided."""
+        """Books it, approved, and marks its original."""
         b = booking
         self._db.execute(
             "INSERT INTO entries (batch_id, mid, tid, registration, batch, trace, kind, amount, rrn, date, pan,"
-            " auth_code, state, original) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'approved', ?)",
+            " auth_code, state, original, entry_mode, voucher)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'approved', ?, ?, ?)",
             (self.ensure_batch(b.mid, b.tid, b.batch), b.mid, b.tid, b.registration, b.batch, b.trace, b.kind, b.amount,
-             b.rrn, b.date, b.pan, b.auth_code, b.original),
+             b.rrn, b.date, b.pan, b.auth_code, b.original, b.entry_mode, b.voucher),
         )
-        if b.original is not None:
-            self._db.execute("UPDATE entries SET state = 'voided' WHERE id = ?", (b.original,))
+        if b.original is not None and b.kind in _MAKES:
+            self._mark(b.original, _MAKES[b.kind])
+            if b.kind == "completion_void":  # the pre-authorisation holds the money again
+                self._mark(self._original_of(b.original), "approved")
+
+    def reverse(self, entry: Entry) -> None:
+        """A reversal takes effect: the entry is reversed; what it had made of its original is undone."""
+        self._db.execute("UPDATE entries SET state = 'reversed', reversals = reversals + 1 WHERE id = ?", (entry.id,))
+        if entry.original is not None:
+            self._mark(entry.original, "approved")
+            if entry.kind == "completion_void":
+                self._mark(self._original_of(entry.original), "completed")
 
     def is_duplicate(self, mid: str, tid: str, registration: int, batch: int, trace: str) -> bool:
         """Whether this registration booked an original with this trace in this batch, whatever became of it since."""
         return self._db.execute(
-            "SELECT 1 FROM entries WHERE mid = ? AND tid = ? AND batch = ? AND trace = ? AND registration = ?",
+            "SELECT 1 FROM batches JOIN entries ON batch_id = batches.id"
+            " WHERE batches.mid = ? AND batches.tid = ? AND number = ? AND trace = ? AND registration = ?",
             (mid, tid, batch, trace, registration),
         ).fetchone() is not None
 
     def find(self, batch_id: int | None, trace: str) -> Entry | None:
         """The newest entry with this trace in a batch, of any registration. None: no batch, or no such entry."""
+        return self._entry("batch_id = ? AND trace = ?", batch_id, trace)
+
+    def by_receipt(self, mid: str, rrn: str) -> Entry | None:
+        """The newest entry of this merchant with this F37."""
+        return self._entry("mid = ? AND rrn = ?", mid, rrn)
+
+    def by_authorisation(self, mid: str, auth_code: str, date: str, pan: str) -> Entry | None:
+        """The newest pre-authorisation of this merchant with this F38, date (MMDD) and card."""
+        return self._entry(
+            "mid = ? AND auth_code = ? AND kind = 'pre_authorisation' AND date = ? AND pan = ?",
+            mid, auth_code, date, pan,
+        )
+
+    def refunded(self, entry_id: int) -> int:
+        """The sum of the refunds of an entry, in cents."""
         row = self._db.execute(
-            "SELECT * FROM entries WHERE batch_id = ? AND trace = ? ORDER BY id DESC", (batch_id, trace)
+            "SELECT coalesce(sum(amount), 0) FROM entries"
+            " WHERE original = ? AND kind = 'refund' AND state <> 'reversed'", (entry_id,),
         ).fetchone()
+        return int(row[0])
+
+    def entries(self, mid: str, tid: str, *, after: int = 0, limit: int = -1) -> list[Entry]:
+        """All entries since (MID, TID) was first registered, in the order of booking; behind entry ``after``, and at
+        most ``limit`` (-1: all)."""
+        rows = self._db.execute(
+            "SELECT entries.* FROM batches JOIN entries ON batch_id = batches.id"
+            " WHERE batches.mid = ? AND batches.tid = ? AND entries.id > ? ORDER BY entries.id LIMIT ?",
+            (mid, tid, after, limit),
+        )
+        return [_entry(row) for row in rows]
+
+    def _entry(self, condition: str, *values: object) -> Entry | None:
+        row = self._db.execute(f"SELECT * FROM entries WHERE {condition} ORDER BY id DESC LIMIT 1", values).fetchone()
         return None if row is None else _entry(row)
 
-    def reverse(self, entry: Entry) -> None:
-        """A reversal takes effect: the entry is reversed; the sale behind a reversed void is approved again."""
-        self._db.execute("UPDATE entries SET state = 'reversed', reversals = reversals + 1 WHERE id = ?", (entry.id,))
-        if entry.original is not None:
-            self._db.execute("UPDATE entries SET state = 'approved' WHERE id = ?", (entry.original,))
+    def _mark(self, entry_id: int | None, state: EntryState) -> None:
+        self._db.execute("UPDATE entries SET state = ? WHERE id = ?", (state, entry_id))
 
-    def entries(self, mid: str, tid: str) -> list[Entry]:
-        """All entries since (MID, TID) was first registered, in the order of booking."""
-        rows = self._db.execute("SELECT * FROM entries WHERE mid = ? AND tid = ? ORDER BY id", (mid, tid))
-        return [_entry(row) for row in rows]
+    def _original_of(self, entry_id: int) -> int | None:
+        row = self._db.execute("SELECT original FROM entries WHERE id = ?", (entry_id,)).fetchone()
+        return None if row is None else row["original"]
 
     # -- originals that were refused ----------------------------------------------------------------------------------
 
     def note_refused(self, mid: str, tid: str, batch: int, trace: str, code: str) -> None:
-        """Remember that this original came and was declined: a reversal of it has nothing to undo and gets 00."""
+        """Remember that this original came and was declined: a reversal of it has nothing to undo."""
         self._db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?, ?, ?)", (mid, tid, batch, trace, code))
 
     def was_refused(self, mid: str, tid: str, batch: int, trace: str) -> str | None:
@@ -163,59 +234,27 @@ class Ledger:
 
     # -- settlement ---------------------------------------------------------------------------------------------------
 
-    def totals(self, batch_id: int | None) -> Totals:
-        """The books' totals of a batch, all zero for None. Debits are all sales that are not reversed (voided ones
-        too), credits all voids that are not reversed."""
-        row = self._db.execute(
-            "SELECT coalesce(sum(CASE kind WHEN 'sale' THEN amount END), 0), coalesce(sum(kind = 'sale'), 0),"
-            " coalesce(sum(CASE kind WHEN 'void' THEN amount END), 0), coalesce(sum(kind = 'void'), 0)"
-            " FROM entries WHERE batch_id = ? AND state <> 'reversed'",
-            (batch_id,),
-        ).fetchone()
-        return Totals(*row)
-
-    def collect(self, batch_id: int, records: Sequence[BatchRecord]) -> int:
-        """Keep uploaded records; one that came before (same trace) is not taken twice. Returns how many were new."""
-        new = 0
-        for record in records:
-            row = self._db.execute(
-                "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET kind = excluded.kind,"
-                " pan = excluded.pan, amount = excluded.amount, times = times + 1 RETURNING times",
-                (batch_id, record.trace, record.kind, record.pan, record.amount),
-            ).fetchone()
-            new += row["times"] == 1
-        return new
-
-    def reconcile(self, batch_id: int) -> Reconciliation:
-        """What was uploaded for a batch against its books (entries that are not reversed)."""
-        uploaded = {
-            row["trace"]: (row["amount"], row["pan"])
-            for row in self._db.execute("SELECT * FROM uploads WHERE batch_id = ?", (batch_id,))
-        }
-        booked = {
-            row["trace"]: (row["amount"], row["pan"])
-            for row in self._db.execute(
-                "SELECT trace, amount, pan FROM entries WHERE batch_id = ? AND state <> 'reversed'", (batch_id,)
-            )
-        }
-        both = uploaded.keys() & booked.keys()
-        return Reconciliation(
-            records=len(uploaded),
-            missing=tuple(sorted(booked.keys() - uploaded.keys())),
-            unknown=tuple(sorted(uploaded.keys() - booked.keys())),
-            different=tuple(sorted(trace for trace in both if uploaded[trace] != booked[trace])),
-        )
-
-    def latest_batch(self, mid: str, tid: str, number: int) -> int | None:
-        """The id of the newest batch with this number, open or closed."""
-        row = self._db.execute(
-            "SELECT id FROM batches WHERE mid = ? AND tid = ? AND number = ? ORDER BY id DESC", (mid, tid, number)
-        ).fetchone()
-        return None if row is None else int(row["id"])
+    def totals(self, batch_id: int | None, *, net: bool = False) -> Totals:
+        """The books' totals of a batch, all zero for None: debits and credits by the side of each kind, without what is
+        reversed and without what an adjustment or a tip replaced. ``net``: a voided entry and its void count nowhere,
+        else on both sides."""
+        debit_amount = debit_count = credit_amount = credit_count = 0
+        for row in self._db.execute(
+            "SELECT kind, state, sum(amount) AS amount, count(*) AS count FROM entries WHERE batch_id = ?"
+            " AND state NOT IN ('reversed', 'adjusted') GROUP BY kind, state", (batch_id,),
+        ):
+            if net and (row["state"] == "voided" or row["kind"] in _VOIDS):
+                continue
+            if _SIDE[row["kind"]] == "debit":
+                debit_amount, debit_count = debit_amount + row["amount"], debit_count + row["count"]
+            elif _SIDE[row["kind"]] == "credit":
+                credit_amount, credit_count = credit_amount + row["amount"], credit_count + row["count"]
+        return Totals(debit_amount, debit_count, credit_amount, credit_count)
 
 
 def _entry(row: sqlite3.Row) -> Entry:
     return Entry(
         row["id"], row["batch_id"], row["batch"], row["trace"], row["kind"], row["amount"], row["rrn"], row["date"],
-        row["pan"], row["auth_code"], row["state"], row["reversals"], row["original"],
+        row["pan"], row["auth_code"], row["state"], row["reversals"], row["original"], row["entry_mode"],
+        row["voucher"], row["registration"],
     )

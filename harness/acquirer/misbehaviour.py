@@ -24,6 +24,7 @@ Action = Literal[
     "no_keys",  # sign-in approved without F62; the working keys that there are stay in force
     "bad_kcv",  # sign-in approved, both check values wrong
     "unbalanced",  # settlement decided, but its result says "not balanced": the terminal must upload its batch
+    "script",  # decided and booked; F55 of an approval ends in ``f55``, for instance 72 with commands to the chip
     "processing_request",  # decided and booked; header nibble 5 of the answer is ``header_request``
 ]
 ACTIONS: tuple[str, ...] = get_args(Action)
@@ -35,13 +36,13 @@ FRESH_KEYS = "keys"  # value of ``f62``: working keys that are right under the T
 
 _TAKES_CODE = ("answer", "late", "never", "bad_mac", "foreign_trace", "no_mac")
 _ONLY_FOR = {
-    "f62": ("answer",), "f63": ("answer",), "header_request": ("answer", "processing_request"), "with_mac": ("answer",),
-    "delay_s": ("late",), "code": _TAKES_CODE,
+    "f55": ("answer", "script"), "f62": ("answer",), "f63": ("answer",), "with_mac": ("answer",),
+    "header_request": ("answer", "processing_request"), "delay_s": ("late",), "code": _TAKES_CODE,
 }
 _PATTERNS = {
     "mti": r"\d{4}", "network_code": r"\d{3}", "message_type": r"\d{2}", "tid": r"[ -~]{8}",
     "code": r"[0-9A-Z]{2}", "header_request": r"\d", "f62": rf"([0-9A-Fa-f]{{2}})*|{FRESH_KEYS}",
-    "f63": r"([0-9A-Fa-f]{2})*",
+    "f55": r"([0-9A-Fa-f]{2})+", "f63": r"([0-9A-Fa-f]{2})*",
 }
 
 
@@ -51,8 +52,8 @@ class Rule:
 
     The first ``skip`` requests that fit are left alone. ``count`` None: until cleared. A ``code`` answers without
     deciding, then the action is applied to that answer.
-    ``f62`` and ``f63`` are hex (or "keys", see :data:`FRESH_KEYS`), ``header_request`` is header nibble 5. ``with_mac``
-    None: as the profile has it; it changes nothing on messages that carry no MAC.
+    ``f55``, ``f62`` and ``f63`` are hex (or "keys", see :data:`FRESH_KEYS`), ``header_request`` is header nibble 5.
+    ``with_mac`` None: as the profile has it; it changes nothing on messages that carry no MAC.
     """
 
     action: Action
@@ -64,6 +65,7 @@ class Rule:
     count: int | None = 1
     code: str | None = None
     delay_s: float = 0.0
+    f55: str | None = None
     f62: str | None = None
     f63: str | None = None
     header_request: str | None = None
@@ -92,7 +94,9 @@ def parse_rule(data: Mapping[str, Any]) -> Rule:
         raise BadInput("late needs delay_s", where="rule", remedy="seconds, for instance 3.5")
     if action == "processing_request" and values.get("header_request") is None:
         values["header_request"] = SIGN_IN_AGAIN
-    for key in ("f62", "f63"):
+    if action == "script" and values.get("f55") is None:
+        raise BadInput("script needs f55", where="rule", remedy="BER-TLV in hex, for instance 7206860484240000")
+    for key in ("f55", "f62", "f63"):
         if values.get(key) not in (None, FRESH_KEYS):
             values[key] = values[key].upper()
     for key in ("delay_s", "skip"):
@@ -114,7 +118,7 @@ def _check(action: str, key: str, value: Any) -> None:
     if key in _PATTERNS:
         if not isinstance(value, str) or not re.fullmatch(_PATTERNS[key], value, re.ASCII):
             raise BadInput(f"{key} is {value!r}, expected text that fits {_PATTERNS[key]}", where="rule")
-        if key in ("f62", "f63") and len(value) > 2 * 999:
+        if key in ("f55", "f62", "f63") and len(value) > 2 * 999:
             raise BadInput(f"{key} has {len(value) // 2} bytes, at most 999 fit", where="rule")
     elif key in ("count", "skip"):
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:

@@ -10,18 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from harness.acquirer.cases import kcv_text
+from harness.acquirer.download_books import KINDS, Kind
 from harness.acquirer.host import Host
 from harness.acquirer.ledger import Entry
 from harness.acquirer.misbehaviour import parse_rule
 from harness.acquirer.registry import SignState
-from harness.acquirer.transactions import kcv_text
 from harness.errors import BadInput
+from harness.protocol.keys import algorithm_of
 
 Request = Mapping[str, Any]
 Reply = dict[str, Any]
 
 _MID = re.compile(r"[ -~]{15}")
 _TID = re.compile(r"[ -~]{8}")
+_SERIAL = re.compile(r"[0-9A-Za-z]{4,50}")
 _TMK = re.compile(r"[0-9A-Fa-f]{32}")
 _BATCH = re.compile(r"[0-9]{1,6}")
 
@@ -45,10 +48,14 @@ class Office:
             "issue_tmk": self._issue_tmk,
             "set_batch": self._set_batch,
             "terminal": self._terminal,
+            "set_downloads": self._set_downloads,
+            "demand_download": self._demand_download,
+            "downloads": self._downloads,
             "misbehave": self._misbehave,
             "clear_misbehaviour": self._clear_misbehaviour,
             "ledger": self._ledger,
             "reconciliation": self._reconciliation,
+            "follow_ups": self._follow_ups,
             "set_clock": self._set_clock,
             "journal": self._journal,
         }
@@ -87,13 +94,20 @@ class Office:
 
     def _register_terminal(self, request: Request) -> Reply:
         mid, tid, tmk = _mid(request), _tid(request), _text(request, "tmk", _TMK, required=False)
+        serial = _text(request, "serial", _SERIAL, required=False)
         write_off = request.get("write_off", False)
         if not isinstance(write_off, bool):
             raise BadInput(f"write_off is {write_off!r}, expected true or false")
         key = self._host.registry.register_terminal(mid, tid, None if tmk is None else bytes.fromhex(tmk))
         if write_off:
             self._host.ledger.write_off(mid, tid)
-        return _key_reply(key)
+        if serial is not None:
+            self._host.registry.bind(mid, tid, serial)
+        return self._key_reply(key)
+
+    def _key_reply(self, tmk: bytes) -> Reply:
+        algorithm = algorithm_of(self._host.profile.sign_in_network_code)
+        return {"tmk": tmk.hex().upper(), "kcv": kcv_text(tmk, algorithm)}
 
     def _remove_terminal(self, request: Request) -> Reply:
         self._host.registry.remove_terminal(_mid(request), _tid(request))
@@ -122,7 +136,7 @@ class Office:
         return {}
 
     def _issue_tmk(self, request: Request) -> Reply:
-        return _key_reply(self._host.registry.issue_tmk(_mid(request), _tid(request)))
+        return self._key_reply(self._host.registry.issue_tmk(_mid(request), _tid(request)))
 
     def _set_batch(self, request: Request) -> Reply:
         self._host.registry.set_batch(_mid(request), _tid(request), _batch(request))
@@ -138,6 +152,22 @@ class Office:
                 "registration": row.registration,
             }
         }
+
+    # -- downloads ----------------------------------------------------------------------------------------------------
+
+    def _set_downloads(self, request: Request) -> Reply:
+        """Other data for everybody: each terminal is asked to come for it."""
+        self._host.downloads.replace(_kind(request), request.get("value"))
+        return {}
+
+    def _demand_download(self, request: Request) -> Reply:
+        """One terminal is asked to come for it."""
+        self._host.downloads.demand(_mid(request), _tid(request), _kind(request))
+        return {}
+
+    def _downloads(self, request: Request) -> Reply:
+        where = _mid(request), _tid(request)
+        return {"due": self._host.downloads.due(*where), "status": self._host.downloads.status(*where)}
 
     # -- misbehaviour, books, clock, journal --------------------------------------------------------------------------
 
@@ -159,7 +189,11 @@ class Office:
         batch_id = self._host.ledger.latest_batch(_mid(request), _tid(request), batch)
         if batch_id is None:
             raise BadInput(f"the host has no batch {batch:06d} of this terminal")
-        return asdict(self._host.ledger.reconcile(batch_id))
+        return asdict(self._host.uploads.reconcile(batch_id, net=self._host.profile.settlement_voids == "net"))
+
+    def _follow_ups(self, request: Request) -> Reply:
+        found = self._host.uploads.follow_ups(_mid(request), _tid(request))
+        return {"follow_ups": [{**asdict(one), "batch": f"{one.batch:06d}"} for one in found]}
 
     def _set_clock(self, request: Request) -> Reply:
         epoch = request.get("epoch")
@@ -183,16 +217,20 @@ def _ledger_entry(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _key_reply(tmk: bytes) -> Reply:
-    return {"tmk": tmk.hex().upper(), "kcv": kcv_text(tmk)}
-
-
 def _mid(request: Request) -> str:
     return _text(request, "mid", _MID) or ""
 
 
 def _tid(request: Request) -> str:
     return _text(request, "tid", _TID) or ""
+
+
+def _kind(request: Request) -> Kind:
+    kind = request.get("kind")
+    for known in KINDS:
+        if kind == known:
+            return known
+    raise BadInput(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
 
 
 def _batch(request: Request) -> int:

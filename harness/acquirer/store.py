@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.errors import BadInput
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+RESERVED = 100  # numbers of messages that are written down at a time
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -26,31 +27,74 @@ CREATE TABLE terminals (
     state TEXT NOT NULL, sign_state INTEGER NOT NULL, batch INTEGER NOT NULL, ever_signed_in INTEGER NOT NULL,
     PRIMARY KEY (mid, tid)
 ) WITHOUT ROWID;
-CREATE TABLE keys (
-    mid TEXT NOT NULL, tid TEXT NOT NULL, tmk BLOB NOT NULL, pik BLOB, mak BLOB, PRIMARY KEY (mid, tid)
+CREATE TABLE seen (  -- when a terminal last sent something, or its row was made: seconds since 1970 on the host's clock
+    mid TEXT NOT NULL, tid TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (mid, tid)
 ) WITHOUT ROWID;
-CREATE TABLE batches (
-    id INTEGER PRIMARY KEY, mid TEXT NOT NULL, tid TEXT NOT NULL, number INTEGER NOT NULL, open INTEGER NOT NULL
+CREATE TABLE bindings (  -- which unit belongs to which terminal; ended NULL: in force
+    id INTEGER PRIMARY KEY, mid TEXT NOT NULL, tid TEXT NOT NULL, serial_number TEXT NOT NULL,
+    device_type TEXT NOT NULL, elements TEXT NOT NULL, began INTEGER NOT NULL, ended INTEGER
+);
+CREATE UNIQUE INDEX binding_of_unit ON bindings (serial_number) WHERE ended IS NULL;
+CREATE UNIQUE INDEX binding_of_terminal ON bindings (mid, tid) WHERE ended IS NULL;
+CREATE TABLE activations (  -- the code is kept as its SHA-256; used NULL: not yet
+    code BLOB PRIMARY KEY, mid TEXT NOT NULL, tid TEXT NOT NULL, serial_number TEXT NOT NULL,
+    expires INTEGER NOT NULL, used INTEGER
+) WITHOUT ROWID;
+CREATE TABLE applications (  -- document: JSON, harness.acquirer.registration.documents.Application
+    mid TEXT PRIMARY KEY, state TEXT NOT NULL, document TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE fees (  -- of a merchant; cap in cents, NULL: none
+    mid TEXT NOT NULL, card_type TEXT NOT NULL, basis_points INTEGER NOT NULL, cap INTEGER, PRIMARY KEY (mid, card_type)
+) WITHOUT ROWID;
+CREATE TABLE steps (  -- what the back office did; tid '': with the merchant; details: JSON
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, mid TEXT NOT NULL, tid TEXT NOT NULL, step TEXT NOT NULL,
+    details TEXT NOT NULL
+);
+CREATE INDEX steps_of ON steps (mid, tid);
+CREATE TABLE keys (
+    mid TEXT NOT NULL, tid TEXT NOT NULL, tmk BLOB NOT NULL, pik BLOB, mak BLOB, tdk BLOB, PRIMARY KEY (mid, tid)
+) WITHOUT ROWID;
+CREATE TABLE download_data (  -- data JSON: what replaced the part of the file
+    kind TEXT PRIMARY KEY, version INTEGER NOT NULL, data TEXT
+) WITHOUT ROWID;
+CREATE TABLE downloads (  -- what a terminal has; due: it is to come for it whatever it has
+    mid TEXT NOT NULL, tid TEXT NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL, due INTEGER NOT NULL,
+    PRIMARY KEY (mid, tid, kind)
+) WITHOUT ROWID;
+CREATE TABLE terminal_status (
+    mid TEXT NOT NULL, tid TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (mid, tid)
+) WITHOUT ROWID;
+CREATE TABLE batches (  -- settled: an 0510 was given after which the host's number moved, or its batch end came
+    id INTEGER PRIMARY KEY, mid TEXT NOT NULL, tid TEXT NOT NULL, number INTEGER NOT NULL, open INTEGER NOT NULL,
+    settled INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX batches_of ON batches (mid, tid, number);
-CREATE TABLE entries (
+CREATE TABLE entries (  -- pan: of a scanned payment the payment code; entry_mode: F22, first two digits
     id INTEGER PRIMARY KEY, batch_id INTEGER NOT NULL REFERENCES batches, mid TEXT NOT NULL, tid TEXT NOT NULL,
     registration INTEGER NOT NULL, batch INTEGER NOT NULL, trace TEXT NOT NULL, kind TEXT NOT NULL,
     amount INTEGER NOT NULL, rrn TEXT NOT NULL, date TEXT NOT NULL, pan TEXT NOT NULL, auth_code TEXT NOT NULL,
-    state TEXT NOT NULL, reversals INTEGER NOT NULL DEFAULT 0, original INTEGER REFERENCES entries
+    state TEXT NOT NULL, reversals INTEGER NOT NULL DEFAULT 0, original INTEGER REFERENCES entries,
+    entry_mode TEXT NOT NULL DEFAULT '', voucher TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX entries_of ON entries (mid, tid, batch, trace);
 CREATE INDEX entries_in ON entries (batch_id, trace);
+CREATE INDEX entries_by_receipt ON entries (mid, rrn);
+CREATE INDEX entries_by_authorisation ON entries (mid, auth_code) WHERE kind = 'pre_authorisation';
+CREATE INDEX entries_after ON entries (original) WHERE original IS NOT NULL;
 CREATE TABLE refused (
     mid TEXT NOT NULL, tid TEXT NOT NULL, batch INTEGER NOT NULL, trace TEXT NOT NULL, code TEXT NOT NULL,
     PRIMARY KEY (mid, tid, batch, trace)
 ) WITHOUT ROWID;
-CREATE TABLE uploads (
+CREATE TABLE uploads (  -- source: F60.3 of the message; f55: hex, of a chip record
     batch_id INTEGER NOT NULL REFERENCES batches, trace TEXT NOT NULL, kind TEXT NOT NULL, pan TEXT NOT NULL,
-    amount INTEGER NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (batch_id, trace)
+    amount INTEGER NOT NULL, times INTEGER NOT NULL, source TEXT NOT NULL, f55 TEXT NOT NULL,
+    PRIMARY KEY (batch_id, trace)
+) WITHOUT ROWID;
+CREATE TABLE follow_ups (  -- kind: script_notice or signature_upload; data: F55 or F62, hex
+    entry INTEGER NOT NULL REFERENCES entries, kind TEXT NOT NULL, data TEXT NOT NULL, times INTEGER NOT NULL,
+    PRIMARY KEY (entry, kind)
 ) WITHOUT ROWID;
 CREATE TABLE journal (
-    jid INTEGER PRIMARY KEY AUTOINCREMENT, t INTEGER NOT NULL, connection INTEGER NOT NULL, direction TEXT NOT NULL,
+    jid INTEGER PRIMARY KEY, t INTEGER NOT NULL, connection INTEGER NOT NULL, direction TEXT NOT NULL,
     frame BLOB NOT NULL, note TEXT NOT NULL, rule_id INTEGER
 );
 """
@@ -64,8 +108,11 @@ class Store:
         try:
             self.db = sqlite3.connect(str(path), isolation_level=None)
             self.db.row_factory = sqlite3.Row
+            self._numbers: dict[str, tuple[int, int]] = {}  # the next of each, and the last that may be given out
+            self._kept: list[Callable[[], None]] = []
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = NORMAL")
+            self.db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages, 16 MB: fewer, for commits of some pages each
             self._make_schema()
         except sqlite3.Error as error:
             raise BadInput(
@@ -77,20 +124,50 @@ class Store:
         version = self.db.execute("PRAGMA user_version").fetchone()[0]
         if version == SCHEMA_VERSION:
             return
-        if version or self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise sqlite3.DatabaseError(f"its schema version is {version}, expected {SCHEMA_VERSION}")
+        if not version and self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise sqlite3.DatabaseError("another program's tables are in it")
+        if version:
+            raise sqlite3.DatabaseError(
+                f"it was written by {'an older' if version < SCHEMA_VERSION else 'a newer'} version of this program"
+                f" (schema {version}, this one has {SCHEMA_VERSION})"
+            )
         self.db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+    def keeps_rows(self, forget: Callable[[], None]) -> None:
+        """Whoever keeps rows in memory says how it forgets them: they may have changed, or may never have been."""
+        self._kept.append(forget)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; nothing when an exception leaves the block."""
-        self.db.execute("BEGIN IMMEDIATE")
+        """All or nothing; nothing when an exception leaves the block. Whatever was changed inside: afterwards no row is
+        known from before."""
+        try:
+            with self.messages():
+                yield
+        finally:
+            self._forget()
+
+    @contextlib.contextmanager
+    def messages(self) -> Iterator[None]:
+        """A transaction for messages of terminals: those who keep rows in memory make the changes themselves, and go on
+        with what they know. Inside another one it is a part of that, which may fail alone."""
+        whole = not self.db.in_transaction
+        self.db.execute("BEGIN IMMEDIATE" if whole else "SAVEPOINT part")
         try:
             yield
+            self.db.execute("COMMIT" if whole else "RELEASE part")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            self._forget()
+            if self.db.in_transaction:  # not where SQLite itself has given it up
+                self.db.execute("ROLLBACK" if whole else "ROLLBACK TO part")
+                if not whole:
+                    self.db.execute("RELEASE part")
             raise
-        self.db.execute("COMMIT")
+
+    def _forget(self) -> None:
+        self._numbers = {name: (following, 0) for name, (following, _) in self._numbers.items()}
+        for forget in self._kept:
+            forget()
 
     def number(self, name: str, default: int = 0) -> int:
         """The stored integer ``name``."""
@@ -104,10 +181,14 @@ class Store:
         else:
             self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, str(value)))
 
-    def next_number(self, name: str) -> int:
-        """1, 2, 3... also over restarts."""
-        value = self.number(name) + 1
-        self.set_number(name, value)
+    def next_number(self, name: str, reserve: int = 1) -> int:
+        """1, 2, 3... also over restarts. What is rolled back may leave a gap; and with ``reserve`` the end of the
+        process one of less than that, where so many at a time are written down as given out."""
+        value, last = self._numbers.get(name) or (self.number(name) + 1, 0)
+        if value > last:
+            last = value + reserve - 1
+            self.set_number(name, last)
+        self._numbers[name] = value + 1, last
         return value
 
     def close(self) -> None:

@@ -8,35 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Literal
 
 from harness.acquirer.registry import Merchant, SignState, Terminal
+from harness.protocol.codes import transaction_name
+from harness.protocol.frames import Frame
 from harness.protocol.profile import Profile
+from harness.protocol.transactions import KINDS, STORED
 
 MacState = Literal["ok", "bad", "absent", "no_key", "not_required"]
 
 
-class Transaction(Enum):
-    """What a request asks for; the value is its name in notes."""
-
-    SIGN_IN = "sign-in"
-    SIGN_OFF = "sign-off"
-    ECHO = "echo"
-    SALE = "sale"
-    VOID = "void"
-    REVERSAL = "reversal"
-    SETTLEMENT = "settlement"
-    UPLOAD = "batch upload"
-    BATCH_END = "batch end"
-    OTHER = "unsupported transaction"
-
-
 @dataclass(frozen=True)
 class Request:
-    """The values of a request that decisions rest on. ``batch`` is F60.2 as a number."""
+    """The values of a request that decisions rest on. ``transaction``: what :func:`classify` says; ``batch`` is F60.2
+    as a number."""
 
-    transaction: Transaction
+    transaction: str
     mti: str
     mid: str
     tid: str
@@ -48,12 +36,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Known:
-    """What the host knows when the request comes. ``terminal`` None: no row for (MID, TID) as the switch sees it."""
+    """What the host knows when the request comes. ``terminal`` None: no row for (MID, TID) as the switch sees it; then
+    ``row`` is the back office's word for why. ``foreign_unit``: why the unit that sent it is not the bound one.
+    ``settled``: the batch that F60.2 names is settled, and its batch end has not come."""
 
     duplicate: bool
     mac: MacState
     merchant: Merchant | None
     terminal: Terminal | None
+    row: str = ""
+    foreign_unit: str = ""
+    settled: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,35 +59,38 @@ class Refusal:
 
 Check = Callable[[Request, Known, Profile], Refusal | None]
 
-_NEEDS_NO_SIGN_IN = frozenset({Transaction.SIGN_IN, Transaction.ECHO})
-_ANY_BATCH = frozenset({Transaction.SIGN_IN, Transaction.SIGN_OFF, Transaction.ECHO})
-_DELIVERY = frozenset({Transaction.REVERSAL, Transaction.SETTLEMENT, Transaction.UPLOAD, Transaction.BATCH_END})
-_SETTLING = frozenset({Transaction.SETTLEMENT, Transaction.UPLOAD, Transaction.BATCH_END})
+UNKNOWN = "unknown"
+SETTLING = frozenset({"settlement", "batch_upload", "batch_upload_chip", "batch_end"})
+_DELIVERY = SETTLING | STORED | {"reversal", "script_notice", "signature_upload"}  # of what was done before
+_AFTER_SIGN_IN = frozenset({"sign_off", "signature_upload"})  # of 08xx: the rest is how a terminal comes to service
+_MANAGEMENT = "08"
 
 
-def classify(mti: str, message_type: str, network_code: str, processing_code: str, profile: Profile) -> Transaction:
-    """What a request is, by MTI, F60.1, F60.3 and F3."""
-    match mti, message_type, network_code:
-        case "0800", "00", code if code == profile.sign_in_network_code:
-            return Transaction.SIGN_IN
-        case "0820", "00", "301":
-            return Transaction.ECHO
-        case "0820", "00", "002":
-            return Transaction.SIGN_OFF
-        case "0200", "22", _ if processing_code == "000000":
-            return Transaction.SALE
-        case "0200", "23", _ if processing_code == "200000":
-            return Transaction.VOID
-        case "0400", _, _:
-            return Transaction.REVERSAL
-        case "0500", _, "201":
-            return Transaction.SETTLEMENT
-        case "0320", _, "201":
-            return Transaction.UPLOAD
-        case "0320", _, code if code in (profile.batch_end_balanced, profile.batch_end_unbalanced):
-            return Transaction.BATCH_END
-        case _:
-            return Transaction.OTHER
+def classify(frame: Frame, profile: Profile) -> str:
+    """What a request is, by :func:`harness.protocol.codes.transaction_name`; "unknown" too where this profile has the
+    transaction under another code, or F3 or F25 are those of another one."""
+    name = transaction_name(frame)
+    kind = KINDS.get(name)
+    if kind is not None:
+        mti = profile.offline_chip_mti if name == "offline_chip_sale" else kind.mti
+        fits = frame.mti == mti and frame.get(3, kind.processing) == kind.processing
+        return name if fits and frame.get(25, kind.condition) == kind.condition else UNKNOWN
+    if frame.mti == "0320":
+        if frame.network_code in (profile.batch_end_balanced, profile.batch_end_unbalanced):
+            return "batch_end"
+        return UNKNOWN if name == "batch_end" else name
+    if name == "sign_in" and frame.network_code != profile.sign_in_network_code:
+        return UNKNOWN
+    if name == "parameter_download" and frame.network_code != profile.parameter_download_code:
+        return UNKNOWN
+    return name
+
+
+def words(transaction: str) -> str:
+    """A transaction's name in notes: batch upload, sign-in."""
+    if transaction == UNKNOWN:
+        return "unsupported transaction"
+    return transaction.replace("_", "-" if transaction.startswith("sign_") else " ")
 
 
 def check_duplicate(request: Request, known: Known, profile: Profile) -> Refusal | None:
@@ -105,12 +101,13 @@ def check_duplicate(request: Request, known: Known, profile: Profile) -> Refusal
 
 
 def check_mac(request: Request, known: Known, profile: Profile) -> Refusal | None:
-    """A0: the F64 of a financial request is wrong or missing, or the host has no key to verify it with."""
+    """A0: the F64 of a request that needs one is wrong, or the host has no key to verify it with; ``mac_missing`` where
+    there is none."""
     match known.mac:
         case "bad":
             return Refusal("A0", "the MAC (F64) is wrong under the MAK of the last sign-in")
         case "absent":
-            return Refusal("A0", "there is no MAC (F64) on a financial request")
+            return Refusal(profile.mac_missing, "there is no MAC (F64) on a request that needs one")
         case "no_key":
             return Refusal("A0", "no MAK is known for this terminal")
         case _:
@@ -127,10 +124,19 @@ def check_merchant(request: Request, known: Known, profile: Profile) -> Refusal 
 
 
 def check_registered(request: Request, known: Known, profile: Profile) -> Refusal | None:
-    """97 (the profile's code): there is no row for MID and TID."""
+    """97 (the profile's code): there is no row for MID and TID. By profile only a sign-in is told so, and everything
+    else that it is not signed in."""
     if known.terminal is not None:
         return None
-    return Refusal(profile.not_registered[0], f"terminal {request.tid} of merchant {request.mid} not registered")
+    why = f"terminal {request.tid} of merchant {request.mid} not registered{known.row and f' ({known.row})'}"
+    if profile.terminal_unknown_on == "sign_in" and request.transaction != "sign_in":
+        return Refusal(profile.not_signed_in, f"{why}, which this host says at sign-in only")
+    return Refusal(profile.not_registered[0], why)
+
+
+def check_unit(request: Request, known: Known, profile: Profile) -> Refusal | None:
+    """97 (the profile's code): the unit that says its serial number is not the one that is bound to MID and TID."""
+    return Refusal(profile.not_registered[0], known.foreign_unit) if known.foreign_unit else None
 
 
 def check_suspended(request: Request, known: Known, profile: Profile) -> Refusal | None:
@@ -142,28 +148,33 @@ def check_suspended(request: Request, known: Known, profile: Profile) -> Refusal
 
 
 def check_signed_in(request: Request, known: Known, profile: Profile) -> Refusal | None:
-    """77: not signed in; 58: closed. By profile a reversal, and what settles a batch, need no sign-in."""
+    """77 (the profile's ``not_signed_in``): not signed in; 58: closed. Network management needs no sign-in; by profile
+    a reversal, and what settles a batch, need none either."""
     assert known.terminal is not None
-    if request.transaction in _NEEDS_NO_SIGN_IN:
+    if request.mti[:2] == _MANAGEMENT and request.transaction not in _AFTER_SIGN_IN:
         return None
     state = known.terminal.sign_state
     if state is SignState.CLOSED:
         return Refusal("58", "terminal closed (sign state 4)")
     if state is SignState.SIGNED_IN:
         return None
-    if request.transaction is Transaction.REVERSAL and profile.reversal_before_sign_in:
+    if request.transaction == "reversal" and profile.reversal_before_sign_in:
         return None
-    if request.transaction in _SETTLING and profile.settlement_before_sign_in:
+    if request.transaction in SETTLING and profile.settlement_before_sign_in:
         return None
-    return Refusal("77", f"not signed in (sign state {state.value})")
+    return Refusal(profile.not_signed_in, f"not signed in (sign state {state.value})")
 
 
 def check_batch(request: Request, known: Known, profile: Profile) -> Refusal | None:
-    """77: F60.2 is not the host's batch. By profile what delivers an earlier batch is taken all the same."""
+    """77: F60.2 is not the host's batch. By profile what delivers an earlier batch is taken all the same; what ends a
+    batch that is settled always is."""
     assert known.terminal is not None
-    if request.transaction in _ANY_BATCH or request.batch == known.terminal.batch:
+    any_batch = request.mti[:2] == _MANAGEMENT and request.transaction != "signature_upload"
+    if any_batch or request.batch == known.terminal.batch:
         return None
     if request.transaction in _DELIVERY and profile.accepts_old_batch:
+        return None
+    if request.transaction in SETTLING and known.settled:
         return None
     return Refusal("77", f"batch {request.batch:06d}, the host has {known.terminal.batch:06d}")
 
@@ -173,6 +184,7 @@ ORDER: tuple[Check, ...] = (
     check_mac,
     check_merchant,
     check_registered,
+    check_unit,
     check_suspended,
     check_signed_in,
     check_batch,
