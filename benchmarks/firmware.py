@@ -26,6 +26,7 @@ from ratio import against_limit, against_peer
 
 from harness.emulator import font
 from harness.emulator.firmware.app import cashier
+from harness.emulator.firmware.app.dialect import Dialect
 from harness.emulator.firmware.app.screen import Screen
 from harness.terminal import cashier as till
 from harness.tests.firmware_bench import Answer, Bench, FakeBoard, MemoryFlash
@@ -135,7 +136,7 @@ def flood_s() -> float:
     frame = till.encode({"DF01": "00", "DF02": "01", "DF03": "000000009700", "DF04": "1234"})
     pieces = [b"\x02", b"\x02\x00\x00", b"\x02\x00\x05", b"\x02\x05\x12\x03", b"\x15", frame]
     floods = [piece * (FLOOD_BYTES // len(piece)) for piece in pieces]
-    return max(cpu(lambda: cashier.Receiver().feed(flood)) for flood in floods)  # noqa: B023 - called at once
+    return max(cpu(lambda: cashier.Receiver(Dialect).feed(flood)) for flood in floods)  # noqa: B023 - called at once
 
 
 def main() -> int:

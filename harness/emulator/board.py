@@ -23,6 +23,7 @@ from typing import Any, Literal, NoReturn
 
 from harness.emulator import bus, panel_requests
 from harness.emulator.boot import boot
+from harness.emulator.chip import Chip
 from harness.emulator.flash import Flash
 from harness.emulator.font import load
 from harness.emulator.hardware import Board
@@ -54,7 +55,9 @@ class BoardProcess:
         self._screen, self._screen_t, self._screens, self._slips = self._blank, time.monotonic_ns(), 0, 0
         self._paper = bytearray()
         self._cpu: _Cpu | None = None
-        self._chip: dict[str, Any] | None = None  # the card in the slot
+        self._chip: Chip | None = None  # the card in the slot
+        self._tapped: Chip | None = None  # the card at the contactless reader, until the next
+        self._counters: dict[str, int] = {}  # card number -> transaction counter
         self._restart_at: float | None = None
         self._restart_delay = 0.1
         self._ended = False
@@ -103,6 +106,13 @@ class BoardProcess:
                 self._insert(panel_requests.chip(request))
             case "remove":
                 self._remove()
+            case "tap":
+                self._tapped = self._card(panel_requests.chip(request))
+                self._signal_cpu({"tap": True})
+            case "scan":
+                self._signal_cpu({"scan": panel_requests.scan(request)})
+            case "sign":
+                self._signal_cpu({"sign": panel_requests.sign(request)})
             case "power":
                 self._switch(panel_requests.power(request))
             case "cut_at":
@@ -117,17 +127,21 @@ class BoardProcess:
                 raise BadInput(f"unknown op {op!r}")
         return {}
 
-    def _insert(self, chip: dict[str, str]) -> None:
+    def _insert(self, chip: dict[str, Any]) -> None:
         if self._chip is not None:
             raise BadInput("there is a card in the slot already")
-        self._chip = chip
-        self._signal_cpu({"insert": chip})
+        self._chip = self._card(chip)
+        self._signal_cpu({"insert": True})
 
     def _remove(self) -> None:
         if self._chip is None:
             raise BadInput("there is no card in the slot")
         self._chip = None
         self._signal_cpu({"remove": True})
+
+    def _card(self, chip: dict[str, Any]) -> Chip:
+        """A card as it is presented: its transaction counter goes on where it was."""
+        return Chip(chip, self._counters.get(chip["pan"], 0))
 
     def _signal_cpu(self, event: dict[str, Any]) -> None:
         """To the application. Lost when there is no power, or when it has left too many unread: keys have no memory."""
@@ -164,6 +178,7 @@ class BoardProcess:
         self._drain_serial(False)
         self._report_power("on", reason)
         ours, theirs = bus.socket_pair()
+        reader, reader_inside = bus.socket_pair()
         read_end, write_end = os.pipe()
         self._flash.fed = time.monotonic_ns()
         sys.stdout.flush()
@@ -173,18 +188,21 @@ class BoardProcess:
         if pid == 0:
             os.close(read_end)
             ours.close()
-            self._be_the_cpu(board, theirs, write_end)
+            reader.close()
+            self._be_the_cpu(board, theirs, reader_inside, write_end)
         theirs.close()
+        reader_inside.close()
         os.close(write_end)
         os.set_blocking(read_end, False)
-        cpu = self._cpu = _Cpu(pid, ours, read_end)
+        cpu = self._cpu = _Cpu(pid, ours, reader, read_end)
         self._selector.register(ours, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._take_messages))
         self._selector.register(read_end, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._take_words))
+        self._selector.register(reader, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._take_command))
         self._selector.register(cpu.pidfd, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._cpu_ended))
         if self._chip is not None:
-            self._signal_cpu({"insert": self._chip})  # the slot's switch is closed
+            self._signal_cpu({"insert": True})  # the slot's switch is closed
 
-    def _be_the_cpu(self, board: int, wires: socket.socket, stderr: int) -> NoReturn:
+    def _be_the_cpu(self, board: int, wires: socket.socket, reader: socket.socket, stderr: int) -> NoReturn:
         status = 1
         try:
             die_with_parent(signal.SIGKILL)
@@ -203,8 +221,8 @@ class BoardProcess:
 
             faulthandler.register(signal.SIGUSR1, file=2)
             hardware = Board(model=self._model, serial_number=self._serial_number, time_scale=self._time_scale,
-                             flash=self._flash, font=self._font, wires=wires, cashier_fd=self._cashier.master,
-                             service_fd=self._service.master)
+                             flash=self._flash, font=self._font, wires=wires, reader=reader,
+                             cashier_fd=self._cashier.master, service_fd=self._service.master)
             boot(hardware, self._boot_key)
         except BaseException:
             traceback.print_exc()
@@ -229,10 +247,11 @@ class BoardProcess:
         self._take_words(cpu)
         self._cpu = None
         self._paper.clear()
-        for descriptor in (cpu.wires.fileno(), cpu.stderr, cpu.pidfd):
+        for descriptor in (cpu.wires.fileno(), cpu.reader.fileno(), cpu.stderr, cpu.pidfd):
             with contextlib.suppress(KeyError):
                 self._selector.unregister(descriptor)
         cpu.wires.close()
+        cpu.reader.close()
         os.close(cpu.stderr)
         os.close(cpu.pidfd)
 
@@ -285,6 +304,25 @@ class BoardProcess:
             case bus.HALT:
                 detail = message.body.decode("utf-8", "replace")
                 self._panel.broadcast({"ev": "halt", "t": message.t, "detail": detail})
+
+    def _take_command(self, cpu: _Cpu) -> None:
+        """A command to a card: its answer goes back, and the panel is told what passed."""
+        try:
+            data = cpu.reader.recv(bus.LARGEST, socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionResetError):
+            data = b""
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(cpu.reader)
+            return
+        command = json.loads(data)
+        chip = self._tapped if command.get("contactless") else self._chip
+        reply = None if chip is None else chip.command(command)
+        if chip is not None and reply is not None:
+            self._counters[chip.pan] = chip.atc
+            self._panel.broadcast({"ev": "chip", "t": time.monotonic_ns(), **chip.told(command, reply)})
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            cpu.reader.send(json.dumps(reply).encode())
 
     def _take_words(self, cpu: _Cpu) -> None:
         """The application's stderr: kept for a halt, and copied into the board's own log."""
@@ -354,8 +392,8 @@ class BoardProcess:
 class _Cpu:
     """A running CPU process and our ends of its wires."""
 
-    def __init__(self, pid: int, wires: socket.socket, stderr: int) -> None:
-        self.pid, self.wires, self.stderr = pid, wires, stderr
+    def __init__(self, pid: int, wires: socket.socket, reader: socket.socket, stderr: int) -> None:
+        self.pid, self.wires, self.reader, self.stderr = pid, wires, reader, stderr
         self.pidfd = os.pidfd_open(pid)
         self.since = time.monotonic()
         self.words = b""

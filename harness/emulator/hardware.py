@@ -24,7 +24,7 @@ class Board:
 
     def __init__(
         self, *, model: dict[str, Any], serial_number: str, time_scale: float, flash: Flash, font: Font,
-        wires: socket.socket, cashier_fd: int, service_fd: int,
+        wires: socket.socket, reader: socket.socket, cashier_fd: int, service_fd: int,
     ) -> None:
         self.model, self.serial_number, self.time_scale = model, serial_number, time_scale
         self.flash = flash.partition(fatal=True)
@@ -32,7 +32,7 @@ class Board:
         self.cashier_fd, self.service_fd = cashier_fd, service_fd
         self.glyph = font.glyph
         self.firmware: dict[str, str] = {}
-        self._chip, self._wires = flash, wires
+        self._chip, self._wires, self._reader = flash, wires, reader
         self._width, self._height = int(model["screen"]["width"]), int(model["screen"]["height"])
         self._shown = b""
 
@@ -65,13 +65,20 @@ class Board:
         bus.send(self._wires, bus.BEEP)
 
     def read_event(self) -> dict[str, Any] | None:
-        """The next key, swipe, insert or remove; None when there is none. Never blocks."""
+        """The next of what the panel sent (docs/emulator.md); None when there is none. Never blocks."""
         try:
             data = self._wires.recv(bus.LARGEST, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return None
         event: dict[str, Any] | None = json.loads(data) if data else None
         return event
+
+    def chip(self, command: dict[str, Any]) -> dict[str, Any] | None:
+        """Gives a command (:mod:`harness.emulator.chip`) to the card in the slot, or with ``contactless`` to the one at
+        the reader, and waits for its answer; None: there is no card."""
+        self._reader.send(json.dumps(command).encode())
+        reply: dict[str, Any] | None = json.loads(self._reader.recv(bus.LARGEST))
+        return reply
 
     def random(self, n: int) -> bytes:
         return os.urandom(n)

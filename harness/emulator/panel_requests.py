@@ -11,7 +11,12 @@ KEYS = frozenset([*"0123456789", "ENTER", "CANCEL", "CLEAR", "FUNC", "ALPHA", "U
 _TRACK2 = re.compile(r"[0-9]{1,19}[D=][0-9D=]{0,36}\Z")
 _TRACK3 = re.compile(r"[0-9D=]{1,104}\Z")
 _CHIP = {"pan": re.compile(r"[0-9]{1,19}\Z"), "track2": _TRACK2, "psn": re.compile(r"[0-9]{1,3}\Z"),
-         "f55": re.compile(r"([0-9A-Fa-f]{2}){1,255}\Z")}
+         "expiry": re.compile(r"([0-9]{4})?\Z"), "first": re.compile(r"(ARQC|TC|AAC)?\Z"),
+         "second": re.compile(r"(TC|AAC)?\Z")}
+_TAG = re.compile(r"([0-9A-F]{2}|[0-9A-F]{4})\Z")
+_VALUE = re.compile(r"([0-9A-F]{2}){1,250}\Z")
+_CODE = re.compile(r"[0-9]{1,32}\Z")
+_STROKES = re.compile(r"([0-9A-Fa-f]{2}){1,8192}\Z")
 
 
 def key(request: dict[str, Any]) -> str:
@@ -32,15 +37,39 @@ def swipe(request: dict[str, Any]) -> dict[str, str | None]:
     return {"track2": track2, "track3": track3}
 
 
-def chip(request: dict[str, Any]) -> dict[str, str]:
-    """``chip``: ``pan``, ``track2``, ``psn`` (card sequence number) and ``f55`` (hex)."""
+def chip(request: dict[str, Any]) -> dict[str, Any]:
+    """``chip``: ``pan``, ``track2``, ``psn`` (card sequence number), ``expiry`` (YYMM or ""), ``objects`` (tag: value,
+    hex in capitals), ``first`` and ``second`` (the cryptograms it gives of its own mind, or "")."""
     value = request.get("chip")
-    if not isinstance(value, dict) or set(value) != set(_CHIP):
-        raise BadInput(f"chip is an object with {', '.join(_CHIP)}")
+    names = [*_CHIP, "objects"]
+    if not isinstance(value, dict) or set(value) != set(names):
+        raise BadInput(f"chip is an object with {', '.join(names)}")
     for name, pattern in _CHIP.items():
         if not isinstance(value[name], str) or not pattern.match(value[name]):
             raise BadInput(f"chip.{name} is not as on a card: {str(value[name])[:60]!r}")
-    return {name: str(value[name]) for name in _CHIP}
+    objects = value["objects"]
+    if not isinstance(objects, dict):
+        raise BadInput("chip.objects is an object of tags and values")
+    for tag, data in objects.items():
+        if not _TAG.match(tag) or not isinstance(data, str) or not _VALUE.match(data):
+            raise BadInput(f"chip.objects.{tag[:8]} is no data object: tag and value in hex, in capitals")
+    return {name: value[name] for name in names}
+
+
+def scan(request: dict[str, Any]) -> dict[str, str]:
+    """``code``: the payment code that is held to the scanner."""
+    code = request.get("code")
+    if not isinstance(code, str) or not _CODE.match(code):
+        raise BadInput("code is no payment code: 1 to 32 digits")
+    return {"code": code}
+
+
+def sign(request: dict[str, Any]) -> dict[str, str]:
+    """``strokes``: the signature pad's bitmap, in hex."""
+    strokes = request.get("strokes")
+    if not isinstance(strokes, str) or not _STROKES.match(strokes):
+        raise BadInput("strokes is no bitmap: 1 to 8192 bytes in hex")
+    return {"strokes": strokes}
 
 
 def power(request: dict[str, Any]) -> str:

@@ -3,8 +3,10 @@
 firmware.yaml: ``name``, ``models`` (list), ``data_format`` (number of the layout of stored data).
 defect.yaml: ``name``, ``title``, ``base`` (directory of the source it changes, relative to itself), ``breaks`` (the
 rule), ``consequences`` (other rule -> why it must fail as well), ``elsewhere`` (consequence -> why it also fails at
-events where the broken rule has no occasion), ``needs`` (``long``: only the suites' long tests show it), ``edits``
-(list of ``file``, ``old``, ``new``: in ``file`` of the base, ``old`` stands exactly once and is replaced by ``new``).
+events where the broken rule has no occasion), ``needs`` (``long``: only the suites' long tests show it), ``cases`` (the
+transactions whose cases show it; without: the cases that declare the rule), ``model`` (only one of that model shows
+it), ``edits`` (list of ``file``, ``old``, ``new``: in ``file`` of the base, ``old`` stands exactly once and is replaced
+by ``new``).
 Described in docs/defects.md.
 """
 
@@ -48,6 +50,8 @@ class _Defect(BaseModel):
     consequences: dict[str, str] = {}
     elsewhere: dict[str, str] = {}
     needs: list[Literal["long"]] = []
+    cases: list[str] = []
+    model: str = ""
     edits: list[_Edit] = Field(min_length=1)
 
 
@@ -55,7 +59,7 @@ class _Defect(BaseModel):
 class Source:
     """Sources ready to be compiled. ``files``: path in the image (``app/main.py``) -> (text, the file it comes from).
 
-    ``breaks``, ``consequences``, ``elsewhere`` and ``needs`` are empty for the reference.
+    ``breaks``, ``consequences``, ``elsewhere``, ``needs``, ``cases`` and ``model`` are empty for the reference.
     """
 
     name: str
@@ -67,6 +71,8 @@ class Source:
     consequences: dict[str, str] = field(default_factory=dict)
     elsewhere: dict[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    model: str = ""
 
 
 def load_source(directory: Path) -> Source:
@@ -96,6 +102,10 @@ def _load_reference(path: Path) -> Source:
 def _load_defect(path: Path) -> Source:
     defect, raw = _read_yaml(path, _Defect)
     base = load_source((path.parent / defect.base).resolve())
+    if defect.model and defect.model not in base.models:
+        where = f"{path}:{_line(raw, ('model',))}"
+        raise BadInput(f"model {defect.model!r} is none that the base runs on", where=where,
+                       remedy=f"It runs on {', '.join(base.models)}.")
     files = dict(base.files)
     for index, edit in enumerate(defect.edits):
         where = f"{path}:{raw['edits'].lc.item(index)[0] + 1}"
@@ -110,7 +120,7 @@ def _load_defect(path: Path) -> Source:
         files[edit.file] = (text.replace(edit.old, edit.new), origin)
     return Source(
         defect.name, defect.title, base.models, base.data_format, files, defect.breaks, defect.consequences,
-        defect.elsewhere, tuple(defect.needs),
+        defect.elsewhere, tuple(defect.needs), tuple(defect.cases), defect.model,
     )
 
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 LENGTH_SIZE, TPDU_SIZE, HEADER_SIZE = 2, 5, 6
 SMALLEST = TPDU_SIZE + HEADER_SIZE + 2 + 8
 LARGEST = 4096
+_DECIMAL = frozenset("0123456789")
+_TRACK = _DECIMAL | frozenset("ABCDEF")  # an enciphered track holds any nibbles
 REQUEST_NIBBLE = 5  # of the header: what the host asks the terminal to do
 
 
@@ -20,7 +22,8 @@ class CodecError(Exception):
 
 
 class Field(NamedTuple):
-    """``kind``: n digits, z digits and D, a characters, b binary. ``size`` in digits (n, z) or bytes.
+    """``kind``: n digits, z digits and D (enciphered: any hex digits), a characters, b binary. ``size`` in digits (n,
+    z) or bytes.
 
     ``prefix`` is the size of the BCD length in bytes (``size`` is then the most), 0 for a fixed field. ``right``: an
     odd number of digits is filled on the right.
@@ -42,6 +45,7 @@ FIELDS = {
     60: Field("n", 17, 2, True), 61: Field("n", 999, 2, True), 62: Field("b", 999, 2), 63: Field("a", 999, 2),
     64: Field("a", 8),
 }
+_ASCII_F48 = Field("a", 999, 2)
 
 
 class Message(NamedTuple):
@@ -52,18 +56,21 @@ class Message(NamedTuple):
     request: str = "0"
 
 
-def encode(mti: str, fields: Mapping[int, str]) -> bytes:
-    """MTI, bitmap and fields: what the MAC is made over (without its last 8 bytes where F64 is present)."""
+def encode(mti: str, fields: Mapping[int, str], *, f48: str = "bcd") -> bytes:
+    """MTI, bitmap and fields: what the MAC is made over (without its last 8 bytes where F64 is present).
+
+    ``f48``: how field 48 is written, "bcd" (two digits a byte) or "ascii" (a character each).
+    """
     bitmap = sum(1 << (64 - number) for number in fields)
     parts = [_digits(mti, 4, "MTI"), bitmap.to_bytes(8, "big")]
     for number in sorted(fields):
         if number not in FIELDS:
             raise CodecError(f"F{number}: unknown")
-        parts.append(_encode_field(number, fields[number]))
+        parts.append(_encode_field(number, fields[number], _layout(number, f48)))
     return b"".join(parts)
 
 
-def decode(body: bytes) -> Message:
+def decode(body: bytes, *, f48: str = "bcd") -> Message:
     """The inverse of :func:`encode`; every byte must belong to a field."""
     if len(body) < 10:
         raise CodecError(f"{len(body)} bytes are less than MTI and bitmap")
@@ -75,7 +82,7 @@ def decode(body: bytes) -> Message:
     at = 10
     for number in range(1, 65):
         if bitmap >> (64 - number) & 1:
-            fields[number], at = _decode_field(number, body, at)
+            fields[number], at = _decode_field(number, body, at, f48)
     if at != len(body):
         raise CodecError(f"{len(body) - at} bytes after the last field")
     return Message(mti, fields)
@@ -94,38 +101,19 @@ def body_of(content: bytes) -> bytes:
     return content[TPDU_SIZE + HEADER_SIZE :]
 
 
-def parse(content: bytes) -> Message:
+def parse(content: bytes, *, f48: str = "bcd") -> Message:
     """A frame's content as a message, with the header's processing request."""
-    message = decode(body_of(content))
+    message = decode(body_of(content), f48=f48)
     header = content[TPDU_SIZE : TPDU_SIZE + HEADER_SIZE].hex()
     return message._replace(request=header[REQUEST_NIBBLE])
 
 
-def keep_tags(f55: str, tags: frozenset[str]) -> str:
-    """The objects of a BER-TLV list whose tag is in ``tags``. Hex in, hex out; it ends where it is damaged."""
-    data, at, kept = bytes.fromhex(f55), 0, b""
-    while at + 1 < len(data):
-        end_of_tag = at + 1
-        if data[at] & 0x1F == 0x1F:
-            while end_of_tag < len(data) and data[end_of_tag] & 0x80:
-                end_of_tag += 1
-            end_of_tag += 1
-        if end_of_tag >= len(data):
-            break
-        length, start = data[end_of_tag], end_of_tag + 1
-        if length & 0x80:
-            size = length & 0x7F
-            length, start = int.from_bytes(data[start : start + size], "big"), start + size
-        if start + length > len(data):
-            break
-        if data[at:end_of_tag].hex().upper() in tags:
-            kept += data[at : start + length]
-        at = start + length
-    return kept.hex().upper()
+def _layout(number: int, f48: str) -> Field:
+    return _ASCII_F48 if number == 48 and f48 == "ascii" else FIELDS[number]
 
 
-def _encode_field(number: int, value: str) -> bytes:
-    kind, size, prefix, right = FIELDS[number]
+def _encode_field(number: int, value: str, layout: Field) -> bytes:
+    kind, size, prefix, right = layout
     name = f"F{number}"
     if not prefix and kind == "n" and len(value) != size:
         raise CodecError(f"{name}: {len(value)} digits, not {size}")
@@ -143,18 +131,17 @@ def _encode_field(number: int, value: str) -> bytes:
 
 
 def _digits(value: str, size: int, name: str, *, right: bool = False, track: bool = False) -> bytes:
-    plain = value.replace("D", "0") if track else value
-    if len(value) > size or (plain and not (plain.isascii() and plain.isdigit())):
+    if len(value) > size or not set(value) <= (_TRACK if track else _DECIMAL):
         raise CodecError(f"{name}: {len(value)} characters are not up to {size} digits")
     if len(value) % 2:
         value = value + "0" if right else "0" + value
     return bytes.fromhex(value)
 
 
-def _decode_field(number: int, body: bytes, at: int) -> tuple[str, int]:
+def _decode_field(number: int, body: bytes, at: int, f48: str) -> tuple[str, int]:
     if number not in FIELDS:
         raise CodecError(f"F{number}: unknown")
-    kind, size, prefix, right = FIELDS[number]
+    kind, size, prefix, right = _layout(number, f48)
     count = size
     if prefix:
         length = body[at : at + prefix].hex()
@@ -172,7 +159,6 @@ def _decode_field(number: int, body: bytes, at: int) -> tuple[str, int]:
         return text, at + width
     pad = (text[-1:] if right else text[:1]) if count % 2 else "0"
     value = text[: count] if right else text[len(text) - count :]
-    plain = value.replace("D", "0") if kind == "z" else value
-    if pad != "0" or (plain and not plain.isdecimal()):
+    if pad != "0" or not set(value) <= (_TRACK if kind == "z" else _DECIMAL):
         raise CodecError(f"F{number}: {text} is not {count} digits")
     return value, at + width

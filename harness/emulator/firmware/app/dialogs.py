@@ -7,17 +7,20 @@ before anything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from . import texts
+from . import cards, emv, results, texts
+from .cards import Card
+from .hardware import Board
+from .kinds import CHIP, CONTACTLESS, MAGNETIC, MANUAL, SCAN
 from .loop import CASHIER, PANEL, TIMEOUT, Flow, Signal, Wait, now
-from .messages import Card
+from .results import Result
 from .screen import Screen
 from .slips import yuan
 from .store import Store
 
 ENTER, CANCEL, CLEAR, FUNC, ALPHA = "ENTER", "CANCEL", "CLEAR", "FUNC", "ALPHA"
 PATIENCE_S, LEAST_PATIENCE_S = 60.0, 15.0  # for an answer; people do not get faster with time_scale
+SHORTEST_PAN, LONGEST_PAN = 13, 19
 HEX_LETTERS = {"2": "2ABC", "3": "3DEF"}
 LETTERS = {
     "2": "2ABC", "3": "3DEF", "4": "4GHI", "5": "5JKL", "6": "6MNO", "7": "7PQRS", "8": "8TUV", "9": "9WXYZ",
@@ -25,12 +28,13 @@ LETTERS = {
 
 
 class Dialogs:
-    """``chip`` is the card that sits in the slot, if any."""
+    """``store`` keeps the note that waits to be seen. ``chip``: a card sits in the slot."""
 
-    def __init__(self, store: Store, screen: Screen, time_scale: float) -> None:
-        self._store, self._screen = store, screen
-        self._patience_s = max(PATIENCE_S / time_scale, LEAST_PATIENCE_S)
-        self.chip: dict[str, Any] | None = None
+    def __init__(self, board: Board, store: Store, screen: Screen) -> None:
+        self._board, self._store, self._screen = board, store, screen
+        self._patience_s = max(PATIENCE_S / board.time_scale, LEAST_PATIENCE_S)
+        self._entry = frozenset(board.model["entry"])
+        self.chip = False
 
     # -- signals -------------------------------------------------------------------------------------------------------
 
@@ -49,7 +53,7 @@ class Dialogs:
     def _alert(self, cashier: bool) -> Flow[Signal | None]:
         """What an unattended answer said: stays until ENTER or CANCEL. A command of the till goes first."""
         code = self._store.state.note
-        self._screen.show((texts.ALERT, texts.code_line(code), texts.of_code(code)))
+        self._screen.show((texts.ALERT, texts.code_line(code), texts.of_code(code, self._store.state.dialect)))
         while True:
             signal = yield Wait(panel=True, cashier=cashier)
             if signal.kind == CASHIER:
@@ -83,14 +87,18 @@ class Dialogs:
             elif key is not None and key.isdigit() and len(typed) < longest:
                 typed += key
 
-    def amount(self) -> Flow[int | None]:
+    def amount(self, prompt: str = texts.ASK_AMOUNT) -> Flow[int | None]:
         """Cents, above 0."""
         while True:
-            typed = yield from self.text(texts.ASK_AMOUNT, shortest=1, longest=9, shown=lambda t: yuan(int(t or "0")))
+            typed = yield from self.text(prompt, shortest=1, longest=9, shown=lambda t: yuan(int(t or "0")))
             if typed is None:
                 return None
             if int(typed) > 0:
                 return int(typed)
+
+    def digits(self, prompt: str, size: int, *, may_be_empty: bool = False) -> Flow[str | None]:
+        """A number of so many digits."""
+        return (yield from self.text(prompt, shortest=size, longest=size, may_be_empty=may_be_empty))
 
     def pin(self) -> Flow[str | None]:
         """4 to 12 digits; empty: the customer has none. Never shown."""
@@ -102,29 +110,67 @@ class Dialogs:
             texts.ASK_TMK, shortest=32, longest=32, letters=HEX_LETTERS, shown=lambda t: f"{_stars(t)} {len(t)}/32"
         ))
 
-    def card(self) -> Flow[Card | None]:
-        """A card that was swiped, or is or gets inserted."""
+    def card(self) -> Flow[Card | Result | None]:
+        """A card that was swiped, tapped or typed, or is or gets inserted, or a payment code that was scanned; as the
+        model can. A result: why that is none that can be taken."""
         note: tuple[str, ...] = ()
+        typed = ""
         deadline = now() + self._patience_s
         while True:
-            presented = card_of_chip(self.chip) if self.chip else None
-            if presented is None:
-                self._screen.show((texts.ASK_CARD, *note))
-                signal = yield from self.event(deadline)
-                if signal.kind == TIMEOUT or signal.key == CANCEL:
-                    return None
-                presented = self._card_of(signal)
-                if presented is None and signal.key is None:
-                    note = (texts.CARD_UNREADABLE,)
+            presented = emv.read_card(self._board, CHIP) if self.chip and CHIP in self._entry and not typed else None
             if presented is not None:
                 return presented
+            self._screen.show((texts.ASK_CARD, *((_hidden(typed),) if typed else note)))
+            signal = yield from self.event(deadline)
+            key = signal.key
+            if signal.kind == TIMEOUT or key == CANCEL:
+                return None
+            if key is None:
+                found = self._presented(signal)
+                if found is not None:
+                    return found
+                note, typed = (texts.CARD_UNREADABLE,), ""
+            elif MANUAL in self._entry:
+                deadline = now() + self._patience_s
+                if key == ENTER and len(typed) >= SHORTEST_PAN:
+                    return (yield from self._expiry(typed))
+                typed = typed[:-1] if key == CLEAR else typed + key if key.isdigit() else typed
+                typed = typed[:LONGEST_PAN]
 
-    def _card_of(self, signal: Signal) -> Card | None:
+    def _presented(self, signal: Signal) -> Card | Result | None:
+        """What stripe reader, slot, contactless reader or scanner gave; None: nothing that is a card."""
         if signal.kind != PANEL:
             return None
-        if "insert" in signal.value:
-            return card_of_chip(signal.value["insert"])
-        return card_of_stripe(signal.value["swipe"]) if "swipe" in signal.value else None
+        value = signal.value
+        if "swipe" in value and MAGNETIC in self._entry:
+            return cards.of_stripe(value["swipe"])
+        if "insert" in value and CHIP in self._entry:
+            return emv.read_card(self._board, CHIP)
+        if "tap" in value and CONTACTLESS in self._entry:
+            return emv.read_card(self._board, CONTACTLESS)
+        if "scan" in value and SCAN in self._entry:
+            return cards.of_scan(value["scan"]) or results.local(results.NOT_ALLOWED, texts.UNKNOWN_PAYMENT_CODE)
+        return None
+
+    def _expiry(self, pan: str) -> Flow[Card | Result | None]:
+        while True:
+            expiry = yield from self.digits(texts.ASK_EXPIRY, 4)
+            if expiry is None:
+                return None
+            card = cards.of_keys(pan, expiry)
+            if card is not None:
+                return card
+
+    def signature(self) -> Flow[bytes | None]:
+        """The pad's bitmap; None: the customer signs on paper, or not at all."""
+        self._screen.show((texts.ASK_SIGNATURE, texts.ENTER_OR_CANCEL))
+        deadline = now() + self._patience_s
+        while True:
+            signal = yield from self.event(deadline)
+            if signal.kind == TIMEOUT or signal.key in (ENTER, CANCEL):
+                return None
+            if signal.kind == PANEL and "sign" in signal.value:
+                return bytes.fromhex(signal.value["sign"]["strokes"])
 
     def confirmed(self, *lines: str) -> Flow[bool]:
         """ENTER or not."""
@@ -138,7 +184,7 @@ class Dialogs:
     def choice(self, title: str, items: Iterable[str]) -> Flow[int | None]:
         """The index of the item whose digit (from 1) is pressed."""
         lines = [f"{number}.{item}" for number, item in enumerate(items, 1)]
-        self._screen.show((title, *lines))
+        self._screen.show((title, *self._screen.in_columns(lines)))
         deadline = now() + self._patience_s
         while True:
             signal = yield from self.event(deadline)
@@ -147,35 +193,6 @@ class Dialogs:
             key = signal.key or ""
             if key.isdigit() and 1 <= int(key) <= len(lines):
                 return int(key) - 1
-
-
-def card_of_stripe(value: Any) -> Card | None:
-    """``{"track2": ..., "track3": ...}`` of the stripe reader; None where that is no payment card."""
-    if not isinstance(value, dict):
-        return None
-    return _card("02", value.get("track2"), value.get("track3") or "")
-
-
-def card_of_chip(value: Any) -> Card | None:
-    """``{"pan", "track2", "psn", "f55"}`` of the chip; None where that is no payment card."""
-    if not isinstance(value, dict):
-        return None
-    card = _card("05", value.get("track2"), "")
-    sequence, f55 = value.get("psn") or "", value.get("f55") or ""
-    if card is None or not isinstance(sequence, str) or not isinstance(f55, str):
-        return None
-    return card._replace(sequence=sequence.rjust(3, "0") if sequence else "", f55=f55.upper())
-
-
-def _card(entry: str, track2: Any, track3: Any) -> Card | None:
-    if not isinstance(track2, str) or not isinstance(track3, str):
-        return None
-    track2, track3 = track2.replace("=", "D"), track3.replace("=", "D")
-    pan, separator, rest = track2.partition("D")
-    whole = separator and 13 <= len(pan) <= 19 and pan.isascii() and pan.isdigit() and len(rest) >= 4
-    if not whole or len(track2) > 37:
-        return None
-    return Card(entry, pan, track2, track3)
 
 
 def _next_letter(last: str, letters: dict[str, str]) -> str:
@@ -187,3 +204,8 @@ def _next_letter(last: str, letters: dict[str, str]) -> str:
 
 def _stars(text: str) -> str:
     return "*" * len(text)
+
+
+def _hidden(pan: str) -> str:
+    """A card number while it is typed: what may be shown of one."""
+    return pan[:6] + "*" * (len(pan) - 6)

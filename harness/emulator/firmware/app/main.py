@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from . import cashier, texts, version
+from . import cashier, tables, texts, version
 from .comms import Line
 from .dialogs import Dialogs
+from .downloads import Downloads
 from .hardware import Board
 from .loop import CASHIER, PANEL, Loop, Signal, now
-from .operator import Operator
+from .operator import Merchant, Operator
 from .screen import Printer, Screen
 from .service import ServicePort
 from .store import Store, StoreDamaged
@@ -36,52 +37,75 @@ class Terminal:
         self._loop = Loop(self._tick)
         self.screen = Screen(board, self._status)
         self._store: Store | None = None
+        self._operator: Operator | None = None
         board.feed_watchdog()
         self._loop.listen(board.events_fd, self._read_panel)
         try:
-            self._store = Store(board.flash)
+            first = Store(board.flash)
+            stores = [first, *map(first.of_merchant, range(2, int(board.model["identities"]) + 1))]
+            tables.check(first)
         except StoreDamaged:
             self.screen.show((texts.STORAGE_FAULT,))
             return
-        self._build(self._store)
+        self._store = first
+        self._build(first, stores)
 
     def turn(self, longest: float = 1.0) -> None:
         """Waits for something to happen, at most ``longest`` seconds, and handles it."""
         self._loop.turn(longest)
 
-    def _build(self, store: Store) -> None:
+    def _build(self, store: Store, stores: Sequence[Store]) -> None:
         board = self._board
+        self._by_itself: list[Unattended] = []
         image = getattr(board, "firmware", None) or {}
         firmware = f"{image.get('name', version.NAME)} {image.get('version', version.VERSION)}"
         self._line = Line(board.time_scale)
-        self._transactions = Transactions(board, store, self._line)
-        self._dialogs = Dialogs(store, self.screen, board.time_scale)
-        self._till = cashier.Receiver()
+        self._dialogs = Dialogs(board, store, self.screen)
+        self._till = cashier.Receiver(lambda: store.state.dialect)
         self._till_read_at, self._till_answer = 0.0, b""
-        self._unattended = Unattended(
-            store, self._transactions, time_scale=board.time_scale, at_rest=lambda: self._operator.at_rest
-        )
+        about = str(board.model["name"]), firmware, board.serial_number
+        merchants = [self._merchant(one, about) for one in stores]
         self._operator = Operator(
-            board, store, self.screen, Printer(board), self._dialogs, self._transactions,
-            firmware=firmware, to_till=self._answer_till, online_ended=self._unattended.online_ended,
+            board, merchants, self.screen, Printer(board), self._dialogs,
+            firmware=firmware, to_till=self._answer_till, note_seen=lambda: self._note(""),
         )
         self._service = ServicePort(
-            store, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
+            stores, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
             busy=lambda: self._line.busy,
         )
         self._loop.start(self._operator.run())
-        self._loop.start(self._unattended.run())
+        for unattended in self._by_itself:
+            self._loop.start(unattended.run())
+        self._loop.start(self._line.links.tend())
         self._loop.listen(board.cashier_fd, self._read_till)
         self._loop.listen(board.service_fd, self._read_service)
+
+    def _merchant(self, store: Store, about: tuple[str, str, str]) -> Merchant:
+        """One of those that share the terminal, with what it does by itself."""
+        transactions = Transactions(self._board, store, self._line)
+        downloads = Downloads(store, self._line, transactions.numbered, about=about)
+        unattended = Unattended(
+            store, transactions, downloads, time_scale=self._board.time_scale,
+            at_rest=lambda: self._operator is not None and self._operator.at_rest, note=self._note,
+        )
+        self._by_itself.append(unattended)
+        return Merchant(store, transactions, downloads.flows, unattended.online_ended)
+
+    def _note(self, code: str) -> None:
+        """What an unattended answer said, for the operator's next key; "": it was seen."""
+        assert self._store is not None
+        if self._store.state.note != code:
+            self._store.commit(note=code)
 
     def _status(self) -> str:
         """Row 0: time, signed in or not, and whether a reversal is pending."""
         clock = time.strftime("%H:%M", time.gmtime(self._board.now()))
         if self._store is None:
             return clock
-        state = self._store.state
+        merchant = self._operator.merchant if self._operator else None
+        state = merchant.store.state if merchant else self._store.state
         words = [clock, texts.SIGNED_IN if state.signed_in else texts.NOT_SIGNED_IN]
-        if state.reversal is not None and not self._transactions.original_under_way:
+        if state.reversal is not None and not (merchant and merchant.transactions.original_under_way):
             words.append(texts.REVERSAL_PENDING)
         return " ".join(words)
 
@@ -96,10 +120,8 @@ class Terminal:
         while (event := self._board.read_event()) is not None:
             if self._store is None:
                 continue
-            if "insert" in event:
-                self._dialogs.chip = event["insert"]
-            elif "remove" in event:
-                self._dialogs.chip = None
+            if "insert" in event or "remove" in event:
+                self._dialogs.chip = "insert" in event
             self._loop.offer(Signal(PANEL, event))
 
     def _read_till(self) -> None:
@@ -111,9 +133,10 @@ class Terminal:
         self._write(self._board.cashier_fd, reply)
         if naks:
             self._write(self._board.cashier_fd, self._till_answer)
+        assert self._store is not None
         for command in commands:
             if not self._loop.offer(Signal(CASHIER, command)):
-                self._write(self._board.cashier_fd, cashier.busy(command))
+                self._write(self._board.cashier_fd, cashier.busy(command, self._store.state.dialect))
 
     def _answer_till(self, frame: bytes) -> None:
         self._till_answer = frame

@@ -6,40 +6,60 @@ that the terminal is busy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from . import cashier, provisioning, results, texts
+from .asking import NOTHING_GIVEN, Asking, Given
+from .comms import Show
 from .dialogs import ENTER, FUNC, LETTERS, Dialogs
+from .financial import Order
 from .hardware import Board
+from .kinds import KINDS
 from .loop import CASHIER, TIMEOUT, Flow, Signal, now
-from .records import Record
 from .results import Result
-from .rules import NOT_REGISTERED
 from .screen import Printer, Screen
-from .slips import yuan
 from .store import Store
 from .transactions import Transactions
 
 RESULT_S = 25.0  # of the terminal's own time: idle again well within 30 s
+_SELECTED = "selected"  # table of the store: the merchant chosen last
+
+
+class Merchant(NamedTuple):
+    """One of those that share the terminal. ``downloads``: flows by the names of functions. ``online_ended`` is told
+    how each online transaction ended."""
+
+    store: Store
+    transactions: Transactions
+    downloads: Mapping[str, Callable[[Show], Flow[Result]]]
+    online_ended: Callable[[Result], None]
 
 
 class Operator:
-    """``at_rest``: idle or a result is shown, nobody is doing anything. ``online_ended`` is told how each online
-    transaction ended. ``to_till`` sends bytes to the cashier link."""
+    """``at_rest``: idle or a result is shown, nobody is doing anything. ``note_seen`` is told that a 97 was shown.
+    ``to_till`` sends bytes to the cashier link. ``merchant``: who is working at the terminal now."""
 
     def __init__(
-        self, board: Board, store: Store, screen: Screen, printer: Printer, dialogs: Dialogs,
-        transactions: Transactions, *, firmware: str, to_till: Callable[[bytes], None],
-        online_ended: Callable[[Result], None],
+        self, board: Board, merchants: Sequence[Merchant], screen: Screen, printer: Printer, dialogs: Dialogs, *,
+        firmware: str, to_till: Callable[[bytes], None], note_seen: Callable[[], None],
     ) -> None:
-        self._board, self._store, self._screen, self._printer = board, store, screen, printer
-        self._ask, self._transactions = dialogs, transactions
-        self._firmware, self._to_till, self._online_ended = firmware, to_till, online_ended
+        self._board, self._merchants, self._screen, self._printer = board, merchants, screen, printer
+        self._ask, self._firmware, self._to_till, self._note_seen = dialogs, firmware, to_till, note_seen
+        selected = merchants[0].store.table(_SELECTED) or 0
+        self.merchant = merchants[selected if selected < len(merchants) else 0]
         self._functions: dict[str, Callable[[], Flow[Result | None]]] = {
-            "sign_in": self._sign_in, "sale": self._sale, "void": self._void, "settle": self._settle,
-            "echo": self._echo, "reprint": self._reprint, "manage": self._manage,
+            "sign_in": self._sign_in, "settle": self._settle, "echo": self._echo, "reprint": self._reprint,
+            "select_merchant": self._select_merchant, "manage": self._manage,
+            **{name: partial(self._financial, name) for name in KINDS},
+            **{name: partial(self._download, name) for name in merchants[0].downloads},
         }
         self.at_rest = False
+
+    @property
+    def _transactions(self) -> Transactions:
+        return self.merchant.transactions
 
     def run(self) -> Flow[None]:
         """For ever."""
@@ -54,7 +74,7 @@ class Operator:
                 command = signal.value
                 result = yield from self._obey(command)
             elif signal.key == ENTER:
-                result = yield from self._sale()
+                result = yield from self._financial("sale")
             elif signal.key == FUNC:
                 result = yield from self._menu()
             signal = None
@@ -71,14 +91,14 @@ class Operator:
 
         The till's next command is returned, to be obeyed.
         """
-        if result.answered and result.code in NOT_REGISTERED and self._store.state.note:
-            self._store.commit(note="")  # seen now
+        if result.answered and result.code in self._transactions.state.dialect.not_registered:
+            self._note_seen()
         self._screen.show(result.lines)
         self._board.beep()
         if result.slip:
             self._printer.print(result.slip)
         if command is not None:
-            self._to_till(cashier.answer(command, result))
+            self._to_till(cashier.answer(command, result, self._transactions.state.dialect))
         deadline = now() + RESULT_S / self._board.time_scale
         while True:
             signal = yield from self._rest(deadline)
@@ -88,65 +108,60 @@ class Operator:
                 return None
 
     def _menu(self) -> Flow[Result | None]:
-        names = list(self._board.model["menu"])
-        chosen = yield from self._ask.choice(texts.MENU_TITLE, [texts.FUNCTIONS[name] for name in names])
-        if chosen is None:
-            return None
-        return (yield from self._functions[names[chosen]]())
+        """The model's menu; an entry with a title and items opens another."""
+        title, entries = texts.MENU_TITLE, list(self._board.model["menu"])
+        while True:
+            chosen = yield from self._ask.choice(title, [_entry_title(entry) for entry in entries])
+            if chosen is None:
+                return None
+            entry: Any = entries[chosen]
+            if isinstance(entry, str):
+                return (yield from self._functions[entry]())
+            title, entries = entry["title"], list(entry["items"])
 
     # -- transactions --------------------------------------------------------------------------------------------------
 
-    def _online(self, title: str, begin: Callable[[Callable[[str], None]], Flow[Result]]) -> Flow[Result]:
+    def _online(self, name: str, begin: Callable[[Show], Flow[Result]]) -> Flow[Result]:
+        title = results.title(name)
         result = yield from begin(lambda step: self._screen.show((title, step)))
-        self._online_ended(result)
+        self.merchant.online_ended(result)
         return result
 
     def _sign_in(self) -> Flow[Result]:
-        return (yield from self._online(texts.FUNCTIONS["sign_in"], self._transactions.sign_in))
+        return (yield from self._online("sign_in", self._transactions.sign_in))
 
     def _echo(self) -> Flow[Result]:
-        return (yield from self._online(texts.FUNCTIONS["echo"], self._transactions.echo))
+        return (yield from self._online("echo", self._transactions.echo))
 
-    def _sale(self, amount: int | None = None) -> Flow[Result | None]:
-        """``amount`` in cents where the till gave it; else it is asked for. None: given up."""
-        refusal = self._transactions.refusal()
+    def _download(self, name: str) -> Flow[Result]:
+        return (yield from self._online(name, self.merchant.downloads[name]))
+
+    def _financial(self, name: str, given: Given = NOTHING_GIVEN) -> Flow[Result | None]:
+        """Asks for what the transaction needs, does it, has it signed. None: given up."""
+        kind = KINDS[name]
+        refusal = self._transactions.refusal_of(kind)
         if refusal is not None:
             return refusal
-        if amount is None:
-            amount = yield from self._ask.amount()
-        if amount is None:
-            return None
-        card = yield from self._ask.card()
-        if card is None:
-            return None
-        pin = yield from self._ask.pin()
-        if pin is None:
-            return None
-        return (yield from self._online(
-            texts.FUNCTIONS["sale"], lambda show: self._transactions.sale(amount, card, pin, show)
-        ))
+        order = yield from Asking(self._ask, self._transactions).order(Order(kind), given)
+        if not isinstance(order, Order):
+            return order
+        wanted = order
+        result = yield from self._online(name, lambda show: self._transactions.perform(wanted, show))
+        if result.record is not None and self._transactions.takes_signature(order, result):
+            bitmap = yield from self._ask.signature()
+            if bitmap:
+                self._transactions.keep_signature(result.record, bitmap)
+        return result
 
-    def _void(self, trace: str | None = None) -> Flow[Result | None]:
-        """``trace``: the sale that the till names; it is not asked for then, nor confirmed."""
-        refusal = self._transactions.refusal()
-        if refusal is not None:
-            return refusal
-        by_operator = trace is None
-        if trace is None:
-            trace = yield from self._ask.text(texts.ASK_TRACE, shortest=6, longest=6)
-        if trace is None:
+    def _select_merchant(self) -> Flow[Result | None]:
+        """By digit; where only one is set up there is nothing to choose."""
+        names = [one.store.state.mid or texts.NOT_SET_UP for one in self._merchants]
+        chosen = yield from self._ask.choice(texts.ASK_MERCHANT, names)
+        if chosen is None:
             return None
-        original = self._transactions.find_sale(trace)
-        if isinstance(original, Result):
-            return original
-        if by_operator and not (yield from self._ask.confirmed(texts.CONFIRM_VOID, yuan(original.amount))):
-            return None
-        return (yield from self._void_online(original))
-
-    def _void_online(self, original: Record) -> Flow[Result]:
-        return (yield from self._online(
-            texts.FUNCTIONS["void"], lambda show: self._transactions.void(original, show)
-        ))
+        self._merchants[0].store.put_table(_SELECTED, chosen)
+        self.merchant = self._merchants[chosen]
+        return results.done(texts.SETTING_DONE, self.merchant.store.state.tid)
 
     def _settle(self) -> Flow[Result | None]:
         if not (yield from self._ask.confirmed(texts.CONFIRM_SETTLEMENT)):
@@ -154,7 +169,7 @@ class Operator:
         return (yield from self._settle_online())
 
     def _settle_online(self) -> Flow[Result]:
-        return (yield from self._online(texts.FUNCTIONS["settle"], self._transactions.settle))
+        return (yield from self._online("settle", self._transactions.settle))
 
     def _reprint(self) -> Flow[Result]:
         yield from ()  # a flow like the others, though it never waits
@@ -179,41 +194,39 @@ class Operator:
             return results.local(results.BAD_COMMAND, text)
 
     def _enter_identity(self) -> Flow[Result | None]:
-        provisioning.refuse_identity_change(self._store)
+        provisioning.refuse_identity_change(self.merchant.store)
         tid = yield from self._ask.text(texts.ASK_TID, shortest=8, longest=8, letters=LETTERS)
         if tid is None:
             return None
         mid = yield from self._ask.text(texts.ASK_MID, shortest=15, longest=15, letters=LETTERS)
         if mid is None:
             return None
-        provisioning.set_identity(self._store, tid, mid)
+        provisioning.set_identity(self.merchant.store, tid, mid)
         return results.done(texts.SETTING_DONE)
 
     def _enter_master_key(self) -> Flow[Result | None]:
         typed = yield from self._ask.master_key()
         if typed is None:
             return None
-        return results.done(texts.SETTING_DONE, texts.KCV + provisioning.load_tmk(self._store, typed))
+        return results.done(texts.SETTING_DONE, texts.KCV + provisioning.load_tmk(self.merchant.store, typed))
 
     # -- the till ------------------------------------------------------------------------------------------------------
 
     def _obey(self, command: cashier.Command) -> Flow[Result]:
         """Does what the till asks for."""
-        match command.kind:
-            case "sale":
-                result = yield from self._sale(command.amount)
-            case "void":
-                result = yield from self._void(command.original)
-            case "settle":
-                result = yield from self._settle_online()
-            case "sign_in":
-                result = yield from self._sign_in()
-            case "echo":
-                result = yield from self._echo()
-            case "reprint":
-                result = yield from self._reprint()
-            case _:
-                result = results.local(results.BAD_COMMAND, texts.BAD_COMMAND)
+        result: Result | None
+        if command.kind in KINDS:
+            result = yield from self._financial(command.kind, command.given)
+        elif command.kind == "settle":
+            result = yield from self._settle_online()
+        elif command.kind in self._functions:
+            result = yield from self._functions[command.kind]()
+        else:
+            result = results.local(results.BAD_COMMAND, texts.BAD_COMMAND)
         if result is None:
             return results.local(results.CANCELLED, texts.CANCELLED)
         return result
+
+
+def _entry_title(entry: Any) -> str:
+    return results.title(entry) if isinstance(entry, str) else str(entry["title"])

@@ -37,6 +37,10 @@ class TextRenderer:
             rows.append(row)
         return rows
 
+    def cells(self, text: str) -> int:
+        """How wide a text is."""
+        return sum(self.character(character)[0] for character in text)
+
     def _row(self, text: str) -> bytes:
         """The pixels of one row of cells, ``row_height`` rows of ``width`` pixels."""
         glyphs = [self.character(character)[1] for character in text]

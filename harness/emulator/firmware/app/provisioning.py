@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
-from . import keystore, rules
+from . import dialect, keystore, rules
 from .store import Store
+
+_NO_KEYS: dict[str, Any] = {"pik": "", "mak": "", "tdk": "", "signed_in": False}  # working keys are useless, or others
 
 
 class Refused(Exception):
@@ -22,8 +25,8 @@ def load_tmk(store: Store, text: str) -> str:
         key = keystore.master_key(text)
     except keystore.KeyFault as error:
         raise Refused("03", str(error)) from error
-    store.commit(tmk=key.hex(), pik="", mak="", signed_in=False)
-    return keystore.check_value(key)
+    store.commit(tmk=key.hex(), **_NO_KEYS)
+    return keystore.check_value(key, sm=store.state.dialect.sm)
 
 
 def set_identity(store: Store, tid: str, mid: str) -> None:
@@ -32,7 +35,7 @@ def set_identity(store: Store, tid: str, mid: str) -> None:
     if not (len(tid) == 8 and len(mid) == 15 and (tid + mid).isascii() and (tid + mid).isalnum()):
         raise Refused("03", "TID has 8 and MID 15 letters or digits")
     if (tid, mid) != (store.state.tid, store.state.mid):
-        store.commit(tid=tid, mid=mid, pik="", mak="", signed_in=False, host_batch=0)
+        store.commit(tid=tid, mid=mid, host_batch=0, **_NO_KEYS)
 
 
 def refuse_identity_change(store: Store) -> None:
@@ -44,25 +47,52 @@ def refuse_identity_change(store: Store) -> None:
 
 def set_host(store: Store, address: str, port: str, tpdu: str) -> None:
     """IPv4 address in dots, port, TPDU of 10 digits that begins with 60."""
+    number = ipv4_endpoint(address, port)
+    if not (len(tpdu) == 10 and _is_number(tpdu, 10) and tpdu.startswith("60")):
+        raise Refused("03", "the TPDU is not 10 digits that begin with 60")
+    store.commit(host=address, port=number, tpdu=tpdu)
+
+
+def ipv4_endpoint(address: str, port: str) -> int:
+    """The port of an IPv4 address in dots and a port; raises :class:`Refused` where they are none."""
     try:
         socket.inet_pton(socket.AF_INET, address)
     except OSError as error:
         raise Refused("03", "the address is no IPv4 address") from error
     if not (_is_number(port, 5) and 0 < int(port) < 65536):
         raise Refused("03", "the port is no number from 1 to 65535")
-    if not (len(tpdu) == 10 and _is_number(tpdu, 10) and tpdu.startswith("60")):
-        raise Refused("03", "the TPDU is not 10 digits that begin with 60")
-    store.commit(host=address, port=int(port), tpdu=tpdu)
+    return int(port)
 
 
 def set_parameter(store: Store, name: str, value: str) -> None:
-    """``timeout`` 1..999 seconds, ``auto_sign_in`` 0 or 1."""
-    if name == "timeout" and _is_number(value, 3) and int(value) > 0:
+    """``timeout`` 1..999 seconds, ``auto_sign_in`` 0 or 1, or a point of the dialect; one commit."""
+    state = store.state
+    if name == "timeout":
+        if not (_is_number(value, 3) and int(value) > 0):
+            raise Refused("03", "timeout is 1 to 999 seconds")
         store.commit(timeout_s=int(value))
-    elif name == "auto_sign_in" and value in ("0", "1"):
+    elif name == "auto_sign_in":
+        if value not in ("0", "1"):
+            raise Refused("03", "auto_sign_in is 0 or 1")
         store.commit(auto_sign_in=value == "1")
     else:
-        raise Refused("03", "unknown parameter or value: timeout=1..999, auto_sign_in=0|1")
+        try:
+            new = dialect.with_parameter(state.dialect, name, value)
+        except ValueError as error:
+            raise Refused("03", str(error)) from error
+        other_keys = new.sign_in_network_code != state.dialect.sign_in_network_code
+        store.commit(dialect=new, **(_NO_KEYS if other_keys else {}))
+
+
+def parameter(store: Store, name: str) -> str:
+    """What :func:`set_parameter` set."""
+    if name == "timeout":
+        return str(store.state.timeout_s)
+    if name == "auto_sign_in":
+        return "1" if store.state.auto_sign_in else "0"
+    if name not in dialect.NAMES:
+        raise Refused("03", f"there is no parameter {name}")
+    return dialect.parameter(store.state.dialect, name)
 
 
 def _is_number(text: str, longest: int) -> bool:

@@ -18,6 +18,7 @@ class Screen:
         left, self._top = (int(value) for value in geometry.get("origin", (0, 0)))
         self._text = TextRenderer(board.glyph, width=self._width, left=left, scale=int(geometry.get("scale", 1)))
         self._rows = (self._height - self._top) // self._text.row_height
+        self.columns, self.rows = self._text.columns, self._rows - 1  # below the status
         self._lines: tuple[str, ...] = ()
         self._painted_status = ""
 
@@ -31,6 +32,14 @@ class Screen:
         status = self._status()
         if status != self._painted_status:
             self._paint(status)
+
+    def in_columns(self, items: list[str]) -> list[str]:
+        """The items one below the other, in two columns where they would not fit under a title."""
+        if len(items) < self.rows:
+            return items
+        half = (len(items) + 1) // 2
+        left = [item + " " * (self.columns // 2 - self._text.cells(item)) for item in items[:half]]
+        return [first + second for first, second in zip(left, [*items[half:], ""], strict=False)]
 
     @property
     def lines(self) -> tuple[str, ...]:

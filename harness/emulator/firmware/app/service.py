@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from . import messages, provisioning
+from . import batch, link_setup, provisioning
 from .provisioning import Refused
 from .store import Store
 
-LONGEST_LINE = 256
+LONGEST_LINE = 8192  # a certificate in base64 fits
 
 
 class LineBuffer:
@@ -37,12 +37,16 @@ class LineBuffer:
 
 
 class ServicePort:
-    """``busy``: a transaction is under way, nothing may be changed. ``changed`` is called after a change."""
+    """``busy``: a transaction is under way, nothing may be changed.
+
+    ``stores``: one for each merchant. Identity, key and counters are those of the one that ``MERCHANT n`` chose last
+    (the first after power-on); host, links and parameters are the whole terminal's.
+    """
 
     def __init__(
-        self, store: Store, *, model: str, firmware: str, serial_number: str, busy: Callable[[], bool]
+        self, stores: Sequence[Store], *, model: str, firmware: str, serial_number: str, busy: Callable[[], bool]
     ) -> None:
-        self._store, self._busy = store, busy
+        self._stores, self._store, self._busy = stores, stores[0], busy
         self._model, self._firmware, self._serial_number = model, firmware, serial_number
         self._lines = LineBuffer()
 
@@ -55,6 +59,8 @@ class ServicePort:
         if line is None:
             return f"ERR 02 line longer than {LONGEST_LINE} characters"
         try:
+            if line.startswith("PARAM "):
+                return self._parameter(line.removeprefix("PARAM "))
             return self._obey(line.split())
         except Refused as refused:
             return f"ERR {refused.number} {refused}"
@@ -67,6 +73,11 @@ class ServicePort:
                 return f"OK TID={self._store.state.tid} MID={self._store.state.mid} SN={self._serial_number}"
             case ["COUNTERS"]:
                 return self._counters()
+            case ["MERCHANT", number] if number in map(str, range(1, len(self._stores) + 1)):
+                self._store = self._stores[int(number) - 1]
+                return f"OK MERCHANT {number}"
+            case ["MERCHANT", _]:
+                raise Refused("03", f"there are merchants 1 to {len(self._stores)}")
             case ["SET", tid, mid] if tid.startswith("TID=") and mid.startswith("MID="):
                 self._refuse_while_busy()
                 provisioning.set_identity(self._store, tid[4:], mid[4:])
@@ -76,24 +87,48 @@ class ServicePort:
                 return f"OK KCV={provisioning.load_tmk(self._store, key)}"
             case ["HOST", address, port, tpdu]:
                 self._refuse_while_busy()
-                provisioning.set_host(self._store, address, port, tpdu)
+                for store in self._stores:
+                    provisioning.set_host(store, address, port, tpdu)
                 return f"OK HOST {address} {int(port)} {tpdu}"
-            case ["PARAM", setting] if "=" in setting:
+            case ["HOST2", link_setup.NONE]:
                 self._refuse_while_busy()
-                name, _, value = setting.partition("=")
-                provisioning.set_parameter(self._store, name, value)
-                return f"OK {name}={value}"
+                for store in self._stores:
+                    link_setup.forget_second_host(store)
+                return "OK HOST2 NONE"
+            case ["HOST2", address, port]:
+                self._refuse_while_busy()
+                for store in self._stores:
+                    link_setup.set_second_host(store, address, port)
+                return f"OK HOST2 {address} {int(port)}"
+            case ["TLS", what, text]:
+                self._refuse_while_busy()
+                for store in self._stores:
+                    link_setup.set_tls(store, what, text)
+                return f"OK TLS {what}"
             case _:
                 return "ERR 01 unknown command"
+
+    def _parameter(self, setting: str) -> str:
+        """``name=value`` sets (a value may end in a space), ``name?`` asks."""
+        name, sets, value = setting.partition("=")
+        if sets:
+            self._refuse_while_busy()
+            for store in self._stores:
+                provisioning.set_parameter(store, name, value)
+        elif name.endswith("?"):
+            name = name[:-1]
+        else:
+            return "ERR 01 unknown command"
+        return f"OK {name}={provisioning.parameter(self._store, name)}"
 
     def _refuse_while_busy(self) -> None:
         if self._busy():
             raise Refused("90", "busy: a transaction is under way")
 
     def _counters(self) -> str:
-        state, sums = self._store.state, messages.totals(self._store.log)
+        state, sums = self._store.state, batch.totals(self._store.state, self._store.log)
         reversal = state.reversal.trace if state.reversal else "none"
         return (
-            f"OK batch={state.batch:06d} trace={state.trace:06d} sales={sums.sales}/{sums.sales_amount} "
-            f"voids={sums.voids}/{sums.voids_amount} signed_in={int(state.signed_in)} reversal={reversal}"
+            f"OK batch={state.batch:06d} trace={state.trace:06d} sales={sums.debits}/{sums.debit_amount} "
+            f"voids={sums.credits}/{sums.credit_amount} signed_in={int(state.signed_in)} reversal={reversal}"
         )

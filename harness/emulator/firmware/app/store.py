@@ -1,5 +1,7 @@
 """The terminal's memory: one state record and the batch log, on littlefs.
 
+Each merchant has its own; what is downloaded for the terminal as a whole is in files of its own (:meth:`Store.table`).
+
 A commit is one atomic replacement of the file ``state``. A booked transaction is first appended to the log file, where
 it does not count until the state that is committed next counts its bytes: whatever the moment of a power cut, the next
 boot finds the old or the new state, whole.
@@ -16,7 +18,7 @@ from littlefs import LittleFS, LittleFSError, UserContext, lfs
 from littlefs.lfs import LFSConfig, LFSFileFlag
 
 from .hardware import BlockDevice
-from .records import Record, State, from_json, to_json
+from .records import Record, State, from_json, record_from_json, to_json
 
 _STATE, _LOG = "state", "log"
 _READ, _REPLACE, _MODIFY = (  # littlefs: rdonly; wronly creat trunc; rdwr creat
@@ -50,20 +52,28 @@ class _Context(UserContext):
 
 
 class Store:
-    """``state`` and ``log`` are what is in the flash, always. Raises :class:`StoreDamaged`."""
+    """What one merchant (from 1) has in the flash: ``state`` and ``log`` are that, always. Raises
+    :class:`StoreDamaged`."""
 
-    def __init__(self, flash: BlockDevice) -> None:
-        self._fs = LittleFS(
+    def __init__(self, flash: BlockDevice, *, merchant: int = 1, files: LittleFS | None = None) -> None:
+        """``files``: the mounted file system, where another merchant's store has it open already."""
+        self._flash, self._prefix = flash, "" if merchant == 1 else f"{merchant}."
+        self._fs = files or LittleFS(
             context=_Context(flash), mount=False, block_size=flash.block_size, block_count=flash.block_count,
             read_size=16, prog_size=16, cache_size=1024, lookahead_size=32, block_cycles=500,
         )
         try:
-            self._fs.mount()
+            if files is None:
+                self._fs.mount()
             self.state = self._load_state()
             self.log = self._load_log()
             self._remove_old_logs()
         except (LittleFSError, TypeError, KeyError, ValueError) as error:
             raise StoreDamaged(f"{type(error).__name__}: {error}") from error
+
+    def of_merchant(self, merchant: int) -> Store:
+        """Another merchant's, on the same file system."""
+        return Store(self._flash, merchant=merchant, files=self._fs)
 
     def commit(self, *, book: Record | None = None, **changes: Any) -> None:
         """All of ``changes`` (fields of :class:`State`) and ``book`` (into the batch log), or none of it."""
@@ -73,7 +83,7 @@ class Store:
             changes["log_bytes"] = self.state.log_bytes + len(line)
         new = replace(self.state, **changes)
         data = json.dumps(to_json(new), separators=(",", ":")).encode()
-        self._write(_STATE, b"%08x\n" % zlib.crc32(data) + data)
+        self._write_checked(self._prefix + _STATE, data)
         self.state = new
         if book is not None:
             self.log = [*self.log, book]
@@ -84,18 +94,22 @@ class Store:
         self.log = []
         self._remove_old_logs()
 
-    def voided(self, trace: int) -> bool:
-        """Whether a booked void voids the sale with this trace number."""
-        return any(record.kind == "void" and record.original == trace for record in self.log)
+    # -- what the whole terminal shares --------------------------------------------------------------------------------
+
+    def table(self, name: str) -> Any:
+        """What was last put into table ``name`` (plain values); None: nothing ever was. Raises ValueError."""
+        data = self._read_checked(name)
+        return None if data is None else json.loads(data)
+
+    def put_table(self, name: str, values: Any) -> None:
+        """One atomic replacement."""
+        self._write_checked(name, json.dumps(values, separators=(",", ":")).encode())
+
+    # -- files ---------------------------------------------------------------------------------------------------------
 
     def _load_state(self) -> State:
-        raw = self._read(_STATE)
-        if raw is None:
-            return State()
-        checksum, _, data = raw.partition(b"\n")
-        if checksum != b"%08x" % zlib.crc32(data):
-            raise ValueError("checksum of the state")
-        return from_json(json.loads(data))
+        data = self._read_checked(self._prefix + _STATE)
+        return State() if data is None else from_json(json.loads(data))
 
     def _load_log(self) -> list[Record]:
         if not self.state.log_bytes:
@@ -103,15 +117,27 @@ class Store:
         raw = self._read(self._log_name()) or b""
         if len(raw) < self.state.log_bytes:
             raise ValueError(f"the batch log has {len(raw)} bytes, not {self.state.log_bytes}")
-        return [Record(**json.loads(line)) for line in raw[: self.state.log_bytes].splitlines()]
+        return [record_from_json(json.loads(line)) for line in raw[: self.state.log_bytes].splitlines()]
 
     def _log_name(self) -> str:
-        return f"{_LOG}{self.state.generation}"
+        return f"{self._prefix}{_LOG}{self.state.generation}"
 
     def _remove_old_logs(self) -> None:
         for name in self._fs.listdir("/"):
-            if name.startswith(_LOG) and name != self._log_name():
+            if name.startswith(self._prefix + _LOG) and name != self._log_name():
                 self._fs.remove(name)
+
+    def _read_checked(self, name: str) -> bytes | None:
+        raw = self._read(name)
+        if raw is None:
+            return None
+        checksum, _, data = raw.partition(b"\n")
+        if checksum != b"%08x" % zlib.crc32(data):
+            raise ValueError(f"checksum of {name}")
+        return data
+
+    def _write_checked(self, name: str, data: bytes) -> None:
+        self._write(name, b"%08x\n" % zlib.crc32(data) + data)
 
     def _read(self, name: str) -> bytes | None:
         try:

@@ -1,8 +1,12 @@
-"""Every text that the terminal shows or prints."""
+"""Every text that the terminal shows or prints; the names of financial transactions are in ``kinds``."""
 
 from __future__ import annotations
 
-CODE_TEXTS = {
+from collections.abc import Mapping
+
+from .dialect import Dialect
+
+_UNIONPAY: Mapping[str, str] = {
     "97": "终端未登记,请联系收单行或银联",
     "03": "商户未登记",
     "58": "终端无效,请联系收单行或银联",
@@ -13,12 +17,21 @@ CODE_TEXTS = {
     "96": "系统故障,请稍后重试",
     "98": "交易超时",
 }
+_ELSEWHERE = {code: text for code, text in _UNIONPAY.items() if code != "97"}  # e.g. "totals reset"
+TABLES: Mapping[str, Mapping[str, str]] = {  # by network
+    "unionpay": _UNIONPAY,
+    "aunz": {**_ELSEWHERE, "89": "终端未登记"},
+    "gicc": {**_ELSEWHERE, "58": "终端未登记"},
+}
 UNKNOWN_CODE = "交易失败"
+_LATE, _TRY_AGAIN = "68", "交易超时,请重试"
 
 
-def of_code(code: str) -> str:
-    """What a response code means to the operator."""
-    return CODE_TEXTS.get(code, UNKNOWN_CODE)
+def of_code(code: str, dialect: Dialect) -> str:
+    """What a response code means to the operator, in the dialect's network."""
+    if code == _LATE and dialect.category(code) == "B":
+        return _TRY_AGAIN
+    return TABLES[dialect.network].get(code, UNKNOWN_CODE)
 
 
 def code_line(code: str) -> str:
@@ -30,28 +43,38 @@ WELCOME, HINT = "欢迎使用", "请按确认键消费"
 SIGNED_IN, NOT_SIGNED_IN, REVERSAL_PENDING = "已签到", "未签到", "冲正"
 MENU_TITLE, MANAGEMENT_TITLE = "功能菜单", "管理菜单"
 FUNCTIONS = {
-    "sign_in": "签到", "sale": "消费", "void": "消费撤销", "settle": "结算", "echo": "回响测试", "reprint": "重打印",
-    "manage": "管理",
+    "sign_in": "签到", "settle": "结算", "echo": "回响测试", "reprint": "重打印", "manage": "管理", "sign_off": "签退",
+    "parameter_download": "参数下载", "status_upload": "状态上送", "capk_update": "公钥下载",
+    "ic_parameter_update": "IC卡参数下载", "blacklist_update": "黑名单下载", "select_merchant": "选择商户",
 }
 MANAGEMENT = ("终端参数", "主密钥", "版本")
 
 # dialogs
 ASK_AMOUNT, ASK_CARD, ASK_PIN = "请输入金额", "请刷卡或插卡", "请输入密码"
 ASK_TRACE, CONFIRM_VOID, CONFIRM_SETTLEMENT = "请输入原凭证号", "撤销确认", "确认结算"
+ASK_REFERENCE, ASK_DATE, ASK_AUTHORISATION = "请输入原参考号", "请输入原交易日期", "请输入授权码"
+ASK_TIP, ASK_EXPIRY, ASK_SIGNATURE, ASK_MERCHANT = "请输入小费", "请输入有效期", "请签名", "请选择商户"
 ASK_TID, ASK_MID, ASK_TMK = "请输入终端号", "请输入商户号", "请输入主密钥"
 ENTER_OR_CANCEL = "确认键继续 取消键退出"
-CARD_UNREADABLE = "读卡错误,请重试"
+CARD_UNREADABLE, UNKNOWN_PAYMENT_CODE = "读卡错误,请重试", "不支持的付款码"
 
 # steps of an online transaction
-TRACE_LABEL = "凭证号:"
+TRACE_LABEL, REFERENCE_LABEL, AUTHORISATION_LABEL, BALANCE_LABEL = "凭证号:", "参考号:", "授权码:", "余额:"
 WAIT_PLEASE, CONNECTING, SENDING, WAITING = "请稍候", "正在连接", "正在发送", "等待应答"
 
 # results
 APPROVED, SIGN_IN_DONE, SETTLEMENT_DONE, ECHO_DONE = "交易成功", "签到成功", "结算成功", "回响成功"
+SIGN_OFF_DONE, PARAMETERS_DONE, STATUS_DONE = "签退成功", "参数下载完成", "状态上送完成"
+CA_KEYS_DONE, CHIP_PARAMETERS_DONE, BLACKLIST_DONE = "公钥下载完成", "IC卡参数下载完成", "黑名单下载完成"
+BLACKLISTED, NOT_ALLOWED = "黑名单卡,拒绝交易", "不允许此交易"
 REPRINT_DONE, SETTING_DONE = "重打印完成", "设置成功"
 DECLINED, NO_ANSWER, NOT_CONNECTED, NO_VALID_ANSWER = "交易失败", "通讯超时", "连接失败", "应答无效"
 SIGN_IN_FIRST, SETTLE_FIRST, REVERSAL_STUCK = "请先签到", "请先结算", "冲正未成功"
+SCRIPT_STUCK, STORED_STUCK = "脚本通知未成功", "离线交易上送未成功"
+REPEAT, TOTALS_RESET = "已重新签到,请重试", "总额已清零"
+CARD_REFUSED, WRONG_CARD, TIP_TOO_HIGH, NO_BALANCE = "卡片拒绝交易", "卡号与原交易不符", "小费超过限额", "余额未返回"
 CANCELLED, BUSY, BAD_COMMAND = "交易已取消", "终端忙", "命令错误"
 NO_SUCH_TRANSACTION, ALREADY_VOIDED, NOTHING_TO_PRINT = "无此交易", "原交易已撤销", "无可打印凭证"
+ALREADY_REPLACED, REVERSAL_RECORD = "原交易已调整", "冲正记录"
 KEY_FAULT, SETTING_REFUSED, NOT_SET_UP, KCV = "密钥错误", "设置失败", "请先设置", "校验值:"
 ALERT, STORAGE_FAULT = "提示", "存储故障,请送修"
