@@ -7,26 +7,28 @@ Reports are dicts, ``ev`` = ``frame``, ``connection`` or ``bytes`` and otherwise
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
 from harness.protocol.stream import FrameSplitter, Piece
+from harness.wire.layers import OPPOSITE, SENDER, TO_ACQUIRER, TO_TERMINAL, Item, Reader, Span
 from harness.wire.packets import ACK, FIN, RST, SYN, Endpoint, Segment
 from harness.wire.streams import Chunk, Gap, HalfStream
 
 Report = dict[str, Any]
 
-TO_ACQUIRER, TO_TERMINAL = "to_acquirer", "to_terminal"
-_SENDER = {TO_ACQUIRER: "terminal", TO_TERMINAL: "acquirer"}
-_OPPOSITE = {TO_ACQUIRER: TO_TERMINAL, TO_TERMINAL: TO_ACQUIRER}
 _KEPT = 1024
 
 
 class Connections:
-    """All TCP connections of the host with address ``terminal``, numbered from 1, as are the frames."""
+    """All TCP connections of the host with address ``terminal``, numbered from 1, as are the frames.
 
-    def __init__(self, terminal: str) -> None:
-        self._terminal = terminal
+    ``reader`` makes what reads the layers between TCP and the frames; None: there are none.
+    """
+
+    def __init__(self, terminal: str, reader: Callable[[], Reader] | None = None) -> None:
+        self._terminal, self._reader = terminal, reader
         self._streams: OrderedDict[tuple[Endpoint, Endpoint], _Stream] = OrderedDict()
         self._count = 0
         self._frames = 0
@@ -49,13 +51,19 @@ class Connections:
             if not begins and (not segment.payload or segment.has(RST)):
                 return reports  # the tail of something that began before the capture
             self._count += 1
-            stream = self._streams[ends] = _Stream(self._count)
+            stream = self._streams[ends] = _Stream(self._count, self._reader)
             self._streams.move_to_end(ends)
             while len(self._streams) > _KEPT:
                 _, oldest = self._streams.popitem(last=False)
                 reports += oldest.end("no room for more connections in the tap", segment.t)
         reports += stream.take(segment, direction)
         return self._numbered(reports)
+
+    def retry(self) -> list[Report]:
+        """What had to wait for keys that have come meanwhile."""
+        if self._reader is None:
+            return []
+        return self._numbered([report for stream in self._streams.values() for report in stream.retry()])
 
     def end(self, t: int) -> list[Report]:
         """The capture ends: what is unfinished is told as bytes."""
@@ -72,16 +80,23 @@ class Connections:
 
 
 class _Direction:
-    """One half: assembly, then division into frames, with the packets and times of each."""
+    """One half: assembly, then division into frames, with the packets and times of each.
 
-    def __init__(self, stream: int, name: str) -> None:
-        self._stream, self.name = stream, name
+    ``read`` gets what is assembled and has it divided, by way of the layers; ``finish`` does so with what they hold.
+    """
+
+    def __init__(
+        self, stream: int, name: str, read: Callable[[str, Span], list[Report]],
+        finish: Callable[[str, str, int], list[Report]],
+    ) -> None:
+        self._stream, self.name, self._read, self._finish = stream, name, read, finish
         self.half = HalfStream()
         self.isn: int | None = None
         self.fin_seen = False
         self.reset_seen = False
         self._splitter = FrameSplitter()
-        self._spans: list[Chunk] = []
+        self._spans: list[tuple[int, Span]] = []  # with the offset of each in what is divided
+        self._fed = 0
         self._over = ""
 
     def take(self, parts: list[Chunk | Gap], t: int) -> list[Report]:
@@ -92,18 +107,18 @@ class _Direction:
                 reports += self.end(missed, t)
                 self._over = f"after {missed}, where a frame begins is not known"
             elif self._over:
-                reports.append(self._bytes(part.data, self._over, part.t))
+                reports.append(self.bytes(part.data, self._over, part.t))
             else:
-                reports += self._divide(part)
+                reports += self._read(self.name, Span(part.data, part.t, part.t, (part.packet,)))
         return reports
 
     def end(self, why: str, t: int) -> list[Report]:
         """Nothing more is expected: the unfinished message, and what came ahead of missing bytes. Only once."""
-        reports = []
+        reports = [] if self._over else self._finish(self.name, why, t)
         rest = b"" if self._over else self._splitter.rest
         if rest:
             whole = f" of {2 + int.from_bytes(rest[:2], 'big')}" if len(rest) >= 2 else ""
-            reports.append(self._bytes(rest, f"cut short after {len(rest)}{whole} bytes: {why}", t))
+            reports.append(self.bytes(rest, f"cut short after {len(rest)}{whole} bytes: {why}", t))
         if not self._over:
             self._over = f"after the end of the stream: {why}"
         return reports
@@ -112,18 +127,21 @@ class _Direction:
         """:meth:`end`, and what came ahead of bytes that now will never come."""
         reports = self.end(why, t)
         reason = f"out of order, what comes before was never seen: {why}"
-        return reports + [self._bytes(chunk.data, reason, chunk.t) for chunk in self.half.take_waiting()]
+        return reports + [self.bytes(chunk.data, reason, chunk.t) for chunk in self.half.take_waiting()]
 
-    def _divide(self, chunk: Chunk) -> list[Report]:
-        self._spans.append(chunk)
+    def divide(self, span: Span) -> list[Report]:
+        """The frames that are whole with these bytes."""
+        self._spans.append((self._fed, span))
+        self._fed += len(span.data)
         reports: list[Report] = []
-        pieces = self._splitter.split(chunk.data)  # it counts like the half stream: all is fed to it up to a gap
+        pieces = self._splitter.split(span.data)  # it counts as we do: all is fed to it
         for garbage, together in groupby(pieces, key=lambda piece: bool(piece.reason)):
             if garbage:
                 reports.append(self._garbage(list(together)))
             else:
                 reports += [self._frame(piece) for piece in together]
-        self._spans = [span for span in self._spans if span.end > self._splitter.start_of_rest]
+        rest = self._splitter.start_of_rest
+        self._spans = [(start, span) for start, span in self._spans if start + len(span.data) > rest]
         return reports
 
     def _frame(self, piece: Piece) -> Report:
@@ -131,27 +149,32 @@ class _Direction:
         return {
             "ev": "frame", "t": max(span.t for span in spans), "frame": 0, "stream": self._stream,
             "direction": self.name, "hex": piece.data.hex().upper(),
-            "packets": sorted({span.packet for span in spans}), "t_first": spans[0].t,
+            "packets": sorted({packet for span in spans for packet in span.packets}), "t_first": spans[0].t_first,
         }
 
     def _garbage(self, pieces: list[Piece]) -> Report:
         """Neighbours in one report: a stream of nonsense must not become a flood of events."""
         more = f" (and {len(pieces) - 1} more such)" if len(pieces) > 1 else ""
         t = max(span.t for span in self._spans_of(pieces[-1]))
-        return self._bytes(b"".join(piece.data for piece in pieces), pieces[0].reason + more, t)
+        return self.bytes(b"".join(piece.data for piece in pieces), pieces[0].reason + more, t)
 
-    def _spans_of(self, piece: Piece) -> list[Chunk]:
-        return [span for span in self._spans if span.start < piece.end and span.end > piece.start]
+    def _spans_of(self, piece: Piece) -> list[Span]:
+        return [
+            span for start, span in self._spans if start < piece.end and start + len(span.data) > piece.start
+        ]
 
-    def _bytes(self, data: bytes, reason: str, t: int) -> Report:
+    def bytes(self, data: bytes, reason: str, t: int) -> Report:
         return {"ev": "bytes", "t": t, "stream": self._stream, "direction": self.name, "hex": data.hex().upper(),
                 "reason": reason}
 
 
 class _Stream:
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, reader: Callable[[], Reader] | None) -> None:
         self._number = number
-        self._directions = {name: _Direction(number, name) for name in (TO_ACQUIRER, TO_TERMINAL)}
+        self._directions = {
+            name: _Direction(number, name, self._read, self._finish_reading) for name in (TO_ACQUIRER, TO_TERMINAL)
+        }
+        self._reader = None if reader is None else reader()
         self._beginner = ""
         self._open = False
         self._dead = False
@@ -161,7 +184,7 @@ class _Stream:
         return self._directions[direction].isn == segment.seq and not self._dead
 
     def take(self, segment: Segment, direction: str) -> list[Report]:
-        own, other = self._directions[direction], self._directions[_OPPOSITE[direction]]
+        own, other = self._directions[direction], self._directions[OPPOSITE[direction]]
         if segment.has(RST):
             return self._reset(segment, own, other)
         reports: list[Report] = []
@@ -191,13 +214,34 @@ class _Stream:
             own.half.start(seq)
         return reports
 
+    def retry(self) -> list[Report]:
+        return [] if self._reader is None else self._deliver(self._reader.retry())
+
     def end(self, why: str, t: int) -> list[Report]:
         return [report for direction in self._directions.values() for report in direction.abandon(why, t)]
+
+    def _read(self, direction: str, span: Span) -> list[Report]:
+        if self._reader is None:
+            return self._directions[direction].divide(span)
+        return self._deliver(self._reader.take(direction, span))
+
+    def _finish_reading(self, direction: str, why: str, t: int) -> list[Report]:
+        return [] if self._reader is None else self._deliver(self._reader.end(direction, why, t))
+
+    def _deliver(self, items: list[Item]) -> list[Report]:
+        reports: list[Report] = []
+        for name, item in items:
+            direction = self._directions[name]
+            if isinstance(item, Span):
+                reports += direction.divide(item)
+            else:
+                reports.append(direction.bytes(item.data, item.reason, item.t))
+        return reports
 
     def _finish(self, direction: _Direction, t: int) -> list[Report]:
         if not direction.half.finished:
             return []
-        reports = direction.end(f"the {_SENDER[direction.name]} closed the connection", t)
+        reports = direction.end(f"the {SENDER[direction.name]} closed the connection", t)
         if all(one.half.finished for one in self._directions.values()):
             self._dead = True
         return reports
@@ -211,9 +255,9 @@ class _Stream:
             reports.append(self._connection(segment, "refused" if refused else "reset", own.name))
         if refused or own.half.expects(segment.seq):
             self._dead = True
-            reports += self.end(f"the connection was reset by the {_SENDER[own.name]}", segment.t)
+            reports += self.end(f"the connection was reset by the {SENDER[own.name]}", segment.t)
         return reports
 
     def _connection(self, segment: Segment, state: str, direction: str | None) -> Report:
         return {"ev": "connection", "t": segment.t, "stream": self._number, "state": state,
-                "by": _SENDER[direction] if direction else None, "packet": segment.packet}
+                "by": SENDER[direction] if direction else None, "packet": segment.packet}

@@ -1,7 +1,7 @@
 """The tap: ``python -m harness.wire.tap``. Captures at the terminal's port, writes pcapng, tells frames (docs/wire.md).
 
 It believes no one: frames are rebuilt from the TCP segments seen here, whatever the acquirer's journal says. One
-thread; nothing heavy is imported, because one runs for every bench.
+thread; nothing heavy is imported, because one runs for every bench, unless the link is TLS or HTTP.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from harness import __version__
 from harness.lab.process import settle_in
 from harness.wire.capture import Capture
 from harness.wire.connections import Connections
+from harness.wire.layers import LINKS, readers
 from harness.wire.packets import parse
 from harness.wire.pcapng import INBOUND, OUTBOUND, PcapngWriter
 
@@ -26,14 +27,16 @@ from harness.wire.pcapng import INBOUND, OUTBOUND, PcapngWriter
 class Tap:
     """Capture, file and reports put together."""
 
-    def __init__(self, interface: str, pcapng: Path, terminal: str) -> None:
+    def __init__(
+        self, interface: str, pcapng: Path, terminal: str, link: str = "tcp", keys: Path | None = None
+    ) -> None:
         self._capture = Capture(interface)
         offset = time.time_ns() - time.monotonic_ns()
         self._file = PcapngWriter(
             pcapng, interface, application=f"hil97 {__version__}",
             comment=f"CLOCK_MONOTONIC of this host = time of a packet - {offset} ns, when the capture began",
         )
-        self._connections = Connections(terminal)
+        self._connections = Connections(terminal, readers(link, keys))
         self._requests = b""
 
     def run(self) -> None:
@@ -61,6 +64,7 @@ class Tap:
             segment = parse(packet.frame, t=packet.t, packet=number)
             if segment is not None:
                 reports += self._connections.take(segment)
+        reports += self._connections.retry()
         lost = self._capture.lost()
         if lost:
             reports.append({"ev": "lost", "t": time.monotonic_ns(), "packets": lost})
@@ -99,10 +103,12 @@ def main() -> int:
     parser.add_argument("--interface", required=True, help="the bridge port towards the terminal")
     parser.add_argument("--pcapng", required=True, type=Path, help="capture file to create")
     parser.add_argument("--terminal", required=True, help="IPv4 address of the terminal")
+    parser.add_argument("--link", choices=LINKS, default="tcp", help="what lies between TCP and the frames")
+    parser.add_argument("--keys", type=Path, help="file with the session keys of TLS (SSLKEYLOGFILE format)")
     arguments = parser.parse_args()
     settle_in(arguments.netns_fd, arguments.parent)
     try:
-        Tap(arguments.interface, arguments.pcapng, arguments.terminal).run()
+        Tap(arguments.interface, arguments.pcapng, arguments.terminal, arguments.link, arguments.keys).run()
     except BrokenPipeError:
         return 1  # the worker is gone, and so is who could have read this
     except OSError as error:

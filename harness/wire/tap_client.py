@@ -28,12 +28,17 @@ class TapClient:
     @classmethod
     def start(
         cls, *, netns_fd: int, pcapng: Path, log: Path, on_event: Callable[[WireEvent], object],
-        interface: str = TERMINAL_PORT, terminal: str = TERMINAL_ADDRESS,
+        interface: str = TERMINAL_PORT, terminal: str = TERMINAL_ADDRESS, link: str = "tcp", keys: Path | None = None,
     ) -> TapClient:
-        """Starts a tap and returns when it captures. Raises :class:`BenchError`."""
+        """Starts a tap and returns when it captures. Raises :class:`BenchError`.
+
+        ``link`` is one of ``harness.wire.layers.LINKS``; ``keys`` the file with the session keys of TLS.
+        """
         pcapng.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "harness.wire.tap", "--interface", interface, "--pcapng", str(pcapng),
-                   "--terminal", terminal]
+                   "--terminal", terminal, "--link", link]
+        if keys is not None:
+            command += ["--keys", str(keys)]
         child = spawn(command, netns_fd=netns_fd, log=log, name="tap", pipes=True)
         client = cls(child, pcapng, on_event)
         client._pipe.await_ready()

@@ -1,6 +1,6 @@
 """The cables of one emulated bench: terminal port, bridge and acquirer port, in three network namespaces.
 
-    T: eth0 10.97.0.2/24 === t0 [ W: bridge br0 ] a0 === eth0 10.97.0.1/24 :A
+    T: eth0 10.97.0.2/24 === t0 [ W: bridge br0 ] a0 === eth0 10.97.0.1/24, 10.97.0.3/24 :A
 
 The namespaces have no names, so benches can't meet and nothing is left behind. With no fault armed the kernel carries
 every packet. There is no IPv6 (a quiet wire), no spanning tree, and no default route.
@@ -22,6 +22,7 @@ from harness.wire.interface import Interface
 
 TERMINAL_ADDRESS = "10.97.0.2"
 ACQUIRER_ADDRESS = "10.97.0.1"
+BACKUP_ADDRESS = "10.97.0.3"  # at the acquirer's end too
 PREFIX_LENGTH = 24
 TERMINAL_PORT = "t0"
 ACQUIRER_PORT = "a0"
@@ -113,19 +114,20 @@ class Topology:
         from pyroute2 import IPRoute, NetlinkError
 
         ends = (
-            (self.terminal_fd, TERMINAL_PORT, TERMINAL_ADDRESS),
-            (self.acquirer_fd, ACQUIRER_PORT, ACQUIRER_ADDRESS),
+            (self.terminal_fd, TERMINAL_PORT, (TERMINAL_ADDRESS,)),
+            (self.acquirer_fd, ACQUIRER_PORT, (ACQUIRER_ADDRESS, BACKUP_ADDRESS)),
         )
         try:
             with netns.inside(self.wire_fd):
                 _switch_off_ipv6()
-            for descriptor, port, address in ends:
+            for descriptor, port, addresses in ends:
                 with netns.inside(descriptor):
                     _switch_off_ipv6()
                     with IPRoute() as route:
                         peer = {"ifname": port, "net_ns_fd": self.wire_fd}
                         route.link("add", ifname=END, index=_END_INDEX, kind="veth", peer=peer)
-                        route.addr("add", index=_END_INDEX, address=address, prefixlen=PREFIX_LENGTH)
+                        for address in addresses:
+                            route.addr("add", index=_END_INDEX, address=address, prefixlen=PREFIX_LENGTH)
                         route.link("set", index=_LOOPBACK_INDEX, state="up")
                         route.link("set", index=_END_INDEX, state="up")
                     if port == TERMINAL_PORT:
