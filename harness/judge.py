@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,7 +36,9 @@ from harness.history.events import (
     TestOpened,
     WireFrame,
 )
-from harness.requirements import catalogue
+from harness.protocol.transactions import STORED
+from harness.requirements import Feature, catalogue
+from harness.terminal.model import Model
 from harness.verdicts import (
     BenchKind,
     BenchRecord,
@@ -233,12 +235,12 @@ def _group(name: str, benches: Sequence[_Bench], table: Sequence[str]) -> GroupR
     declared.update(table)
     known = list(catalogue())
     rules = [*known, *sorted(declared - set(known))]
-    waived = header.declaration.get("not_applicable") or {}
+    waived = _not_applicable(benches[0].reading.model)
     failures = [f"{bench.name}: {what}" for bench in benches for what in bench.failures]
     records = {rule: _records(rule, benches) for rule in rules}
     requirements = []
     for rule in rules:
-        verdict, reason = _merged(rule, records[rule], str(waived.get(rule, "")), failures)
+        verdict, reason = _merged(rule, records[rule], waived.get(rule, ""), failures)
         requirements.append(
             RequirementRecord(
                 id=rule, declared=rule in declared, verdict=verdict, reason=reason, findings=records[rule]
@@ -248,6 +250,23 @@ def _group(name: str, benches: Sequence[_Bench], table: Sequence[str]) -> GroupR
         group=name, model=header.model, firmware=header.firmware, profile=str(header.profile.get("name", "")),
         kind=benches[0].kind, benches=sorted(bench.name for bench in benches), requirements=requirements,
     )
+
+
+LACKING: dict[Feature, tuple[Callable[[Model], bool], str]] = {
+    "offline": (lambda m: not STORED & set(m.transactions), "it accepts nothing offline"),
+    "chip": (lambda m: "chip" not in m.entry, "it reads no inserted chip"),
+    "identities": (lambda m: m.identities < 2, "it has one identity"),
+}
+
+
+def _not_applicable(model: Model) -> dict[str, str]:
+    """Requirement -> the reason why the model is not asked: what it says itself, or what it has not."""
+    found = dict(model.not_applicable)
+    for rule, requirement in catalogue().items():
+        lacks, why = LACKING[requirement.only_with] if requirement.only_with else (None, "")
+        if lacks is not None and lacks(model):
+            found.setdefault(rule, why)
+    return found
 
 
 def _merged(

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from harness.checkers.exchanges import let_go_before
 from harness.checkers.reading import SECOND, Exchange, Reading
+from harness.checkers.tables import KINDS, STORED
 from harness.checkers.telling import says_approved
 from harness.history.events import Cashier, Event, Power, Screen, Slip, UnitReplaced, WireFrame
 from harness.protocol.frames import FrameError
@@ -24,6 +25,7 @@ Record = tuple[str, int]  # trace, amount in cents
 Sums = tuple[int, int, int, int]  # debit amount and count, credit amount and count
 STORING_S = 3.0  # power lost so soon after an approval: whether it was stored is open
 MAX_DOUBTS = 6
+REFUSED_BY_CARD = "204"  # 60.3
 
 
 @dataclass(eq=False)
@@ -34,7 +36,8 @@ class Period:
     tid: str
     batch: str
     originals: list[Exchange] = field(default_factory=list)  # 0100, 0200, 0220, balance inquiries left out
-    accepted: list[Exchange] = field(default_factory=list)  # of these the approved ones, reversed ones too
+    accepted: list[Exchange] = field(default_factory=list)  # of these what stands in a batch, approved; reversed too
+    unknown: list[Exchange] = field(default_factory=list)  # approved, of a kind that this version does not know
     reversals: list[Exchange] = field(default_factory=list)
     settlements: list[Exchange] = field(default_factory=list)
     uploads: list[Exchange] = field(default_factory=list)  # 0320 with records
@@ -45,6 +48,12 @@ class Period:
         """Originals sent before ``until`` which the terminal knows as approved, and did not reverse before."""
         undone = {r.trace for r in self.reversals if r.t < until}
         return [e for e in self.accepted if e.t < until and e.trace not in undone]
+
+    def undelivered(self, until: int) -> list[Exchange]:
+        """Accepted offline and sent, and by ``until`` not approved by the host: stored, or refused."""
+        delivered = {e.trace for e in self.accepted if e.t < until}
+        found = {e.trace: e for e in self.originals if e.transaction in STORED and e.trace not in delivered}
+        return list(found.values())
 
     def accepted_uploads(self, reading: Reading) -> list[Exchange]:
         """Upload requests whose acceptance reached the terminal."""
@@ -94,9 +103,9 @@ def _periods_of(reading: Reading) -> Iterator[Period]:
             continue
         if not (step.financial or step.mti in ("0500", "0320")) or kind == "balance":
             continue
-        period = open_ones.get(key)
+        period = open_ones.get(key) or (_made_in(latest.get(key), step) if kind in STORED else None)
         if period is None:
-            if step.financial:
+            if step.financial and kind not in STORED:
                 _close_balanced(open_ones, step, reading.profile)
                 _leave_empty(open_ones, step)
             period = open_ones[key] = latest[key] = Period(*key)
@@ -104,14 +113,22 @@ def _periods_of(reading: Reading) -> Iterator[Period]:
         _file(period, step, reading.profile)
         if kind == "batch_end" and step.approved(reading.profile):
             period.closed = step
-            del open_ones[key]
+            open_ones.pop(key, None)
+
+
+def _made_in(period: Period | None, step: Exchange) -> Period | None:
+    """The closed batch with its number, where the stored transaction is of before it was closed: trace numbers tell. A
+    later one begins another batch with that number."""
+    closed = period.closed if period else None
+    return None if closed is not None and (step.trace or "") > (closed.trace or "") else period
 
 
 def _file(period: Period, step: Exchange, profile: Profile) -> None:
     if step.financial:
         period.originals.append(step)
+        kind = KINDS.get(step.transaction)
         if step.approved(profile):
-            period.accepted.append(step)
+            (period.unknown if kind is None else period.accepted if kind.in_batch else []).append(step)
     elif step.mti == "0500":
         period.settlements.append(step)
     elif step.transaction == "batch_end":
@@ -121,12 +138,19 @@ def _file(period: Period, step: Exchange, profile: Profile) -> None:
 
 
 def _close_balanced(open_ones: dict[tuple[str, str, str], Period], step: Exchange, profile: Profile) -> None:
-    """A terminal that sends no batch end closes at the balanced answer: seen when it goes on with another number."""
+    """A terminal that sends no batch end closes at the balanced answer, or at one that says its totals were reset: seen
+    when it goes on with another number."""
     for key, period in list(open_ones.items()):
-        settled = next((s for s in reversed(period.settlements) if s.approved(profile) and result_of(s) == 1), None)
+        settled = next((s for s in reversed(period.settlements) if _settled(s, profile)), None)
         if key[:2] == (step.mid, step.tid) and settled:
             period.closed = settled
             del open_ones[key]
+
+
+def _settled(settlement: Exchange, profile: Profile) -> bool:
+    if not settlement.approved(profile):
+        return False
+    return result_of(settlement) == 1 or settlement.code not in profile.success
 
 
 def _leave_empty(open_ones: dict[tuple[str, str, str], Period], step: Exchange) -> None:
@@ -159,8 +183,13 @@ def result_of(settlement: Exchange) -> int | None:
 
 
 def records_of(upload: Exchange) -> list[Record] | None:
-    """The transactions that one upload request lists; None where they can't be read."""
+    """The transactions that one upload request lists; None where they can't be read.
+
+    A 204 names a chip transaction that the card refused after all: no record of the batch.
+    """
     if upload.transaction == "batch_upload_chip":
+        if upload.network_code == REFUSED_BY_CARD:
+            return []
         return [(upload.trace, upload.amount)] if upload.trace and upload.amount is not None else None
     try:
         return [(record.trace, record.amount) for record in batch_records(upload.sent)]
@@ -174,40 +203,84 @@ def record(original: Exchange) -> Record:
 
 
 def is_credit(original: Exchange) -> bool:
-    """A void or refund: F3 begins 20."""
+    """Counts on the credit side: by its kind; of one that is in no batch, or not known, F3 begins 20."""
+    kind = KINDS.get(original.transaction)
+    if kind is not None and kind.in_batch:
+        return kind.side == "credit"
     return original.sent.get(3).startswith("20")
 
 
-def voided_trace(original: Exchange) -> str | None:
-    """The trace number of the sale that a void undoes."""
-    if original.transaction != "void":
-        return None
+def voids(original: Exchange) -> bool:
+    """Undoes one original of the batch, and names it by its trace: a void."""
+    kind = KINDS.get(original.transaction)
+    return kind is not None and kind.side == "credit" and kind.names == "trace"
+
+
+def _names(original: Exchange) -> str | None:
     try:
         return Original.of(original.sent).trace
     except FrameError:
         return None
 
 
+def voided_trace(original: Exchange) -> str | None:
+    """The trace number of the transaction that a void undoes."""
+    return _names(original) if voids(original) else None
+
+
+def replaced_trace(original: Exchange) -> str | None:
+    """The trace number of the transaction whose amount an adjustment or tip takes the place of."""
+    kind = KINDS.get(original.transaction)
+    return _names(original) if kind is not None and kind.replaces else None
+
+
 # -- what must be there ------------------------------------------------------------------------------------------------
 
 
-def sums(originals: Iterable[Exchange], *, netted: bool = False) -> Sums:
-    """Totals of approved originals. ``netted``: a void takes its sale away instead of standing as a credit."""
+def counting(originals: Iterable[Exchange]) -> list[Exchange]:
+    """Those whose amount counts: without what was adjusted, and of several adjustments of one only the last."""
     listed = list(originals)
+    last = {trace: e for e in listed if (trace := replaced_trace(e))}
+    return [e for e in listed if e.trace not in last and last.get(replaced_trace(e) or "", e) is e]
+
+
+def sums(originals: Iterable[Exchange], *, netted: bool = False) -> Sums:
+    """Totals of approved originals. ``netted``: a void takes what it voids away instead of standing as a credit."""
+    listed = counting(originals)
     if netted:
         gone = {trace for e in listed if (trace := voided_trace(e))}
-        listed = [e for e in listed if e.trace not in gone and e.transaction != "void"]
+        listed = [e for e in listed if e.trace not in gone and not voids(e)]
     debits = [e.amount or 0 for e in listed if not is_credit(e)]
     credits = [e.amount or 0 for e in listed if is_credit(e)]
     return sum(debits), len(debits), sum(credits), len(credits)
 
 
+def telling(reading: Reading, originals: Iterable[Exchange]) -> list[WireFrame]:
+    """The frames on which totals or an upload rest: not those of what was replaced or (by the profile) netted, and of
+    what was accepted offline only the request: it is stored whatever the host says."""
+    listed = counting(originals)
+    if reading.profile.settlement_voids == "net":
+        gone = {trace for e in listed if (trace := voided_trace(e))}
+        listed = [e for e in listed if e.trace not in gone and not voids(e)]
+    return [event for e in listed for event in ((e.request,) if e.transaction in STORED else e.events)]
+
+
+def totals(reading: Reading, originals: Iterable[Exchange]) -> Sums:
+    """Totals as the profile says that a settlement has them."""
+    return sums(originals, netted=reading.profile.settlement_voids == "net")
+
+
 def possible_batches(reading: Reading, period: Period, until: int) -> list[list[Exchange]]:
-    """The sets of originals that the batch may hold at ``until``: one, unless power went right after an approval."""
+    """The sets of originals that the batch may hold at ``until``: one, unless power went right after an approval, or
+    something accepted offline was not delivered. None at all where a kind was approved that this version does not know.
+    """
+    if any(e.t < until for e in period.unknown):
+        return []
     certain: list[Exchange] = []
     doubtful: list[Exchange] = []
     for e in period.approved(until):
         (doubtful if lost_power_while_storing(reading, e) else certain).append(e)
+    doubtful += period.undelivered(until)
     choices: list[list[Exchange]] = []
     for size in range(len(doubtful[:MAX_DOUBTS]), -1, -1):
         choices += [[*certain, *some] for some in itertools.combinations(doubtful[:MAX_DOUBTS], size)]
@@ -240,7 +313,7 @@ def lost_power_while_storing(reading: Reading, exchange: Exchange) -> Power | No
 def matching_batch(reading: Reading, period: Period, until: int, claimed: Sums) -> list[Exchange] | None:
     """The originals which explain the totals that the terminal claims at ``until``; None: nothing allowed does."""
     for choice in possible_batches(reading, period, until):
-        if claimed in (sums(choice), sums(choice, netted=True)):
+        if claimed == totals(reading, choice):
             return choice
     return None
 

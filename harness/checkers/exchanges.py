@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.checkers.decoding import decoded
+from harness.checkers.tables import STORED
 from harness.checkers.timeline import END, SECOND, Span, span_at
 from harness.history.events import WireConnection, WireFrame
 from harness.protocol.codes import answers, transaction_name
@@ -143,6 +144,11 @@ class Exchange:
         return self.mti in FINANCIAL_REQUESTS
 
     @property
+    def asks(self) -> bool:
+        """A new financial request that asks the host: not the advice of what was accepted offline before."""
+        return self.financial and self.transaction not in STORED
+
+    @property
     def name(self) -> str:
         """For people: "sale 000012", "sign_in"."""
         return f"{self.transaction} {self.trace}" if self.trace else self.transaction
@@ -156,8 +162,8 @@ class Exchange:
         return self.mti == "0800" and self.network_code == profile.sign_in_network_code
 
     def approved(self, profile: Profile) -> bool:
-        """Answered with a success code (of a 0400: with one that means delivered)."""
-        accepted = profile.reversal_success if self.mti == "0400" else profile.success
+        """Answered with a success code (of a 0400: one that means delivered; of a 0500: one that settles)."""
+        accepted = {"0400": profile.reversal_success, "0500": profile.settlement_success}.get(self.mti, profile.success)
         return self.outcome == "answered" and self.code in accepted
 
     def declined(self, profile: Profile) -> bool:

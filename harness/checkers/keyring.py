@@ -36,6 +36,7 @@ class WorkingKey:
     mak: bytes
     standing: Literal["approved", "declined", "bad_kcv"]
     rests_on: tuple[int, ...] = ()
+    algorithm: keys.Algorithm = "des"
 
     @property
     def approved(self) -> bool:
@@ -63,6 +64,8 @@ class Keyring:
             return
         tmk, opened = self._opened(f62, exchange)
         approved = exchange.code in self._profile.success
+        if opened is not None and not self._as_the_profile_says(opened, exchange):
+            opened = None  # another length of MAK than the profile's: nobody knows what the terminal made of it
         if approved and (opened is None or not opened.ok):
             self._unreadable.append((response.t, exchange.mid, exchange.tid))
         if opened is not None:
@@ -70,9 +73,14 @@ class Keyring:
             self.working.append(
                 WorkingKey(
                     response.seq, response.t, exchange.mid, exchange.tid, opened.mak,
-                    standing if opened.ok else "bad_kcv", (exchange.request.seq, response.seq, tmk),
+                    standing if opened.ok else "bad_kcv", (exchange.request.seq, response.seq, tmk), opened.algorithm,
                 )
             )
+
+    def _as_the_profile_says(self, opened: keys.WorkingKeys, exchange: Exchange) -> bool:
+        if exchange.network_code != self._profile.sign_in_network_code:
+            return True  # an 0800 in another dialect altogether: it is no sign-in by this profile
+        return len(opened.mak) == keys.key_lengths(exchange.network_code, self._profile.mak_length)[1]
 
     def _opened(self, f62: bytes, exchange: Exchange) -> tuple[int, keys.WorkingKeys | None]:
         """``f62`` under this terminal's newest TMK (its seq) whose check values are right; else under the newest."""
@@ -105,7 +113,7 @@ class Keyring:
 
     def verified_by(self, frame: Frame, candidates: Sequence[WorkingKey]) -> WorkingKey | None:
         """The first of ``candidates`` under which the frame's F64 verifies."""
-        return next((k for k in candidates if keys.verify(frame, k.mak) == "ok"), None)
+        return next((k for k in candidates if keys.verify(frame, k.mak, k.algorithm) == "ok"), None)
 
     def judged(self, exchange: Exchange) -> Exchange:
         """The exchange with its MAC results, outcome and whether it is a definite 97."""

@@ -20,6 +20,7 @@ from harness.checkers.observing import (
     taken_up,
     until_text,
     watched,
+    went_on,
 )
 from harness.checkers.reading import SECOND, Exchange, Operation, Reading
 from harness.history.events import Power, Screen
@@ -41,7 +42,8 @@ def shown_in_time(reading: Reading) -> Iterator[Finding]:
     for exchange in reading.definite_97s:
         operation = operation_of(reading, exchange)
         if operation and exchange.answered_at is not None:
-            yield from _shown_in_time(reading, exchange, operation, exchange.answered_at)
+            found = _shown_in_time(reading, exchange, operation, exchange.answered_at)
+            yield from (f for f in found if f.verdict == "PASS" or not went_on(reading, exchange, operation))
 
 
 def _shown_in_time(reading: Reading, exchange: Exchange, operation: Operation, answered: int) -> Iterator[Finding]:
@@ -49,13 +51,14 @@ def _shown_in_time(reading: Reading, exchange: Exchange, operation: Operation, a
     deadline = answered + int(limit * SECOND)
     window = reading.screens_between(answered, deadline + 1)
     what = f"{code} to {exchange.name}"
-    right = next((s for s in window if shows(reading.profile, s.lines, code)), None)
+    own = [s for s in window if s.t < _told_again(reading, exchange, operation, deadline)]
+    right = next((s for s in own if shows(reading.profile, s.lines, code)), None)
     if right:
         unverified = " (its MAC can't be verified here)" if exchange.response_mac == "unverifiable" else ""
         reason = f"{what} was shown after {seconds(answered, right.t):.1f} s{unverified}"
         yield Finding.passed(rule, reason, (*exchange.events, operation.invoked, right), at=exchange.response)
         return
-    if reading.power_lost_within(answered, deadline):
+    if reading.power_lost_within(answered, min(deadline, operation.done) if _read(operation) else deadline):
         return
     evidence = (*exchange.events, operation.invoked, *window)
 
@@ -69,10 +72,14 @@ def _shown_in_time(reading: Reading, exchange: Exchange, operation: Operation, a
         yield undecided(f"{spoiled.unreadable} cells of the screen could not be read")
     elif not watched(reading, deadline):
         yield undecided("the log ends before the time was over")
-    elif operation.until < deadline:
+    elif operation.until < deadline and not _read(operation):
         yield undecided(f"the next operation began after {seconds(answered, operation.until):.1f} s")
     elif not reading.timing_reliable(answered, deadline):
         yield undecided(f"the bench itself lagged {reading.lag_ms(answered, deadline):.0f} ms")
+    elif operation.until < deadline:
+        last = own[-1] if own else reading.screen_at(operation.done)
+        problem = f"was not shown with code and text before the next operation; the screen said {_said(last)}"
+        yield Finding.failed(rule, f"{what} {problem}", (*evidence, last), at=exchange.response)
     else:
         later = reading.screens_between(deadline, until_text(reading, operation))
         late = next((s for s in later if shows(reading.profile, s.lines, code)), None)
@@ -82,6 +89,20 @@ def _shown_in_time(reading: Reading, exchange: Exchange, operation: Operation, a
         else:
             problem = f"was not shown with code and text within {limit:g} s; the screen said {_said(last)}"
         yield Finding.failed(rule, f"{what} {problem}", (*evidence, late or last), at=exchange.response)
+
+
+def _told_again(reading: Reading, exchange: Exchange, operation: Operation, deadline: int) -> int:
+    """When (ns) another operation got its own 97, at most ``deadline``: what is shown then may be of that."""
+    for later in reading.exchanges_between(exchange.t + 1, deadline):
+        another = operation_of(reading, later) if later.definite_97 else None
+        if another is not None and another.op != operation.op and later.answered_at is not None:
+            return min(later.answered_at, deadline + 1)
+    return deadline + 1
+
+
+def _read(operation: Operation) -> bool:
+    """Its result stood on the screen, and whoever works there took it for one."""
+    return operation.outcome != "unknown" and operation.invoked.via != "cashier"
 
 
 def _said(screen: Screen | None) -> str:
@@ -98,8 +119,11 @@ def other_codes(reading: Reading) -> Iterator[Finding]:
         exchange = next(iter(reversed(own_exchanges(reading, operation))), None)
         if exchange is None or not exchange.declined(profile) or exchange.code in profile.not_registered:
             continue
-        if exchange.answered_at is not None and not power_lost_soon(reading, exchange.answered_at):
-            yield _other_code(reading, operation, exchange, exchange.answered_at, exchange.code or "")
+        if exchange.answered_at is None:
+            continue
+        finding = _other_code(reading, operation, exchange, exchange.answered_at, exchange.code or "")
+        if finding.verdict == "PASS" or not power_lost_soon(reading, exchange.answered_at):
+            yield finding
 
 
 def _other_code(reading: Reading, operation: Operation, exchange: Exchange, answered: int, code: str) -> Finding:
@@ -124,8 +148,7 @@ def _other_code(reading: Reading, operation: Operation, exchange: Exchange, answ
     deadline = answered + int(reading.limits.show_s * SECOND)
     if not watched(reading, deadline):
         return Finding.undecided(rule, f"{what}: the log ends before it can have been shown", evidence)
-    read = operation.outcome != "unknown" and operation.invoked.via != "cashier"  # its result stood on the screen
-    if operation.until < deadline and not read:
+    if operation.until < deadline and not _read(operation):
         after = seconds(answered, operation.until)
         return Finding.undecided(rule, f"{what}: the next operation began after {after:.1f} s", evidence)
     if not reading.timing_reliable(answered, deadline):

@@ -1,15 +1,16 @@
-"""Money, by the request: a 97 books nothing (MON-01), raises no reversal (MON-02), leaves the batch as it is (MON-05),
-and no trace number is used twice (MON-08). Reversals: ``money_reversals``. Upload, reconciliation: ``money_batch``."""
+"""Money, by the request: a 97 books nothing (MON-01), raises no reversal (MON-02), leaves the batch as it is (MON-05).
+
+Trace numbers: ``money_traces``. Reversals: ``money_reversals``. Stored offline: ``money_offline``. Upload,
+reconciliation: ``money_batch``."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.checkers.batches import (
     Period,
     Sums,
-    frames,
     later,
     later_with_its_trace,
     matching_batch,
@@ -17,17 +18,21 @@ from harness.checkers.batches import (
     periods,
     possible_batches,
     records_of,
-    same_transaction,
     sums,
+    telling,
+    totals,
     totals_of,
+    voids,
 )
+from harness.checkers.exchanges import MACED_REQUESTS
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import noticed
 from harness.checkers.reading import Exchange, Reading
-from harness.history.events import Counters, Event, Power
+from harness.checkers.tables import STORED
+from harness.history.events import Counters, Event
 
 MAX_EXPLANATIONS = 4096
-LAST_TRACE, FIRST_TRACE = "999999", "000001"
+COUNTED = frozenset({"sale", "void"})  # what the service port counts
 
 
 def declined_97s(reading: Reading) -> Iterator[Exchange]:
@@ -35,9 +40,17 @@ def declined_97s(reading: Reading) -> Iterator[Exchange]:
     return (e for e in reading.definite_97s if e.financial and noticed(reading, e))
 
 
+def without_mac(reading: Reading, exchange: Exchange) -> str:
+    """What a finding adds where a decline counted without a MAC."""
+    if exchange.response_mac != "absent" or exchange.mti not in MACED_REQUESTS:
+        return ""
+    usual = "the host's declines carry one" if reading.profile.declines_carry_mac else "the host's declines have none"
+    return f" (its answer had no MAC, which the profile permits, and {usual}: a forged one would do the same)"
+
+
 def words(value: Sums) -> str:
     """Totals for people."""
-    return f"{value[1]} sales of {value[0] / 100:.2f} and {value[3]} voids of {value[2] / 100:.2f}"
+    return f"{value[1]} debits of {value[0] / 100:.2f} and {value[3]} credits of {value[2] / 100:.2f}"
 
 
 # -- MON-01 ------------------------------------------------------------------------------------------------------------
@@ -45,9 +58,23 @@ def words(value: Sums) -> str:
 
 @checker("MON-01")
 def not_in_the_batch(reading: Reading) -> Iterator[Finding]:
-    """Decided by the next settlement's totals and its upload; without one by the counters before and after."""
+    """Decided by the next settlement's totals and its upload; without one by the counters before and after. What was
+    accepted offline is in the batch whatever the host says later (MON-04)."""
     for declined in declined_97s(reading):
+        nobody_settled = declined.transaction == "balance" and _batch_of(reading, declined) is None
+        if declined.transaction in STORED or nobody_settled:
+            continue
         yield _uploaded(declined, reading) or _settled(declined, reading) or _counted(declined, reading)
+
+
+def _batch_of(reading: Reading, declined: Exchange) -> Period | None:
+    """The batch in which it would stand. A balance inquiry stands in none: it is judged by the one that was open, where
+    that was settled; nobody settles on its account."""
+    if declined.transaction != "balance":
+        return period_of(reading, declined)
+    key = (declined.mid, declined.tid, declined.batch)
+    opened = [p for p in periods(reading) if (p.mid, p.tid, p.batch) == key]
+    return next((p for p in opened if any(s.t > declined.t for s in p.settlements)), None)
 
 
 def _uploaded(declined: Exchange, reading: Reading) -> Finding | None:
@@ -65,7 +92,7 @@ def _uploaded(declined: Exchange, reading: Reading) -> Finding | None:
 
 
 def _settled(declined: Exchange, reading: Reading) -> Finding | None:
-    period = period_of(reading, declined)
+    period = _batch_of(reading, declined)
     settlement = next((s for s in period.settlements if s.t > declined.t), None) if period else None
     if period is None or settlement is None:
         return None
@@ -76,8 +103,11 @@ def _settled(declined: Exchange, reading: Reading) -> Finding | None:
     batch = matching_batch(reading, period, settlement.t, claimed)
     if batch is not None:
         reason = f"the settlement of batch {declined.batch} claims {words(claimed)}: the approved ones only"
-        return Finding.passed("MON-01", reason, (*declined.events, settlement.request, *frames(batch)))
-    expected = sums(period.approved(settlement.t))
+        return Finding.passed("MON-01", reason, (*declined.events, settlement.request, *telling(reading, batch)))
+    if period.unknown:
+        reason = f"in batch {declined.batch} a transaction of a kind was approved that this version does not know"
+        return Finding.undecided("MON-01", reason, (*declined.events, settlement.request, period.unknown[0].request))
+    expected = totals(reading, period.approved(settlement.t))
     told = f"the settlement of batch {declined.batch} claims {words(claimed)}, approved were {words(expected)}"
     guilty = _explained_by_97s(reading, period, settlement, claimed)
     if guilty and declined.request.seq in guilty:
@@ -95,13 +125,19 @@ def _explained_by_97s(reading: Reading, period: Period, settlement: Exchange, cl
         for wrongly in itertools.combinations(declined, size):
             for batch in possible_batches(reading, period, settlement.t):
                 tried += 1
-                if claimed in (sums([*batch, *wrongly]), sums([*batch, *wrongly], netted=True)):
+                if claimed in _as_if_booked(reading, [*batch, *wrongly], wrongly):
                     guilty |= {e.request.seq for e in wrongly}
             if tried > MAX_EXPLANATIONS:
                 return guilty
         if guilty:
             return guilty
     return set()
+
+
+def _as_if_booked(reading: Reading, batch: list[Exchange], wrongly: Iterable[Exchange]) -> list[Sums]:
+    """Totals with what was answered 97 in them; of a void also those in which it took the sale away."""
+    gone = [sums(batch, netted=True)] if any(voids(e) for e in wrongly) else []
+    return [totals(reading, batch), *gone]
 
 
 def _counted(declined: Exchange, reading: Reading) -> Finding:
@@ -116,8 +152,10 @@ def _counted(declined: Exchange, reading: Reading) -> Finding:
     if old is None or new is None or before.values.get("batch") != after.values.get("batch"):
         return Finding.undecided("MON-01", what, (*declined.events, before, after))
     between = [e for e in period.approved(after.t) if e.t > before.t]
+    if any(e.transaction not in COUNTED for e in (declined, *between)):
+        return Finding.undecided("MON-01", what, (*declined.events, before, after))
     change: Sums = (new[0] - old[0], new[1] - old[1], new[2] - old[2], new[3] - old[3])
-    evidence: list[Event] = [*declined.events, before, after, *frames(between)]
+    evidence: list[Event] = [*declined.events, before, after, *telling(reading, between)]
     if change == sums(between):
         reason = "the terminal's counters show no transaction more (its own word; no settlement followed)"
         return Finding.passed("MON-01", reason, evidence, at=declined.request)
@@ -160,7 +198,8 @@ def no_reversal(reading: Reading) -> Iterator[Finding]:
             reason = f"after the 97 to the {declined.name} nothing was sent that a reversal would have preceded"
             verdict = Finding.undecided("MON-02", reason, declined.events)
         elif verdict is None and witness is not None:
-            reason = f"after the 97 to the {declined.name} came the {witness.name}, and no reversal"
+            more = without_mac(reading, declined)
+            reason = f"after the 97 to the {declined.name} came the {witness.name}, and no reversal{more}"
             verdict = Finding.passed("MON-02", reason, (*declined.events, witness.request))
         if verdict is not None:
             yield verdict
@@ -192,81 +231,22 @@ def _same_batch(reading: Reading, refused: Exchange, again: Exchange) -> Finding
         return Finding.failed("MON-05", reason, evidence)
     if period is None or before is None or after is None:
         return Finding.undecided("MON-05", "F48 of a settlement can't be read", evidence)
+    if period.unknown:
+        reason = f"in batch {refused.batch} a transaction of a kind was approved that this version does not know"
+        return Finding.undecided("MON-05", reason, [*evidence, period.unknown[0].request])
     for batch in possible_batches(reading, period, again.t):
-        earlier = [e for e in batch if e.t < refused.t]
-        for netted in (False, True):
-            was, now = sums(earlier, netted=netted), sums(batch, netted=netted)
-            if all(after[i] - before[i] == now[i] - was[i] for i in range(4)):
-                between = [e for e in batch if e.t > refused.t]
-                booked = f" and the {len(between)} booked since" if between else ""
-                reason = f"batch {again.batch} was offered again with the same totals{booked}"
-                return Finding.passed("MON-05", reason, [*evidence, *frames(between)])
+        # What had been accepted offline before the 97 was stored then, whenever the host took it.
+        earlier = [e for e in batch if e.t < refused.t or (e.transaction in STORED and not _made_since(e, refused))]
+        was, now = totals(reading, earlier), totals(reading, batch)
+        if all(after[i] - before[i] == now[i] - was[i] for i in range(4)):
+            between = [e for e in batch if e not in earlier]
+            booked = f" and the {len(between)} booked since" if between else ""
+            reason = f"batch {again.batch} was offered again with the same totals{booked}"
+            return Finding.passed("MON-05", reason, [*evidence, *telling(reading, between)])
     reason = f"batch {again.batch} held {words(before)} when 97 came, and {words(after)} at the next settlement"
     return Finding.failed("MON-05", reason, evidence)
 
 
-# -- MON-08 ------------------------------------------------------------------------------------------------------------
-
-
-@checker("MON-08")
-def trace_used_once(reading: Reading) -> Iterator[Finding]:
-    """A FAIL for every number used again in a batch; a PASS for every original after one across a 97 or a boot."""
-    for period in periods(reading):
-        yield from _numbers_of(reading, period)
-
-
-def _numbers_of(reading: Reading, period: Period) -> Iterator[Finding]:
-    used: dict[str, Exchange] = {}
-    previous: Exchange | None = None
-    for original in period.originals:
-        if original.trace is None:
-            continue
-        first = used.get(original.trace)
-        if first is not None:
-            if not same_transaction(reading, first, original):
-                reason = f"trace {original.trace} was used for two originals of batch {period.batch}"
-                yield Finding.failed("MON-08", reason, (first.request, original.request), at=original.request)
-        elif original.trace == "000000":
-            reason = f"an original of batch {period.batch} has trace 000000; after {LAST_TRACE} comes {FIRST_TRACE}"
-            yield Finding.failed("MON-08", reason, (original.request,))
-        elif previous is not None and (between := _upheaval(reading, previous, original)):
-            reason = f"trace {original.trace} follows {previous.trace} in batch {period.batch}, across {between[0]}"
-            evidence = (previous.request, *between[1], original.request)
-            yield Finding.passed("MON-08", reason, evidence, at=original.request)
-        used.setdefault(original.trace, original)
-        previous = original
-
-
-def _upheaval(reading: Reading, one: Exchange, other: Exchange) -> tuple[str, tuple[Event, ...]] | None:
-    """A boot or a definite 97 between two requests of one terminal: its name and its events."""
-    boot = next((p for p in reading.between(Power, one.t, other.t) if p.state == "on"), None)
-    if boot is not None:
-        return "a boot", (boot,)
-    for e in reading.exchanges_between(one.t, other.t):
-        if e.definite_97 and (e.mid, e.tid) == (one.mid, one.tid):
-            return "a 97", e.events
-    return None
-
-
-@checker("MON-08")
-def trace_wraps(reading: Reading) -> Iterator[Finding]:
-    """After 999999 comes 000001, over all requests which take a number (not reversals: they carry their original's)."""
-    previous: dict[tuple[str, str], Exchange] = {}
-    for e in reading.exchanges:
-        if e.mti == "0400" or e.trace is None:
-            continue
-        key = (e.mid, e.tid)
-        before = previous.get(key)
-        previous[key] = e
-        if before is None or before.trace != LAST_TRACE or e.trace == LAST_TRACE:
-            continue
-        if reading.unit_at(before.t) != reading.unit_at(e.t):
-            continue
-        evidence = (before.request, e.request)
-        if e.trace == FIRST_TRACE:
-            yield Finding.passed("MON-08", f"after trace {LAST_TRACE} comes {FIRST_TRACE}", evidence, at=e.request)
-        else:
-            reason = f"after trace {LAST_TRACE} comes {e.trace}, expected {FIRST_TRACE}"
-            yield Finding.failed("MON-08", reason, evidence, at=e.request)
-
-
+def _made_since(stored: Exchange, refused: Exchange) -> bool:
+    """Accepted offline after the refused settlement: its number is a later one (batches do not reach round 999999)."""
+    return (stored.trace or "") > (refused.trace or "")

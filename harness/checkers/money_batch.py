@@ -1,32 +1,40 @@
-"""The batch as a whole: an upload cut by 97 (MON-06, MON-11), and books, upload and slips that agree (MON-07)."""
+"""The batch as a whole: an upload cut by 97 (MON-06), and approvals that a 97 on a follow-up undoes (MON-11). Books,
+upload and slips that agree: ``money_books``."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.checkers.batches import (
+    STORING_S,
     Period,
     Record,
+    counting,
     frames,
     later,
+    matching_batch,
     period_of,
     periods,
     possible_batches,
     record,
     records_of,
     result_of,
+    telling,
+    totals,
+    totals_of,
     voided_trace,
+    voids,
 )
+from harness.checkers.exchanges import FINANCIAL_REQUESTS
 from harness.checkers.finding import Finding, checker
-from harness.checkers.reading import Exchange, Reading
-from harness.checkers.shown import contains_any
-from harness.history.events import Event, HostLedger, LedgerEntry, Slip, UnitReplaced
+from harness.checkers.reading import SECOND, Exchange, Reading
+from harness.checkers.tables import FOLLOW_UPS, KINDS, UNKNOWN
+from harness.history.events import Event
+from harness.protocol.frames import FrameError
+from harness.protocol.nested import Original
 
-BALANCED, NOT_BALANCED = 1, 2
+BALANCED = 1
 MOST_LISTED = 8
 
 
@@ -39,32 +47,62 @@ def listed(records: Iterable[Record]) -> str:
 
 @dataclass(frozen=True)
 class Upload:
-    """A batch upload that came to its end: what the host took, and from which requests."""
+    """A batch upload that came to its end: what the host took, and from which requests.
+
+    ``balanced``: of a batch that balances only chip data are uploaded. ``twice``: trace numbers which the host took
+    more than once under one network code (60.3), but for what it took just before power was lost.
+    """
 
     period: Period
     requests: tuple[Exchange, ...]
     end: Exchange
     records: tuple[Record, ...] | None  # None: a request can't be read
+    balanced: bool = False
+    twice: tuple[str, ...] = ()
 
     @property
     def events(self) -> list[Event]:
         return [*frames(self.requests), *self.end.events]
 
-    @property
-    def twice(self) -> list[str]:
-        """Trace numbers which the host took more than once."""
-        return sorted(t for t, n in Counter(trace for trace, _ in self.records or ()).items() if n > 1)
 
-
-def _upload_of(reading: Reading, period: Period) -> Upload | None:
+def upload_of(reading: Reading, period: Period) -> Upload | None:
     """None: no batch end was accepted."""
     if period.closed is None or period.closed.transaction != "batch_end":
         return None
     requests = tuple(period.accepted_uploads(reading))
     lists = [records_of(e) for e in requests]
-    if any(one is None for one in lists):
-        return Upload(period, requests, period.closed, None)
-    return Upload(period, requests, period.closed, tuple(r for one in lists for r in one or ()))
+    unreadable = any(one is None for one in lists)
+    records = None if unreadable else tuple(dict.fromkeys(r for one in lists for r in one or ()))
+    balanced = _balances(reading, period, period.closed.t)
+    return Upload(period, requests, period.closed, records, balanced, _twice(reading, requests))
+
+
+def _twice(reading: Reading, requests: Iterable[Exchange]) -> tuple[str, ...]:
+    """What the host took again although the terminal can have noted that it had taken it."""
+    last: dict[tuple[str, str], Exchange] = {}
+    again: set[str] = set()
+    for exchange in sorted(requests, key=lambda e: e.t):
+        for trace, _ in records_of(exchange) or ():
+            before = last.get((exchange.network_code, trace))
+            if before is not None and not _lost_power_between(reading, before, exchange):
+                again.add(trace)
+            last[exchange.network_code, trace] = exchange
+    return tuple(sorted(again))
+
+
+def _lost_power_between(reading: Reading, first: Exchange, repeat: Exchange) -> bool:
+    """Before the repeat, and so soon after the first one's answer that the terminal may not have noted it."""
+    answered = first.answered_at
+    if answered is None:
+        return False
+    until = min(answered + int(STORING_S * SECOND), repeat.t)
+    return reading.power_lost_within(answered, until) is not None
+
+
+def _balances(reading: Reading, period: Period, until: int) -> bool:
+    """The last settlement before ``until`` that the host took was answered "balanced"."""
+    answered = [s for s in period.settlements if s.t < until and s.approved(reading.profile)]
+    return bool(answered) and result_of(answered[-1]) == BALANCED
 
 
 def _cuts(reading: Reading) -> Iterator[tuple[Exchange, Period]]:
@@ -73,9 +111,8 @@ def _cuts(reading: Reading) -> Iterator[tuple[Exchange, Period]]:
         period = period_of(reading, cut) if cut.mti == "0320" else None
         if period is None:
             continue
-        answered = [s for s in period.settlements if s.t < cut.t and s.approved(reading.profile)]
-        if answered and result_of(answered[-1]) == BALANCED:
-            continue  # a balanced batch has an end, but no upload
+        if cut.transaction == "batch_end" and _balances(reading, period, cut.t):
+            continue  # nothing is uploaded any more
         yield cut, period
 
 
@@ -90,10 +127,11 @@ def _unfinished(reading: Reading, rule: str, cut: Exchange, period: Period) -> F
 
 
 def _missing(batch: list[Exchange], taken: set[Record]) -> set[Record]:
-    """What an upload lacks. A voided sale and its void are both listed, or both left out."""
-    gone = {trace for e in batch if (trace := voided_trace(e))}
-    full = {record(e) for e in batch}
-    net = {record(e) for e in batch if e.trace not in gone and e.transaction != "void"}
+    """What an upload lacks. A voided sale and its void are both listed, or both left out; what was adjusted may be."""
+    listed_ones = counting(batch)
+    gone = {trace for e in listed_ones if (trace := voided_trace(e))}
+    full = {record(e) for e in listed_ones}
+    net = {record(e) for e in listed_ones if e.trace not in gone and not voids(e)}
     return (full if taken & (full - net) else net) - taken
 
 
@@ -103,7 +141,7 @@ def _missing(batch: list[Exchange], taken: set[Record]) -> set[Record]:
 @checker("MON-06")
 def cut_upload_goes_on(reading: Reading) -> Iterator[Finding]:
     for cut, period in _cuts(reading):
-        upload = _upload_of(reading, period)
+        upload = upload_of(reading, period)
         yield _whole(reading, cut, upload) if upload else _unfinished(reading, "MON-06", cut, period)
 
 
@@ -116,8 +154,11 @@ def _whole(reading: Reading, cut: Exchange, upload: Upload) -> Finding:
         again = [e for e in upload.requests if {t for t, _ in records_of(e) or ()} & set(upload.twice)]
         reason = f"the upload of batch {period.batch}, cut by 97, listed twice: {', '.join(upload.twice)}"
         return Finding.failed("MON-06", reason, (*cut.events, *frames(again)))
-    if not batches[0]:
-        reason = f"the log shows no approved transaction of batch {period.batch}: nothing tells what must be uploaded"
+    if upload.balanced:
+        return _chip_data_whole(upload, cut, evidence)
+    if not batches or not batches[0]:
+        known = "shows no approved transaction" if batches else "shows a kind of transaction that is not known"
+        reason = f"the log {known} of batch {period.batch}: nothing tells what must be uploaded"
         return Finding.undecided("MON-06", reason, evidence)
     taken = set(upload.records)
     lacking = [_missing(batch, taken) for batch in batches]
@@ -130,7 +171,18 @@ def _whole(reading: Reading, cut: Exchange, upload: Upload) -> Finding:
     if unexplained:
         return Finding.undecided("MON-06", _unexplained(upload, unexplained), evidence)
     reason = f"the upload of batch {period.batch}, cut by 97, ended with all {len(taken)} records, each once"
-    return Finding.passed("MON-06", reason, (*evidence, *frames(batches[best])), at=cut.request)
+    return Finding.passed("MON-06", reason, (*evidence, *telling(reading, batches[best])), at=cut.request)
+
+
+def _chip_data_whole(upload: Upload, cut: Exchange, evidence: list[Event]) -> Finding:
+    """Of a batch that balances: what it began to upload the host has in the end."""
+    tried = {r for e in upload.period.uploads for r in records_of(e) or ()}
+    lacking = tried - set(upload.records or ())
+    name = f"the upload of chip data of batch {upload.period.batch}, cut by 97,"
+    if lacking:
+        return Finding.failed("MON-06", f"{name} ended without {listed(lacking)}", evidence, at=cut.request)
+    reason = f"{name} ended with all {len(tried)} records, each once"
+    return Finding.passed("MON-06", reason, evidence, at=cut.request)
 
 
 def _unexplained(upload: Upload, records: set[Record]) -> str:
@@ -141,7 +193,7 @@ def _unexplained(upload: Upload, records: set[Record]) -> str:
 @checker("MON-11")
 def approvals_outlive_the_97(reading: Reading) -> Iterator[Finding]:
     for cut, period in _cuts(reading):
-        batch = possible_batches(reading, period, cut.t)[-1]
+        batch = next(reversed(possible_batches(reading, period, cut.t)), [])
         reversed_ = next(
             (r for e in batch for r in period.reversals if r.t > cut.t and r.trace == e.trace), None
         )
@@ -149,9 +201,11 @@ def approvals_outlive_the_97(reading: Reading) -> Iterator[Finding]:
             reason = f"a 97 on the batch upload was followed by a reversal of the approved trace {reversed_.trace}"
             yield Finding.failed("MON-11", reason, (*cut.events, reversed_.request))
             continue
-        upload = _upload_of(reading, period)
+        upload = upload_of(reading, period)
         if upload is None:
             yield _unfinished(reading, "MON-11", cut, period)
+        elif upload.balanced:
+            yield _totals_kept(reading, cut, period, batch, "the upload of chip data")
         elif upload.records is None or not batch:
             reason = f"nothing tells what the upload of batch {period.batch} must hold"
             yield Finding.undecided("MON-11", reason, (*cut.events, *upload.events))
@@ -161,7 +215,7 @@ def approvals_outlive_the_97(reading: Reading) -> Iterator[Finding]:
 
 def _kept(reading: Reading, cut: Exchange, upload: Upload, batch: list[Exchange]) -> Finding:
     lacking = _missing(batch, set(upload.records or ()))
-    evidence = (*cut.events, *upload.events, *frames(batch))
+    evidence = (*cut.events, *upload.events, *telling(reading, batch))
     if lacking:
         reason = f"approved before a 97 on the batch upload, and not in it when it ended: {listed(lacking)}"
         return Finding.failed("MON-11", reason, evidence, at=cut.request)
@@ -173,146 +227,76 @@ def _kept(reading: Reading, cut: Exchange, upload: Upload, batch: list[Exchange]
     return Finding.passed("MON-11", reason, evidence, at=cut.request)
 
 
-# -- MON-07 ------------------------------------------------------------------------------------------------------------
-
-_GAP = r"[^0-9\n]{0,24}\n?[^0-9\n]{0,8}"
-_BATCH = re.compile(rf"(?:批次号|批号|BATCH){_GAP}(\d{{6}})(?!\d)")
-_TRACE = re.compile(rf"(?<!原)(?:凭证号|流水号|票据号|VOUCHER|TRACE){_GAP}(\d{{6}})(?!\d)")
-_AMOUNT = re.compile(rf"(?:金额|AMOUNT){_GAP}(\d[\d,]*\.\d{{2}})(?!\d)")
-
-
-@dataclass(frozen=True)
-class SlipRecord:
-    """What a transaction slip says: batch ("" where it has none), trace, amount in cents."""
-
-    slip: Slip
-    batch: str
-    trace: str
-    amount: int
+@checker("MON-11")
+def follow_ups_undo_nothing(reading: Reading) -> Iterator[Finding]:
+    """A 97 on a script notice or a signature: what it follows stays approved. One on a message that is neither money
+    nor known otherwise: nobody can say what it follows."""
+    for cut in reading.definite_97s:
+        if cut.transaction in FOLLOW_UPS:
+            yield _follow_up(reading, cut)
+        elif cut.transaction == UNKNOWN and cut.mti not in FINANCIAL_REQUESTS and cut.mti != "0400":
+            reason = f"97 to a {cut.mti} of a kind that this version does not know: what it follows can't be told"
+            yield Finding.undecided("MON-11", reason, cut.events)
 
 
-def read_slip(slip: Slip) -> SlipRecord | None:
-    """None: no slip of one transaction (no trace number or no amount on it)."""
-    text = unicodedata.normalize("NFKC", "\n".join(slip.lines)).upper()
-    trace, amount, batch = _TRACE.search(text), _AMOUNT.search(text), _BATCH.search(text)
-    if trace is None or amount is None:
+def _follow_up(reading: Reading, cut: Exchange) -> Finding:
+    trace = _followed(cut)
+    what = f"a 97 on the {cut.transaction} of trace {trace or '(none)'}"
+    original = next(
+        (
+            e for period in periods(reading) for e in period.originals
+            if e.trace == trace and (e.mid, e.tid) == (cut.mid, cut.tid) and e.t < cut.t and e.approved(reading.profile)
+        ),
+        None,
+    )  # fmt: skip
+    if original is None:
+        return Finding.undecided("MON-11", f"{what}: the log shows no approval under it", cut.events)
+    for other in later(reading, cut):
+        if other.mti == "0400" and other.trace == trace:
+            reason = f"{what} was followed by a reversal of what it follows"
+            return Finding.failed("MON-11", reason, (*original.events, *cut.events, other.request))
+        if other.financial and other.trace == trace:
+            break  # the number is in use again
+    period = period_of(reading, original)
+    kind = KINDS.get(original.transaction)
+    if period is None or kind is None or not kind.in_batch:
+        following = next((e for e in later(reading, cut) if e.financial or e.mti == "0500"), None)
+        if following is None:
+            reason = f"{what}: nothing followed that a reversal would have preceded"
+            return Finding.undecided("MON-11", reason, cut.events)
+        reason = f"{what} undid nothing: the {following.name} followed, and no reversal"
+        return Finding.passed("MON-11", reason, (*original.events, *cut.events, following.request))
+    return _totals_kept(reading, cut, period, [original], what)
+
+
+def _followed(cut: Exchange) -> str | None:
+    """The trace number of the transaction that a follow-up belongs to."""
+    if cut.transaction == "signature_upload":
+        return cut.trace
+    try:
+        return Original.of(cut.sent).trace
+    except FrameError:
         return None
-    cents = int(re.sub(r"\D", "", amount.group(1)))
-    return SlipRecord(slip, batch.group(1) if batch else "", trace.group(1), cents)
 
 
-@checker("MON-07")
-def reconciled(reading: Reading) -> Iterator[Finding]:
-    """Every batch in which 97 came, and which was uploaded as a whole because the host said that totals differ."""
-    for period in periods(reading):
-        upload = _upload_of(reading, period)
-        if upload is None:
-            continue
-        settlement = next(
-            (s for s in reversed(period.settlements) if s.t < upload.end.t and result_of(s) == NOT_BALANCED), None
-        )
-        start = _start(reading, period)
-        first = next(
-            (
-                e
-                for e in reading.definite_97s
-                if start <= e.t < upload.end.t and (e.mid, e.tid) == (period.mid, period.tid)
-            ),
-            None,
-        )
-        if settlement is not None and first is not None:
-            yield _reconciled(reading, upload, settlement, first, start)
-
-
-def _start(reading: Reading, period: Period) -> int:
-    """The end of the terminal's batch before, or its unit's first moment on the bench."""
-    ends = [e.t for e in reading.all(UnitReplaced) if e.t <= period.begun]
-    for other in periods(reading):
-        closed = other.closed.t if other.closed else None
-        if (other.mid, other.tid) == (period.mid, period.tid) and closed is not None and closed < period.begun:
-            ends.append(closed)
-    return max(ends, default=0)
-
-
-def _reconciled(reading: Reading, upload: Upload, settlement: Exchange, first: Exchange, start: int) -> Finding:
-    period, end = upload.period, upload.end
-    evidence: list[Event] = [*first.events, *settlement.events, *upload.events]
-    closed_at = end.answered_at or end.t
-
-    def undecided(reason: str, *more: Event) -> Finding:
-        return Finding.undecided("MON-07", f"batch {period.batch}: {reason}", [*evidence, *more], at=end.request)
-
-    ledger = next((x for x in reading.ledgers if x.t >= closed_at and (x.mid, x.tid) == (period.mid, period.tid)), None)
-    if ledger is None:
-        return undecided("the host's books were not read after it was closed")
-    if upload.records is None:
-        return undecided("an upload request can't be read")
-    mine, unseen = _entries(reading, period, ledger)
-    if not reading.begins_with_the_log:  # of the number's earlier batches only the books tell; what matters is uploaded
-        unseen &= set(upload.records)
-    if unseen:
-        return undecided(f"the host has booked what the wire did not show: {listed(unseen)}", ledger)
-    evidence += [ledger, *(e.request for e in period.originals if record(e) in {(m.trace, m.amount) for m in mine})]
-    if upload.twice:
-        reason = f"batch {period.batch}: uploaded twice: {', '.join(upload.twice)}"
-        return Finding.failed("MON-07", reason, evidence, at=end.request)
-    full = {(e.trace, e.amount) for e in mine if e.state != "reversed"}
-    net = {(e.trace, e.amount) for e in mine if e.state == "approved" and e.kind == "sale"}
-    taken = set(upload.records)
-    if taken not in (full, net):
-        expected = full if taken & (full - net) else net
-        reason = f"batch {period.batch}: {_difference('the upload', taken, 'the books', expected)}"
-        return Finding.failed("MON-07", reason, evidence, at=end.request)
-    return _with_slips(reading, upload, evidence, full, {(e.trace, e.amount) for e in mine} - full, start)
-
-
-def _entries(reading: Reading, period: Period, ledger: HostLedger) -> tuple[list[LedgerEntry], set[Record]]:
-    """The entries of this batch, and those of its number which no request on the wire explains.
-
-    What the books held before its first request is of an earlier batch with this number: another unit begins its trace
-    numbers anew.
-    """
-    own = {record(e) for e in period.originals}
-    others = {record(e) for p in periods(reading) if p is not period and p.batch == period.batch for e in p.originals}
-    earlier = [x for x in reading.ledgers if x.t < period.begun and (x.mid, x.tid) == (period.mid, period.tid)]
-    known = {e.rrn for x in earlier for e in x.entries}
-    entries = [e for e in ledger.entries if e.batch == period.batch and e.rrn not in known]
-    mine = [e for e in entries if (e.trace, e.amount) in own]
-    return mine, {(e.trace, e.amount) for e in entries} - own - others
-
-
-def _with_slips(
-    reading: Reading, upload: Upload, evidence: list[Event], booked: set[Record], reversed_: set[Record], start: int
-) -> Finding:
-    period, end = upload.period, upload.end
-    if not reading.offers("slip"):
-        reason = f"batch {period.batch}: books and upload agree; the model shows no slips"
-        return Finding.undecided("MON-07", reason, evidence, at=end.request)
-    printed: dict[Record, Slip] = {}
-    for slip in reading.slips_between(start, end.t):
-        said = read_slip(slip)
-        if slip.unreadable:
-            reason = f"batch {period.batch}: {slip.unreadable} cells of a slip can't be read"
-            return Finding.undecided("MON-07", reason, [*evidence, slip], at=end.request)
-        if said is None or said.batch not in ("", period.batch) or _declined(reading, slip):
-            continue
-        printed.setdefault((said.trace, said.amount), slip)
-    evidence = [*evidence, *printed.values()]
-    if not booked <= set(printed) or not set(printed) <= booked | reversed_:
-        told = _difference("the slips", set(printed), "the books", booked)
-        return Finding.failed("MON-07", f"batch {period.batch}: {told}", evidence, at=end.request)
-    reason = f"batch {period.batch}: books, upload and slips agree on {len(booked)} transactions"
-    return Finding.passed("MON-07", reason, evidence, at=end.request)
-
-
-def _declined(reading: Reading, slip: Slip) -> bool:
-    return contains_any(slip.lines, reading.profile.texts.declined) is not None
-
-
-def _difference(one: str, left: set[Record], other: str, right: set[Record]) -> str:
-    parts = []
-    if left - right:
-        parts.append(f"{one} have or list {listed(left - right)}, which {other} have not")
-    if right - left:
-        parts.append(f"{other} have {listed(right - left)}, which {one} lack")
-    return "; ".join(parts)
+def _totals_kept(reading: Reading, cut: Exchange, period: Period, kept: list[Exchange], what: str) -> Finding:
+    """``kept`` (approved before the cut) counts in the next settlement; for a cut inside one, in the last before it."""
+    around = [s for s in period.settlements if s.t > cut.t] or period.settlements[-1:]
+    settlement = next(iter(around), None)
+    evidence = [*cut.events, *frames(kept)]
+    claimed = totals_of(settlement) if settlement is not None else None
+    if settlement is None or claimed is None:
+        reason = f"{what}: no settlement of batch {period.batch} followed that shows what it holds"
+        return Finding.undecided("MON-11", reason, evidence)
+    batch = matching_batch(reading, period, settlement.t, claimed)
+    if batch is not None and all(e in batch for e in kept):
+        reason = f"{what} undid nothing: the settlement of batch {period.batch} claims what was approved"
+        evidence += [settlement.request, *telling(reading, batch)]
+        return Finding.passed("MON-11", reason, evidence, at=cut.request)
+    gone = {e.trace for e in kept}
+    for others in possible_batches(reading, period, settlement.t):
+        if claimed == totals(reading, [e for e in others if e.trace not in gone]):
+            reason = f"{what}: the settlement of batch {period.batch} claims no more what it follows"
+            return Finding.failed("MON-11", reason, [*evidence, settlement.request], at=cut.request)
+    reason = f"{what}: what the settlement of batch {period.batch} claims is not what the wire shows as approved"
+    return Finding.undecided("MON-11", reason, [*evidence, settlement.request], at=cut.request)

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from harness.checkers.batches import gave_up, later, result_of, same_transaction
+from harness.checkers.chip import refused_after_approval
 from harness.checkers.decoding import decoded
 from harness.checkers.finding import Finding, checker
 from harness.checkers.reading import END, SECOND, Exchange, Reading
 from harness.checkers.shown import contains
-from harness.history.events import Event, HostLedger, Slip, WireFrame
-from harness.protocol.codes import REVERSIBLE
+from harness.checkers.tables import REVERSIBLE
+from harness.history.events import ChipCommand, Event, HostLedger, Slip, WireFrame
 
 
 @dataclass(frozen=True)
 class Due:
-    """An original whose outcome the terminal can't know: it went out, and no answer to it counts.
+    """An original whose outcome the terminal can't know: it went out, and no answer to it counts. Or one that the host
+    approved and the card then refused (``refused``).
 
     ``sent``: the 0400s with its trace number. ``delivered``: the first of them whose acceptance reached the terminal.
     ``breach``: what the terminal sent although the reversal was not delivered, and should not have: a new original, or
@@ -28,6 +30,7 @@ class Due:
     sent: tuple[Exchange, ...]
     delivered: Exchange | None
     breach: Exchange | None
+    refused: ChipCommand | None = None
 
     @property
     def until(self) -> int:
@@ -37,12 +40,18 @@ class Due:
         return self.breach.t if self.breach else END
 
     def altered(self) -> tuple[Exchange, str] | None:
-        """The first 0400 that does not carry the original's batch number and amount."""
+        """The first 0400 that does not carry the original's batch number and amount, or says another transaction."""
         for repeat in self.sent:
             if repeat.batch != self.original.batch:
                 return repeat, f"batch {repeat.batch}, the original has {self.original.batch}"
             if repeat.amount != self.original.amount:
                 return repeat, f"amount {repeat.amount}, the original has {self.original.amount}"
+            for name, given, wanted in (
+                ("F3", repeat.sent.get(3), self.original.sent.get(3)),
+                ("F60.1", repeat.message_type, self.original.message_type),
+            ):
+                if given != wanted:
+                    return repeat, f"{name} {given or '(none)'}, the original has {wanted}"
         return None
 
 
@@ -52,7 +61,13 @@ _dues: WeakKeyDictionary[Reading, tuple[Due, ...]] = WeakKeyDictionary()
 def dues(reading: Reading) -> tuple[Due, ...]:
     """All reversals that came to be due, in the order of their originals."""
     if reading not in _dues:
-        _dues[reading] = tuple(_due(reading, e) for e in reading.exchanges if unknown(reading, e))
+        _dues[reading] = tuple(
+            _due(reading, e, refused)
+            for e in reading.exchanges
+            if e.transaction in REVERSIBLE
+            for refused in [refused_after_approval(reading, e)]
+            if refused is not None or unknown(reading, e)
+        )
     return _dues[reading]
 
 
@@ -60,10 +75,15 @@ def unknown(reading: Reading, exchange: Exchange) -> bool:
     """An original that can be reversed, sent, and without an answer that the terminal can have taken as one."""
     if not exchange.financial or exchange.transaction not in REVERSIBLE:
         return False
-    return exchange.outcome != "answered"
+    return exchange.outcome != "answered" and not may_drop(reading, exchange)
 
 
-def _due(reading: Reading, original: Exchange) -> Due:
+def may_drop(reading: Reading, exchange: Exchange) -> bool:
+    """What came does not match the request, and the profile lets the terminal drop the reversal then."""
+    return exchange.outcome == "mismatch" and reading.profile.reversal_on_mismatch == "delete"
+
+
+def _due(reading: Reading, original: Exchange, refused: ChipCommand | None = None) -> Due:
     sent: list[Exchange] = []
     delivered: Exchange | None = None
     breach: Exchange | None = None
@@ -72,14 +92,14 @@ def _due(reading: Reading, original: Exchange) -> Due:
             sent.append(other)
             if delivered is None and breach is None and other.approved(reading.profile):
                 delivered = other
-        elif other.financial and not same_transaction(reading, original, other):
+        elif other.asks and not same_transaction(reading, original, other):
             if delivered is None:
                 breach = breach or other
             if other.trace == original.trace:
                 break  # the number is in use again: reversals from here on are of that one
         elif delivered is None and _closes(reading, other, original.batch):
             breach = breach or other
-    return Due(original, tuple(sent), delivered, breach)
+    return Due(original, tuple(sent), delivered, breach, refused)
 
 
 def _closes(reading: Reading, other: Exchange, batch: str) -> bool:
@@ -127,11 +147,22 @@ def _between(due: Due, other: Exchange) -> bool:
 def _survived(reading: Reading, due: Due, first: Exchange) -> Finding:
     original = due.original
     name = f"the {original.name} of batch {original.batch}"
-    evidence: list[Event] = [original.request, *first.events]
+    evidence: list[Event] = [original.request, *([due.refused] if due.refused else []), *first.events]
+    given = due.sent[0].sent.get(39) if due.sent else None
+    fault = reading.profile.reversal_reason_fault
+    if due.refused is not None and given not in (None, fault):
+        reason = f"the reversal of {name}, which the card refused after approval, gives F39 {given}, expected {fault}"
+        return Finding.failed("MON-03", reason, [*evidence, due.sent[0].request])
     if due.breach is not None:
         told = f"the {due.breach.name} was sent, and the reversal of {name} had not been delivered"
         reason = f"{told}: it did not outlive the 97 to the {first.name}"
         noted = _recorded_deletion(reading, due)
+        tried = [r for r in due.sent if r.t < due.breach.t]
+        wanted = reading.profile.reversal_attempts
+        if noted is not None and len(tried) < wanted:
+            sends = len(tried)
+            reason = f"{told}; its deletion is recorded, but after {sends} sends, and the profile asks for {wanted}"
+            return Finding.failed("MON-03", reason, [*evidence, noted, due.breach.request])
         if noted is not None:
             reason = f"{told}; a slip records its deletion, which the profile allows: a risk to be accepted by hand"
             return Finding.undecided("MON-03", reason, [*evidence, noted, due.breach.request])
@@ -142,6 +173,14 @@ def _survived(reading: Reading, due: Due, first: Exchange) -> Finding:
         return Finding.failed("MON-03", reason, [*evidence, altered[0].request])
     if due.delivered is None:
         reason = f"the reversal of {name} was still due when the log (or its unit) ended"
+        last = due.sent[-1] if due.sent else None
+        profile = reading.profile
+        if last is not None and last.outcome == "answered" and last.code in (
+            profile.reversal_of_unknown, profile.reversal_of_declined,
+        ):  # fmt: skip
+            told = f"the host answers {last.code} to the reversal of {name}"
+            reason = f"{told}, which counts as delivered nowhere: a deadlock"
+            return Finding.undecided("MON-03", reason, [*evidence, *last.events])
         return Finding.undecided("MON-03", reason, evidence)
     delivered = due.delivered
     again = next((r for r in due.sent if r.t > delivered.t), None)
@@ -198,7 +237,8 @@ def late_97_undoes_nothing(reading: Reading) -> Iterator[Finding]:
 def no_answer_undoes_nothing(reading: Reading) -> Iterator[Finding]:
     """A 97 with a wrong MAC or of another message: the reversal follows, for the reason that the profile names."""
     profile = reading.profile
-    for due in dues(reading):
+    droppable = [_due(reading, e) for e in reading.exchanges if e.transaction in REVERSIBLE and may_drop(reading, e)]
+    for due in (*dues(reading), *droppable):
         frame = no_answer_97(reading, due.original)
         if frame is None:
             continue
@@ -208,7 +248,12 @@ def no_answer_undoes_nothing(reading: Reading) -> Iterator[Finding]:
                 what, reasons = "a 97 without the MAC it must have", [*reasons, *profile.reversal_reason_mismatch]
         else:
             what, reasons = "a 97 to another message", profile.reversal_reason_mismatch
-        yield _follows(due, "MON-10", what, [due.original.request, frame], reasons)
+        found = _follows(due, "MON-10", what, [due.original.request, frame], reasons)
+        if found.verdict == "FAIL" and due in droppable and not due.sent:
+            name = due.original.name
+            reason = f"after {what} the reversal of the {name} was dropped, which the profile allows: a risk"
+            found = Finding.undecided("MON-10", reason, found.evidence, at=due.original.request)
+        yield found
 
 
 def _follows(due: Due, rule: str, what: str, evidence: list[Event], reasons: list[str]) -> Finding:

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from harness.checkers import shown
 from harness.checkers.reading import END, SECOND, Exchange, Operation, Reading
+from harness.checkers.tables import ON_THE_WAY, OWN
 from harness.checkers.telling import says_97
 from harness.history.events import Power, Screen, Slip
-
-OWN_TRANSACTIONS: dict[str, frozenset[str]] = {  # operation -> the requests that are its own, not done on its way
-    "sign_in": frozenset({"sign_in"}),
-    "echo": frozenset({"echo"}),
-    "sale": frozenset({"sale"}),
-    "void": frozenset({"void"}),
-    "settle": frozenset({"settlement", "batch_upload", "batch_upload_chip", "batch_end"}),
-}
 
 STOPPED = frozenset({"KeyboardInterrupt", "SystemExit"})  # how an operation ends that was cut short by its runner
 TAKEN_UP_S = 0.5  # real seconds in which what came unattended must be ready to be shown at a key
@@ -44,8 +37,16 @@ def operation_of(reading: Reading, exchange: Exchange) -> Operation | None:
 
 def own_exchanges(reading: Reading, operation: Operation) -> list[Exchange]:
     """The requests that are the operation's own: not the reversal or sign-in on its way."""
-    own = OWN_TRANSACTIONS.get(operation.name, frozenset())
+    own = OWN.get(operation.name, frozenset())
     return [e for e in reading.exchanges_of(operation) if e.transaction in own]
+
+
+def went_on(reading: Reading, exchange: Exchange, operation: Operation) -> bool:
+    """The request was something stored that left on the way, and the operation's own went out after it all the same:
+    its result is that of its own request."""
+    if exchange.transaction not in ON_THE_WAY or exchange.transaction in OWN.get(operation.name, ()):
+        return False
+    return any(e.t > exchange.t for e in own_exchanges(reading, operation))
 
 
 def next_actions(reading: Reading, t: int) -> list[Operation]:

@@ -1,4 +1,4 @@
-"""STA-05 retries nobody asked for, STA-06 operable over many 97s, STA-07 identity fixed while something is stored."""
+"""STA-05 retries nobody asked for, STA-06 operable over many 97s."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.checkers import shown
-from harness.checkers.batches import periods
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import is_idle, quoted, seconds, seen_until, watched
 from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
-from harness.history.events import Cashier, Event, Power, Screen, Service, UnitReplaced
+from harness.history.events import Cashier, Event, Power, Screen, UnitReplaced, WireFrame
 
 MINUTE, HOUR = 60.0, 3600.0  # of the terminal's own time
+FORCED_WITHIN_S = 10.0  # real seconds
 JITTER = 0.9  # a gap may be so much shorter than the one before and still count as not shorter
 GIVES_SERVICE = frozenset({"terminal_registered", "terminal_restored", "merchant_registered", "merchant_restored"})
 GAPS_TO_TELL = 3  # so many gaps tell whether they grow
-SETTLE_FIRST = ("先结算", "未结算", "请结算", "有交易")  # how Chinese terminals word it on the screen
+IN_PROGRESS = ("正在", "请稍候", "请等待", "处理中", "连接中", "通讯中")  # what stands there while a terminal works
 
 
 # -- STA-05 --------------------------------------------------------------------------------------------------------
@@ -32,7 +32,7 @@ def retries_are_limited(reading: Reading) -> Iterator[Finding]:
     Too many fails without such a time too: every 97 opens a minute and an hour of its own, whatever is done meanwhile.
     """
     rule, limits = "STA-05", reading.limits
-    unattended, anew = reading.unattended, _begins_anew(reading)
+    unattended, anew = [e for e in reading.unattended if not _forced(reading, e)], _begins_anew(reading)
     sent_at = [e.t for e in unattended]
     covered = told = 0
     for exchange in reading.definite_97s:
@@ -61,6 +61,19 @@ def retries_are_limited(reading: Reading) -> Iterator[Finding]:
                 f"(limits {limits.unattended_first_minute} in the first, {limits.unattended_per_hour} an hour)"
             )
             yield Finding.passed(rule, reason, exchange.events, at=exchange.response)
+
+
+def _forced(reading: Reading, exchange: Exchange) -> bool:
+    """A sign-in by which it does at once what the answer to somebody's request asks for (77, 99...), where the profile
+    lets it do so by itself (category B)."""
+    profile = reading.profile
+    if not exchange.is_sign_in(profile):
+        return False
+    earlier = reading.exchanges_between(exchange.t - int(SECOND * FORCED_WITHIN_S), exchange.t)
+    last = earlier[-1] if earlier else None
+    if last is None or last.outcome != "answered" or reading.attended_by(last) is None:
+        return False
+    return last.code in profile.force_sign_in and profile.categories.codes.get(last.code or "") == "B"
 
 
 def _begins_anew(reading: Reading) -> list[int]:
@@ -213,6 +226,12 @@ def _stuck(reading: Reading, row: _Row) -> Finding | None:
         limit = f"{seconds(answered, deadline):.1f} s"
         reason = f"{what} the terminal was not idle again within {limit}; the screen said {quoted(window[-1])}"
         return Finding.failed(rule, reason, (*exchange.events, window[-1]), at=exchange.response)
+    busy = _busy_with_nothing(reading, row)
+    if busy:
+        exchange, screen, until = busy
+        waited = reading.terminal_seconds(screen.t, until)
+        reason = f"{what} the screen said {quoted(screen)} for {waited:.0f} s, with nothing on the wire"
+        return Finding.failed(rule, reason, (*exchange.events, screen), at=screen)
     hung = _not_served(reading, row)
     if hung:
         exchange, operation, screen = hung
@@ -226,6 +245,34 @@ def _stuck(reading: Reading, row: _Row) -> Finding | None:
             reason = f"{what} the management menu could not be opened"
             return Finding.failed(rule, reason, (*last.events, menu.invoked, menu.completed), at=menu.invoked)
     return None
+
+
+def _busy_with_nothing(reading: Reading, row: _Row) -> tuple[Exchange, Screen, int] | None:
+    """A screen after one of the 97s that says the terminal is at work for longer than it may be away from idle, while
+    nothing went over the wire, and nothing was waited for. Third: until when it was seen to stay."""
+    first = row.met[0].answered_at or row.met[0].t
+    for screen in reading.screens_between(first, row.ended):
+        if screen.unreadable or not shown.contains_any(screen.lines, IN_PROGRESS):
+            continue
+        following = reading.after_moment(Screen, screen.t)
+        until = min(following.t if following else seen_until(reading), seen_until(reading))
+        if reading.terminal_seconds(screen.t, until) <= reading.limits.idle_s or not reading.offers("wire"):
+            continue
+        if _on_the_wire(reading, screen.t, until) or not reading.timing_reliable(screen.t, until):
+            continue
+        if reading.power_lost_within(screen.t, until) or reading.link_lost_within(screen.t, until):
+            continue
+        exchange = max((e for e in row.met if (e.answered_at or e.t) <= screen.t), key=lambda e: e.t)
+        return exchange, screen, until
+    return None
+
+
+def _on_the_wire(reading: Reading, start: int, end: int) -> bool:
+    """A connection was tried or stood in the interval, or a frame passed."""
+    if reading.connections_between(start, end) or reading.between(WireFrame, start, end):
+        return True
+    before = (c for c in reading.connections if c.t < start and c.refused is None)
+    return any(c.ended is None or c.ended.t > start for c in before)
 
 
 def _not_served(reading: Reading, row: _Row) -> tuple[Exchange, Operation, Screen] | None:
@@ -274,65 +321,3 @@ def _operable(reading: Reading, row: _Row) -> Finding:
     told = f"idle after the {len(alone)} with which it was left alone, and it served who went on at once"
     reason = f"{count} times 97 in a row; {told}; then idle, and the management menu opened"
     return Finding.passed(rule, reason, evidence, at=last.response)
-
-
-# -- STA-07 --------------------------------------------------------------------------------------------------------
-
-
-@checker("STA-07")
-def identity_is_fixed(reading: Reading) -> Iterator[Finding]:
-    """Occasion: somebody tries to set another TID or MID while the batch holds transactions."""
-    for operation in reading.operations:
-        if operation.name != "set_identity" or reading.power_lost_within(operation.t, operation.done + 1):
-            continue
-        stored = _stored(reading, operation.t)
-        if stored is None:
-            continue
-        wanted = {name: operation.invoked.args.get(name) for name in ("tid", "mid")}
-        present = {"tid": stored.tid, "mid": stored.mid}
-        if any(value and value != present[name] for name, value in wanted.items()):
-            yield _refused(reading, operation, stored)
-
-
-def _stored(reading: Reading, t: int) -> Exchange | None:
-    """The last approved transaction in a batch that is open at ``t``."""
-    stored = [
-        e for period in periods(reading) for e in period.approved(t)
-        if period.closed is None or (period.closed.answered_at or period.closed.t) > t
-    ]  # fmt: skip
-    last = max(stored, key=lambda e: e.t, default=None)
-    return None if last and reading.between(UnitReplaced, last.t, t) else last
-
-
-def _refused(reading: Reading, operation: Operation, stored: Exchange) -> Finding:
-    rule, what = "STA-07", f"another identity was set while {stored.name} is in the batch"
-    evidence = (*stored.events, operation.invoked, operation.completed)
-    following = reading.exchange_after(operation.done)
-    if following and (following.tid, following.mid) != (stored.tid, stored.mid):
-        now = f"TID {following.tid}, MID {following.mid}"
-        reason = f"{what}: from then on the terminal was {now}"
-        return Finding.failed(rule, reason, (*evidence, following.request), at=operation.invoked)
-    if operation.outcome == "ok":
-        return Finding.failed(rule, f"{what}: the terminal said it was done", evidence, at=operation.invoked)
-    if operation.completed is None or operation.outcome == "unknown":
-        return Finding.undecided(rule, f"{what}: how it ended was not seen", evidence, at=operation.invoked)
-    reason_event = _reason(reading, operation)
-    if reason_event is None:
-        screens = reading.screens_between(operation.t, operation.done + 1)
-        if operation.invoked.via != "service" and (not screens or any(s.unreadable for s in screens)):
-            return Finding.undecided(rule, f"{what}: refused; its reason was not seen", (*evidence, *screens))
-        return Finding.failed(rule, f"{what}: refused, but no reason was named", (*evidence, *screens))
-    if following is None:
-        return Finding.undecided(rule, f"{what}: refused; nothing was sent afterwards", (*evidence, reason_event))
-    reason = f"{what}: refused, with its reason, and {following.name} still has the old identity"
-    return Finding.passed(rule, reason, (*evidence, reason_event, following.request), at=operation.invoked)
-
-
-def _reason(reading: Reading, operation: Operation) -> Event | None:
-    """Where the refusal names its reason: ``ERR nn words`` on the service port, or the screen says to settle first."""
-    for line in reading.between(Service, operation.t, operation.done + 1):
-        words = line.text.split(maxsplit=2)
-        if line.direction == "from_terminal" and words[:1] == ["ERR"] and len(words) == 3:
-            return line
-    screens = reading.screens_between(operation.t, operation.done + 1)
-    return next((s for s in screens if shown.contains_any(s.lines, SETTLE_FIRST)), None)

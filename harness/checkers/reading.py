@@ -25,6 +25,7 @@ from harness.checkers.exchanges import Connection, Exchange
 from harness.checkers.keyring import Keyring
 from harness.checkers.observed import Observed
 from harness.checkers.shown import contains_any
+from harness.checkers.tables import FINANCIAL_OPERATIONS, ONLINE_OPERATIONS
 from harness.checkers.timeline import END, SECOND, Operation, RegistrationTimeline, Span
 from harness.history.events import (
     Cashier,
@@ -42,8 +43,6 @@ from harness.history.events import (
     WireLink,
 )
 
-FINANCIAL_OPERATIONS = timeline.FINANCIAL_OPERATIONS
-ONLINE_OPERATIONS = timeline.ONLINE_OPERATIONS
 NO_ANSWER = "Z2"  # at the till
 TIMED_OUT = ("超时", "无应答")  # how Chinese terminals word it on the screen
 ABOUT_TIME_OUT = (0.9, 1.5)  # of the receive time-out: between these an answer may cross the terminal's giving up
@@ -191,7 +190,7 @@ class Reading(Observed):
 
     @cached_property
     def _attended(self) -> dict[int, Operation]:
-        return attribution.attended(self, self._on_the_wire)
+        return attribution.attended(self, self._on_the_wire, self.profile)
 
     def attended_by(self, exchange: Exchange) -> Operation | None:
         """The operation at the terminal or the till that the request belongs to; None: nobody asked for it."""

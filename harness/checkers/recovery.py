@@ -1,7 +1,7 @@
-"""Back to service after re-registration: REC-01, REC-03, REC-07, REC-08, REC-10.
+"""Back to service after re-registration: REC-01, REC-07, REC-08, REC-10.
 
-What the sign-in brings (REC-02, REC-05, REC-06) is in ``recovery_sign_in``, that all works again (REC-04) in
-``recovery_work``.
+What goes out first (REC-03) is in ``recovery_first``, what the sign-in brings (REC-02) in ``recovery_sign_in``, what
+follows it (REC-05, REC-06) in ``recovery_after``, that all works again (REC-04) in ``recovery_work``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 from harness.checkers.finding import Finding, checker
-from harness.checkers.money_reversals import Due, dues
 from harness.checkers.observing import operation_of as watched_operation
 from harness.checkers.observing import power_lost_soon, until_text
 from harness.checkers.reading import END, FINANCIAL_OPERATIONS, Connection, Exchange, Operation, Reading
@@ -23,18 +22,13 @@ from harness.checkers.recoveries import (
     restoration,
     sound,
     stale_key,
-    window,
 )
+from harness.checkers.tables import DECLARED_AS, FOLLOW_UPS, KINDS, TYPE_OF, UNKNOWN
 from harness.checkers.telling import says_97
 from harness.history.events import Cashier, Event, HostJournal, Key, Measurement, Power, Screen
 from harness.protocol.profile import Profile
 
 RECOVERY_TIME = "recovery_s"
-TYPES = {  # transaction on which 97 came -> what a model must declare for it (None: every model)
-    "sign_in": "sign_in", "echo": "echo", "sale": "sale", "void": "void", "settlement": "settle",
-    "batch_upload": "settle", "reversal": "sale",
-}  # fmt: skip
-SAME_TYPE = {"batch_upload_chip": "batch_upload", "batch_end": "batch_upload"}
 
 
 # -- REC-01 ------------------------------------------------------------------------------------------------------------
@@ -240,40 +234,6 @@ def _with_new_key(reading: Reading, recovery: Recovery, new_key: Key) -> Finding
     return finding("FAIL", f"with the new master key loaded the sign-in was granted, but {proof.reason}", *more)
 
 
-# -- REC-03 ------------------------------------------------------------------------------------------------------------
-
-
-@checker("REC-03")
-def reversal_first(reading: Reading) -> Iterator[Finding]:
-    """A reversal that was due when 97 came: after recovery it leaves before the first new original."""
-    for recovery in recoveries(reading):
-        original = next((e for e in window(reading, recovery) if e.financial), None)
-        if recovery.sign_in is None or original is None:
-            continue
-        for due in dues(reading):
-            if _was_due(due, recovery):
-                yield _went_first(due, recovery, recovery.sign_in, original)
-
-
-def _was_due(due: Due, recovery: Recovery) -> bool:
-    original = due.original
-    if (original.mid, original.tid) != (recovery.mid, recovery.tid) or original.t > recovery.met[-1].t:
-        return False
-    return due.until > recovery.registered.t
-
-
-def _went_first(due: Due, recovery: Recovery, sign_in: Exchange, original: Exchange) -> Finding:
-    registered = recovery.registered
-    first = next((r for r in due.sent if r.t > registered.t), None)
-    evidence: list[Event] = [due.original.request, *recovery.met[-1].events, registered, *sign_in.events]
-    name = f"the reversal of {due.original.name}"
-    if first is None or first.t > original.t:
-        reason = f"after recovery {original.name} was sent, and {name} had not gone before it"
-        return Finding.failed("REC-03", reason, [*evidence, original.request], at=registered)
-    reason = f"after recovery {name} went out before {original.name}"
-    return Finding.passed("REC-03", reason, [*evidence, first.request, original.request], at=registered)
-
-
 # -- REC-07 ------------------------------------------------------------------------------------------------------------
 
 STATES = {"terminal_removed": "missing", "terminal_pending": "pending", "terminal_rejected": "rejected"}
@@ -336,7 +296,7 @@ def _shown_and_restored(
 
 def met_on(recovery: Recovery) -> dict[str, Exchange]:
     """Transaction type -> the last 97 on it before the registration."""
-    return {SAME_TYPE.get(e.transaction, e.transaction): e for e in recovery.met}
+    return {TYPE_OF.get(e.transaction, UNKNOWN): e for e in recovery.met}
 
 
 def _boot(reading: Reading, met: Exchange, sign_in: Exchange) -> list[Power]:
@@ -356,6 +316,10 @@ def from_every_type(reading: Reading) -> Iterator[Finding]:
         back = restoration(reading, recovery)
         for kind, met in met_on(recovery).items():
             evidence: list[Event] = [*met.events, recovery.registered]
+            if kind == UNKNOWN:
+                reason = f"97 on a {met.mti} of a kind that this version does not know"
+                yield Finding.undecided("REC-08", reason, evidence, at=met.request)
+                continue
             if back is None or back.proof.ok is None:
                 if back is not None or recovery.until == END:
                     why = back.proof.reason if back else "no sign-in was granted before the log ended"
@@ -373,15 +337,23 @@ def from_every_type(reading: Reading) -> Iterator[Finding]:
             yield make("REC-08", reason, evidence, at=met.request)
 
 
+def _expected(reading: Reading) -> frozenset[str]:
+    """The types on which a terminal without a registration meets 97, by the profile."""
+    profile, kinds = reading.profile, frozenset(TYPE_OF.values()) - FOLLOW_UPS - {"echo"}
+    if profile.terminal_unknown_on == "sign_in":
+        return frozenset({"sign_in"})
+    return kinds if profile.keys_outlive_registration else kinds - frozenset(KINDS) - {"reversal"}
+
+
 def missing_recoveries(readings: Iterable[Reading]) -> list[tuple[str, bool]]:
     """(type, with a reboot) which none of these logs of equal benches shows, of what their model declares and its
-    profile lets happen. Echo counts only where a host answered one with 97."""
+    profile lets happen. What depends on more (echo, what follows an approval, what a host of this profile refuses for
+    another reason first) counts only where 97 came on it."""
     wanted: set[tuple[str, bool]] = set()
     seen: set[tuple[str, bool]] = set()
     for reading in readings:
-        echoed = any(e.transaction == "echo" for e in reading.definite_97s)
-        declared: set[str] = set(reading.model.transactions)
-        kinds = {k for k, needs in TYPES.items() if needs in declared and (k != "echo" or echoed)}
+        met = {TYPE_OF.get(e.transaction, UNKNOWN) for e in reading.definite_97s} - {UNKNOWN}
+        kinds = {kind for kind in _expected(reading) if DECLARED_AS.get(kind, kind) in reading.model.transactions} | met
         wanted |= {(kind, reboot) for kind in kinds for reboot in (False, True)}
         for recovery in recoveries(reading):
             back = restoration(reading, recovery)

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 from harness.checkers.batches import periods
 from harness.checkers.finding import Finding, checker
+from harness.checkers.identities import of_another, several
 from harness.checkers.observing import noticed, watched
 from harness.checkers.reading import END, FINANCIAL_OPERATIONS, SECOND, Exchange, Operation, Reading
+from harness.checkers.tables import ASKED_FOR_BY, DOWNLOADS, REVERSIBLE
 from harness.history.events import Event, Power, Slip, UnitReplaced
-from harness.protocol.codes import REVERSIBLE
 
 KEY_BLOCK = 24  # bytes: the shortest F62 that can hold working keys
-ASKED_FOR = frozenset({"capk_query", "capk_download", "capk_end", "parameter_download"})
 MAKING_NEW = frozenset({"load_tmk", "set_identity"})
 
 
@@ -62,18 +62,30 @@ def sign_ins_refused(reading: Reading) -> list[Exchange]:
     return [e for e in reading.definite_97s if e.is_sign_in(reading.profile)]
 
 
-def attempts(reading: Reading, start: int, end: int) -> list[Operation]:
-    """Sales and voids begun in the interval, with power and link, so that a request could have left."""
+def attempts(reading: Reading, refused: Exchange, start: int, end: int) -> list[Operation]:
+    """Online financial operations begun in the interval, with power and link, so that a request could have left; as the
+    merchant whose sign-in was refused."""
     return [
         o for o in itertools.takewhile(lambda o: o.t < end, reading.operations_after(start - 1))
         if o.name in FINANCIAL_OPERATIONS and not reading.link_lost_within(o.t, o.done)
+        and not of_another(reading, o, (refused.mid, refused.tid))
         and not reading.power_lost_within(o.t, o.done) and not reading.is_off(o.t)
     ]  # fmt: skip
 
 
-def leaving(reading: Reading, start: int, end: int) -> tuple[Exchange, ...]:
-    """New financial requests sent in the interval."""
-    return reading.financial_between(start, end)
+def leaving(reading: Reading, refused: Exchange, start: int, end: int) -> tuple[Exchange, ...]:
+    """What may not leave while signed out, sent in the interval: new financial requests; and, by the profile, reversals
+    and settlements. An advice of what was accepted offline is none: it is not new."""
+    profile = reading.profile
+    barred = {
+        *(() if profile.reversal_before_sign_in else ("reversal",)),
+        *(() if profile.settlement_before_sign_in else ("settlement",)),
+    }  # fmt: skip
+    return tuple(
+        e for e in reading.exchanges_between(start, end)
+        if (e.transaction in barred or e.asks)
+        and not (several(reading) and (e.mid, e.tid) != (refused.mid, refused.tid))
+    )  # fmt: skip
 
 
 def reboot_between(reading: Reading, start: int, end: int) -> tuple[Power, Power] | None:
@@ -104,7 +116,7 @@ def _signed_out(reading: Reading, rule: str, *, rebooted: bool) -> Iterator[Find
         if not rebooted and index + 1 < len(refused):
             end = min(end, refused[index + 1].t)
         what = "97 on sign-in"
-        for request in leaving(reading, start, end):
+        for request in leaving(reading, exchange, start, end):
             reboot = reboot_between(reading, start, request.t)
             known = any(noticed(reading, e) for e in refused if start <= (e.answered_at or e.t) < request.t)
             if not (known or noticed(reading, exchange)) or (reboot is None) == rebooted:
@@ -113,9 +125,9 @@ def _signed_out(reading: Reading, rule: str, *, rebooted: bool) -> Iterator[Find
             evidence = (*exchange.events, *(reboot or ()), request.request)
             reason = f"after {after} {request.name} left without a sign-in"
             yield Finding.failed(rule, reason, evidence, at=request.request)
-        for operation in attempts(reading, start, end):
+        for operation in attempts(reading, exchange, start, end):
             reboot = reboot_between(reading, start, operation.t)
-            left = leaving(reading, operation.t, operation.done + 1)
+            left = leaving(reading, exchange, operation.t, operation.done + 1)
             if left or operation.done > end or (reboot is None) == rebooted:
                 continue
             after = f"{what} and a reboot" if reboot else what
@@ -209,7 +221,7 @@ def _made_new(reading: Reading, start: int, end: int) -> bool:
 def _identity_and_keys(reading: Reading, exchange: Exchange, judged: set[int]) -> Finding | None:
     """``judged``: the sign-ins (seq) that a later 97 has taken up; this one's is added."""
     rule, start = "STA-03", exchange.answered_at or exchange.t
-    following = reading.exchange_after(start)
+    following = None if several(reading) else reading.exchange_after(start)
     if following and (following.mid, following.tid) != (exchange.mid, exchange.tid):
         if _made_new(reading, start, following.t):
             return None
@@ -293,15 +305,21 @@ def _log_kept(reading: Reading, operation: Operation) -> Iterator[Finding]:
 def _asked_anew(reading: Reading) -> Iterator[Finding]:
     """Parameters or CA keys fetched after a 97, which no host asked for (header nibble 5) and nobody else did."""
     for exchange in reading.exchanges:
-        if exchange.transaction not in ASKED_FOR or reading.operation_at(exchange.t):
+        if exchange.transaction not in DOWNLOADS or reading.operation_at(exchange.t):
             continue
         earlier = [e for e in reading.definite_97s if (e.answered_at or e.t) < exchange.t]
         if not earlier or _made_new(reading, earlier[-1].t, exchange.t):
             continue
-        answers = [e.answer for e in reading.exchanges_between(earlier[-1].t, exchange.t) if e.answer]
-        if all(answer.processing_request == "0" for answer in answers):
+        if not _host_asked(reading, exchange, earlier[-1].t):
             reason = f"after 97 the terminal asks anew for what it had: {exchange.name}"
             yield Finding.failed("STA-03", reason, (*earlier[-1].events, exchange.request), at=exchange.request)
+
+
+def _host_asked(reading: Reading, exchange: Exchange, since: int) -> bool:
+    """An answer since then asks for it (header nibble 5)."""
+    answers = [e.answer for e in reading.exchanges_between(since, exchange.t) if e.answer]
+    asked = [ASKED_FOR_BY.get(answer.processing_request, frozenset()) for answer in answers]
+    return any(kinds is None or exchange.transaction in kinds for kinds in asked)
 
 
 # -- STA-04 --------------------------------------------------------------------------------------------------------
@@ -324,10 +342,10 @@ def _reversal_kept(reading: Reading) -> Iterator[Finding]:
         for later in same_terminal(reading, original):
             reverses = later.mti == "0400" and later.trace == original.trace
             reboot = reboot_between(reading, refused.answered_at or refused.t, later.t) if refused else None
-            if reboot and refused and (reverses or later.financial):
+            if reboot and refused and (reverses or later.asks):
                 yield _after_reboot(rule, original, refused, reboot, later, reverses)
                 break
-            if later.financial or (reverses and later.outcome == "answered" and not later.definite_97):
+            if later.asks or (reverses and later.outcome == "answered" and not later.definite_97):
                 break  # settled, or judged elsewhere, before a reboot came
             refused = later if later.definite_97 else refused
 

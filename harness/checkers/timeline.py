@@ -16,8 +16,6 @@ END = 2**63 - 1
 SECOND = 1_000_000_000
 SILENT_NS = 5 * SECOND // 2  # a heartbeat is due every second
 ACCOMPANYING = frozenset({"present_card"})  # done within another operation, not beside it
-FINANCIAL_OPERATIONS = frozenset({"sale", "void"})
-ONLINE_OPERATIONS = frozenset({"sale", "void", "settle", "sign_in", "echo"})
 
 
 @dataclass(frozen=True)

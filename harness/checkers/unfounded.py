@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from harness.checkers import shown
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import (
-    OWN_TRANSACTIONS,
     is_blank,
     is_idle,
     next_actions,
@@ -21,8 +20,10 @@ from harness.checkers.observing import (
     taken_up,
     until_text,
     watched,
+    went_on,
 )
-from harness.checkers.reading import END, FINANCIAL_OPERATIONS, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
+from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
+from harness.checkers.tables import KINDS, OWN, STORED
 from harness.checkers.telling import says_97, says_approved
 from harness.history.events import Cashier, Event, Screen, Slip
 
@@ -92,7 +93,7 @@ def _of_another(reading: Reading, event: Slip | Cashier) -> bool:
     """Told as the result of an operation in which no definite 97 came (a slip: and it names no transaction that got
     one)."""
     operation = reading.operation_at(event.t)
-    if operation is None or operation.name not in ONLINE_OPERATIONS:
+    if operation is None or operation.name not in OWN:
         return False
     under_way = reading.exchanges_between(operation.t - UNDER_WAY_S * SECOND, event.t)
     if any(e.definite_97 and operation.t <= (e.answered_at or e.t) <= event.t for e in under_way):
@@ -185,7 +186,7 @@ def _fault(reading: Reading, operation: Operation) -> _Fault | None:
     """What kept the operation from an answer, or None where it had one (any that counts) or sent nothing by choice."""
     exchanges = reading.exchanges_of(operation)
     counting = [e for e in exchanges if e.outcome == "answered"]
-    if any(e.definite_97 or e.transaction in OWN_TRANSACTIONS.get(operation.name, ()) for e in counting):
+    if any(e.definite_97 or e.transaction in OWN.get(operation.name, ()) for e in counting):
         return None
     for exchange in reversed(exchanges):
         fault = _failed_exchange(reading, exchange, operation)
@@ -277,7 +278,7 @@ def never_approved(reading: Reading) -> Iterator[Finding]:
             yield Finding.failed("MSG-05", reason, (*named.events, slip), at=slip)
     for exchange in reading.definite_97s:
         during = operation_of(reading, exchange)
-        if during and exchange.answered_at is not None:
+        if during and exchange.answered_at is not None and not went_on(reading, exchange, during):
             yield from _slips_say_declined(reading, exchange, during, exchange.answered_at)
             if during.op not in guilty:
                 yield from _says_declined(reading, exchange, during, exchange.answered_at)
@@ -285,21 +286,25 @@ def never_approved(reading: Reading) -> Iterator[Finding]:
 
 def _approved_without_approval(reading: Reading, operation: Operation) -> Finding | None:
     """An operation's screens, slips and answers to the till say approved, and no request of its own was approved."""
-    if operation.within is not None or operation.invoked.via == "service" or operation.name not in ONLINE_OPERATIONS:
+    if operation.within is not None or operation.invoked.via == "service" or operation.name not in OWN:
         return None
     own = own_exchanges(reading, operation)
-    financial = operation.name in FINANCIAL_OPERATIONS
+    if operation.name in STORED and not own:
+        return None  # accepted offline
+    financial = operation.name in KINDS
     if any(e.approved(reading.profile) for e in (own if financial else own[-1:])):
         return None
     if not financial and not any(e.definite_97 for e in reading.exchanges_of(operation)):
         return None  # "approved" is a word of financial transactions; settlement and sign-in have their own
     end = until_text(reading, operation)
     before = reading.screen_at(operation.t)
-    stale = before is not None and says_approved(reading, before) is not None
+    result = before if before is not None and says_approved(reading, before) is not None else None
+    stale = result is not None
     events: list[Shown] = [*reading.slips_between(operation.t, end), *reading.cashier_between(operation.t, end)]
     for screen in reading.screens_between(operation.t, end):
         stale = stale and says_approved(reading, screen) is not None  # the last result, still there
-        if not stale and screen is not before:
+        shown_again = result is not None and screen.lines == result.lines  # from under an alert
+        if not stale and screen is not before and not shown_again:
             events.append(screen)
     for event in sorted(events, key=lambda e: (e.t, e.seq)):
         says = says_approved(reading, event)
@@ -313,10 +318,10 @@ def _approved_without_approval(reading: Reading, operation: Operation) -> Findin
 
 
 def _by_trace(reading: Reading) -> dict[str, list[Exchange]]:
-    """The new financial requests by their trace, in order."""
+    """The new financial requests by their trace, in order. What was stored had been accepted offline."""
     found: dict[str, list[Exchange]] = defaultdict(list)
     for exchange in reading.financial:
-        if exchange.trace:
+        if exchange.trace and exchange.transaction not in STORED:
             found[exchange.trace].append(exchange)
     return found
 

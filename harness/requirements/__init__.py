@@ -17,16 +17,21 @@ from ruamel.yaml.error import YAMLError
 
 from harness.errors import BadInput
 
-Observable = Literal["wire", "host_journal", "screen", "slip", "cashier", "counters", "power"]
+Observable = Literal["wire", "host_journal", "screen", "slip", "cashier", "counters", "power", "chip"]
+Feature = Literal["offline", "chip", "identities"]
 
 
 class Requirement(BaseModel):
-    """One rule. ``en`` and ``zh`` say it in one sentence; ``decided``: this version has a checker for it."""
+    """One rule. ``en`` and ``zh`` say it in one sentence; ``decided``: this version has a checker for it.
+
+    ``only_with``: it speaks of terminals that have this; a model that declares none of it is not asked.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: Annotated[str, Field(pattern=r"^[A-Z]{3}-[0-9]{2}$")]
     can_be_waived: bool
     needs: list[Observable]
+    only_with: Feature | None = None
     decided: bool
     en: str
     zh: str

@@ -1,0 +1,127 @@
+"""STA-08, and who is who on a terminal that several merchants share."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator
+from weakref import WeakKeyDictionary
+
+from harness.checkers.finding import Finding, checker
+from harness.checkers.observing import watched
+from harness.checkers.reading import FINANCIAL_OPERATIONS, Exchange, Operation, Reading
+from harness.history.events import UnitReplaced
+
+Identity = tuple[str, str]  # MID, TID
+SELECT = "select_merchant"
+FIRST = "1"  # the merchant that a terminal begins with
+
+
+def several(reading: Reading) -> bool:
+    """The model declares that merchants share it."""
+    return reading.model.identities > 1
+
+
+_selections: WeakKeyDictionary[Reading, list[tuple[int, str]]] = WeakKeyDictionary()
+
+
+def selections(reading: Reading) -> list[tuple[int, str]]:
+    """When (ns) which merchant was chosen, in order."""
+    if reading not in _selections:
+        _selections[reading] = [
+            (o.done, o.invoked.args.get("number", ""))
+            for o in reading.operations if o.name == SELECT and o.outcome == "ok"
+        ]
+    return _selections[reading]
+
+
+def selected_at(reading: Reading, t: int) -> str:
+    """The number of the merchant that was chosen at ``t``."""
+    chosen = selections(reading)
+    index = bisect.bisect_right(chosen, t, key=lambda pair: pair[0])
+    return chosen[index - 1][1] if index else FIRST
+
+
+_who: WeakKeyDictionary[Reading, dict[str, Identity]] = WeakKeyDictionary()
+
+
+def identity_of(reading: Reading, number: str) -> Identity | None:
+    """Who merchant ``number`` is: as it called itself in an operation while it was chosen."""
+    if reading not in _who:
+        found = _who[reading] = {}
+        for e in reading.exchanges:
+            if reading.attended_by(e) is not None:
+                found.setdefault(selected_at(reading, e.t), (e.mid, e.tid))
+    return _who[reading].get(number)
+
+
+def of_another(reading: Reading, operation: Operation, mine: Identity) -> bool:
+    """The operation was done as somebody else than ``mine``."""
+    if not several(reading):
+        return False
+    sent = reading.exchanges_of(operation)
+    if sent:
+        return (sent[-1].mid, sent[-1].tid) != mine
+    here = identity_of(reading, selected_at(reading, operation.t))
+    return here is not None and here != mine
+
+
+@checker("STA-08")
+def others_go_on(reading: Reading) -> Iterator[Finding]:
+    """Occasion: a financial operation as one merchant, which the host had signed in, while another is answered 97."""
+    if not several(reading):
+        return
+    for operation in reading.operations:
+        if operation.name not in FINANCIAL_OPERATIONS or operation.within is not None:
+            continue
+        finding = _judged(reading, operation)
+        if finding:
+            yield finding
+
+
+def _judged(reading: Reading, operation: Operation) -> Finding | None:
+    sent = [e for e in reading.exchanges_of(operation) if e.financial]
+    own: Identity | None = (sent[-1].mid, sent[-1].tid) if sent else None
+    own = own or identity_of(reading, selected_at(reading, operation.t))
+    if own is None:
+        return None
+    blocked, signed_in = _another_in_97(reading, operation, own), _last(reading, operation, own)
+    if blocked is None or signed_in is None or not signed_in.is_sign_in(reading.profile):
+        return None
+    evidence = [*blocked.events, *signed_in.events, operation.invoked, operation.completed]
+    what = f"while TID {blocked.tid} is answered 97, a {operation.name} of TID {own[1]}"
+    start, end = operation.t, operation.done
+    cut = reading.link_lost_within(start, end) or reading.power_lost_within(start, end)
+    good = next((e for e in sent if e.approved(reading.profile)), None)
+    if good is not None:
+        return Finding.passed("STA-08", f"{what} was sent and approved", [*evidence[:-1], *good.events])
+    if cut or operation.completed is None or not watched(reading, operation.done):
+        return None
+    if sent:
+        last = sent[-1]
+        reason = f"{what} was sent, and not approved ({last.code or last.outcome})"
+        return Finding.undecided("STA-08", reason, [*evidence, *last.events])
+    if operation.outcome == "fail":
+        return Finding.failed("STA-08", f"{what} was refused by the terminal, and nothing was sent", evidence)
+    return Finding.undecided("STA-08", f"{what}: nothing was sent, and how it ended is not known", evidence)
+
+
+def _another_in_97(reading: Reading, operation: Operation, own: Identity) -> Exchange | None:
+    """The last word of another identity before the operation, where that was a definite 97."""
+    unit = reading.before(UnitReplaced, operation.t)
+    last: dict[Identity, Exchange] = {}
+    for e in reading.exchanges_between(unit.t if unit else 0, operation.t):
+        if e.outcome == "answered" and (e.mid, e.tid) != own:
+            last[e.mid, e.tid] = e
+    return next((e for e in last.values() if e.definite_97), None)
+
+
+def _last(reading: Reading, operation: Operation, own: Identity) -> Exchange | None:
+    """The last sign-in of this identity before the operation, where it was approved and nothing declined came since."""
+    for e in reversed(reading.exchanges_between(0, operation.t)):
+        if (e.mid, e.tid) != own or e.outcome != "answered":
+            continue
+        if e.is_sign_in(reading.profile) and e.approved(reading.profile):
+            return e
+        if e.definite_97 or e.code in reading.profile.force_sign_in or e.transaction == "sign_off":
+            return None
+    return None

@@ -1,0 +1,251 @@
+"""MON-07: after recovery and settlement books, upload and slips agree."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+
+from harness.checkers.batches import STORING_S, Period, Record, periods, record, result_of
+from harness.checkers.finding import Finding, checker
+from harness.checkers.money_batch import Upload, listed, upload_of
+from harness.checkers.reading import SECOND, Exchange, Reading
+from harness.checkers.shown import contains_any
+from harness.checkers.tables import KINDS, REVERSIBLE, STORED
+from harness.history.events import Event, HostLedger, LedgerEntry, Slip, UnitReplaced
+
+NOT_BALANCED = 2
+REVERSAL = "冲正"  # what a slip is headed with that records one
+_GAP = r"[^0-9\n]{0,24}\n?[^0-9\n]{0,8}"
+_BATCH = re.compile(rf"(?:批次号|批号|BATCH){_GAP}(\d{{6}})(?!\d)")
+_TERMINAL = re.compile(rf"(?:终端号|终端编号|TERMINAL|TID){_GAP}([0-9A-Z]{{8}})(?![0-9A-Z])")
+_TRACE = re.compile(rf"(?<!原)(?:凭证号|流水号|票据号|VOUCHER|TRACE){_GAP}(\d{{6}})(?!\d)")
+_TOTAL = re.compile(rf"(?:总计|合计|总额|总金额|TOTAL){_GAP}(\d[\d,]*\.\d{{2}})(?!\d)")  # with a tip
+_AMOUNT = re.compile(rf"(?<!原)(?:金额|AMOUNT){_GAP}(\d[\d,]*\.\d{{2}})(?!\d)")
+
+
+@dataclass(frozen=True)
+class SlipRecord:
+    """What a transaction slip says: batch ("" where it has none), trace, amount in cents, terminal ("" where it has
+    none)."""
+
+    slip: Slip
+    batch: str
+    trace: str
+    amount: int
+    tid: str = ""
+
+
+def read_slip(slip: Slip) -> SlipRecord | None:
+    """None: no slip of one transaction (no trace number or no amount on it)."""
+    text = unicodedata.normalize("NFKC", "\n".join(slip.lines)).upper()
+    trace, batch = _TRACE.search(text), _BATCH.search(text)
+    amount = _TOTAL.search(text) or _AMOUNT.search(text)
+    if trace is None or amount is None:
+        return None
+    cents = int(re.sub(r"\D", "", amount.group(1)))
+    terminal = _TERMINAL.search(text)
+    return SlipRecord(
+        slip, batch.group(1) if batch else "", trace.group(1), cents, terminal.group(1) if terminal else ""
+    )
+
+
+@checker("MON-07")
+def reconciled(reading: Reading) -> Iterator[Finding]:
+    """Every batch in which 97 came, and which was uploaded as a whole because the host said that totals differ."""
+    for period in periods(reading):
+        upload = upload_of(reading, period)
+        if upload is None:
+            continue
+        settlement = next(
+            (s for s in reversed(period.settlements) if s.t < upload.end.t and result_of(s) == NOT_BALANCED), None
+        )
+        start = _start(reading, period)
+        first = next(
+            (
+                e
+                for e in reading.definite_97s
+                if start <= e.t < upload.end.t and (e.mid, e.tid) == (period.mid, period.tid)
+            ),
+            None,
+        )
+        if settlement is not None and first is not None:
+            yield _reconciled(reading, upload, settlement, first, start)
+
+
+def _start(reading: Reading, period: Period) -> int:
+    """The end of the terminal's batch before, or its unit's first moment on the bench."""
+    ends = [e.t for e in reading.all(UnitReplaced) if e.t <= period.begun]
+    for other in periods(reading):
+        closed = other.closed.t if other.closed else None
+        if (other.mid, other.tid) == (period.mid, period.tid) and closed is not None and closed < period.begun:
+            ends.append(closed)
+    return max(ends, default=0)
+
+
+def _reconciled(reading: Reading, upload: Upload, settlement: Exchange, first: Exchange, start: int) -> Finding:
+    period, end = upload.period, upload.end
+    evidence: list[Event] = [*first.events, *settlement.events, *upload.events]
+    closed_at = end.answered_at or end.t
+
+    def undecided(reason: str, *more: Event) -> Finding:
+        return Finding.undecided("MON-07", f"batch {period.batch}: {reason}", [*evidence, *more], at=end.request)
+
+    ledger = next((x for x in reading.ledgers if x.t >= closed_at and (x.mid, x.tid) == (period.mid, period.tid)), None)
+    if ledger is None:
+        return undecided("the host's books were not read after it was closed")
+    if upload.records is None:
+        return undecided("an upload request can't be read")
+    if period.unknown:
+        reason = "a transaction of a kind was approved that this version does not know"
+        return undecided(reason, period.unknown[0].request)
+    mine, unseen = _entries(reading, period, ledger)
+    if not reading.begins_with_the_log:  # of the number's earlier batches only the books tell; what matters is uploaded
+        unseen &= set(upload.records)
+    if unseen:
+        return undecided(f"the host has booked what the wire did not show: {listed(unseen)}", ledger)
+    evidence += [ledger, *(e.request for e in period.originals if record(e) in {(m.trace, m.amount) for m in mine})]
+    if upload.twice:
+        reason = f"batch {period.batch}: uploaded twice: {', '.join(upload.twice)}"
+        return Finding.failed("MON-07", reason, evidence, at=end.request)
+    strange = sorted({e.kind for e in mine} - set(KINDS))
+    if strange:
+        return undecided(f"the host has booked kinds that this version does not know: {', '.join(strange)}", ledger)
+    books = _Books.of(mine)
+    taken = set(upload.records) - books.replaced
+    unanswered = _unanswered(period) & (books.full - taken)
+    if unanswered and taken in (books.full - unanswered, books.net - unanswered):
+        told = "whose answer the terminal never had; what is never reversed has to be settled by hand"
+        return undecided(f"the host has booked {listed(unanswered)}, {told}", ledger)
+    if taken not in (books.full, books.net):
+        expected = books.full if taken & (books.full - books.net) else books.net
+        reason = f"batch {period.batch}: {_difference('the upload', taken, 'the books', expected)}"
+        return Finding.failed("MON-07", reason, evidence, at=end.request)
+    return _with_slips(reading, upload, evidence, books, start)
+
+
+@dataclass(frozen=True)
+class _Books:
+    """What the host holds of one batch. ``full`` what must be uploaded and ``net`` the same without voided pairs;
+    ``replaced`` what was adjusted (it may be listed or not); ``authorised`` what moves no money; ``reversed``."""
+
+    full: frozenset[Record]
+    net: frozenset[Record]
+    replaced: frozenset[Record]
+    authorised: frozenset[Record]
+    reversed: frozenset[Record]
+
+    @classmethod
+    def of(cls, entries: list[LedgerEntry]) -> _Books:
+        def those(*states: str, in_batch: bool = True, voids: bool = True) -> frozenset[Record]:
+            return frozenset(
+                (e.trace, e.amount) for e in entries
+                if e.state in states and KINDS[e.kind].in_batch == in_batch and (voids or not _is_void(e.kind))
+            )  # fmt: skip
+
+        return cls(
+            those("approved", "voided"), those("approved", voids=False), those("adjusted"),
+            those("approved", "voided", "adjusted", "completed", in_batch=False),
+            frozenset((e.trace, e.amount) for e in entries if e.state == "reversed"),
+        )  # fmt: skip
+
+
+def _is_void(kind: str) -> bool:
+    return KINDS[kind].side == "credit" and KINDS[kind].names == "trace"
+
+
+def _entries(reading: Reading, period: Period, ledger: HostLedger) -> tuple[list[LedgerEntry], set[Record]]:
+    """The entries of this batch, and those of its number which no request on the wire explains.
+
+    What the books held before its first request is of an earlier batch with this number: another unit begins its trace
+    numbers anew.
+    """
+    own = {record(e) for e in period.originals}
+    others = {record(e) for p in periods(reading) if p is not period and p.batch == period.batch for e in p.originals}
+    earlier = [x for x in reading.ledgers if x.t < period.begun and (x.mid, x.tid) == (period.mid, period.tid)]
+    known = {e.rrn for x in earlier for e in x.entries}
+    entries = [e for e in ledger.entries if e.batch == period.batch and e.rrn not in known]
+    mine = [e for e in entries if (e.trace, e.amount) in own]
+    return mine, {(e.trace, e.amount) for e in entries} - own - others
+
+
+def _with_slips(
+    reading: Reading, upload: Upload, evidence: list[Event], books: _Books, start: int
+) -> Finding:
+    period, end = upload.period, upload.end
+    if not reading.offers("slip"):
+        reason = f"batch {period.batch}: books and upload agree; the model shows no slips"
+        return Finding.undecided("MON-07", reason, evidence, at=end.request)
+    printed: dict[Record, Slip] = {}
+    for slip in reading.slips_between(start, end.t):
+        said = read_slip(slip)
+        if slip.unreadable:
+            reason = f"batch {period.batch}: {slip.unreadable} cells of a slip can't be read"
+            return Finding.undecided("MON-07", reason, [*evidence, slip], at=end.request)
+        if said is None or said.batch not in ("", period.batch) or _no_sale(reading, slip, period):
+            continue
+        if said.tid not in ("", period.tid):  # of another merchant that shares the terminal
+            continue
+        printed.setdefault((said.trace, said.amount), slip)
+    booked = books.full | books.authorised
+    evidence = [*evidence, *(slip for told, slip in printed.items() if told in booked or told not in _known(books))]
+    allowed = booked | books.reversed | books.replaced | _refused(period)
+    cut = booked - set(printed)
+    if cut and cut <= _power_lost(reading, period) and set(printed) <= allowed:
+        reason = f"batch {period.batch}: power was lost before the slips of {listed(cut)} can have been printed"
+        return Finding.undecided("MON-07", reason, evidence, at=end.request)
+    if cut or not set(printed) <= allowed:
+        told = _difference("the slips", set(printed) - (allowed - booked), "the books", booked)
+        return Finding.failed("MON-07", f"batch {period.batch}: {told}", evidence, at=end.request)
+    reason = f"batch {period.batch}: books, upload and slips agree on {len(booked)} transactions"
+    return Finding.passed("MON-07", reason, evidence, at=end.request)
+
+
+def _known(books: _Books) -> frozenset[Record]:
+    return books.reversed | books.replaced
+
+
+def _refused(period: Period) -> set[Record]:
+    """Accepted offline, with a slip, and not taken by the host: MON-04 tells of them."""
+    taken = {e.trace for e in period.accepted}
+    return {record(e) for e in period.originals if e.transaction in STORED and e.trace not in taken}
+
+
+def _unanswered(period: Period) -> set[Record]:
+    """Refunds and the like, which a terminal does not reverse, without an answer that it can have taken as one: whether
+    the host has booked them it can't know."""
+    return {
+        record(e) for e in period.originals
+        if e.outcome != "answered" and e.transaction not in REVERSIBLE | STORED
+    }  # fmt: skip
+
+
+def _power_lost(reading: Reading, period: Period) -> set[Record]:
+    """Approved, and power went so soon that nothing may have been printed."""
+    return {
+        record(e) for e in period.originals
+        if e.answered_at is not None
+        and reading.power_lost_within(e.answered_at, e.answered_at + int(STORING_S * SECOND)) is not None
+    }  # fmt: skip
+
+
+def _no_sale(reading: Reading, slip: Slip, period: Period) -> bool:
+    """It says declined, records a reversal that was given up, or is another merchant's on the same terminal."""
+    if contains_any(slip.lines, (*reading.profile.texts.declined, REVERSAL)):
+        return True
+    others = {tid for mid, tid in _identities(reading) if (mid, tid) != (period.mid, period.tid)}
+    return bool(contains_any(slip.lines, others)) and not contains_any(slip.lines, (period.tid,))
+
+
+def _identities(reading: Reading) -> set[tuple[str, str]]:
+    return {(p.mid, p.tid) for p in periods(reading)} if reading.model.identities > 1 else set()
+
+
+def _difference(one: str, left: Set[Record], other: str, right: Set[Record]) -> str:
+    parts = []
+    if left - right:
+        parts.append(f"{one} have or list {listed(left - right)}, which {other} have not")
+    if right - left:
+        parts.append(f"{other} have {listed(right - left)}, which {one} lack")
+    return "; ".join(parts)
