@@ -20,8 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SUITE = "suites/transactions/"
 LIMITS = {
-    "main job, four benches": (180.0, "s"),
+    "main job": (180.0, "s"),
+    "transactions, to ideal": (4.0, "x"),
     "collecting the suites": (2.0, "s"),
     "harness share of test time": (20.0, "%"),
     "set-up of the environment": (60.0, "s"),
@@ -73,8 +75,24 @@ def busy_cores() -> Iterator[None]:
             loop.wait()
 
 
+def cases_of(run: Path) -> tuple[float, float, int]:
+    """Of the transaction suites in a run: seconds from the first test's begin to the last one's end, seconds in which
+    terminals and hosts were waited for, divided by the benches; and how many benches there were."""
+    begun, ended, waited, benches = [], [], 0.0, 0
+    for log in run.glob("benches/*/history.jsonl"):
+        events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        tests = [one for one in events if one["kind"] in ("test.opened", "test.closed") and SUITE in one["test"]]
+        begun += [one["t"] for one in tests if one["kind"] == "test.opened"]
+        ended += [one["t"] for one in tests if one["kind"] == "test.closed"]
+        waited += sum(one["waiting_s"] for one in tests if one["kind"] == "test.closed")
+        benches += bool(tests)
+    wall = (max(ended) - min(begun)) / 1e9 if ended else 0.0
+    return wall, waited / benches if benches else 0.0, benches
+
+
 def main_job(arguments: list[str], *, judged_by_time: bool) -> list[bool]:
-    """One run of the lab suites: its exit status, its time, and what part of the tests' time was ours."""
+    """One run of the lab suites: its exit status, its time, and what part of the tests' time was ours; how long the
+    transaction cases took, to the terminals' and hosts' own waits shared out among the benches."""
     with tempfile.TemporaryDirectory() as results:
         seconds, status = timed([sys.executable, "-m", "harness.cli", "run", "--results", results, *arguments])
         if not (Path(results) / "latest" / "verdicts.json").exists():
@@ -82,11 +100,15 @@ def main_job(arguments: list[str], *, judged_by_time: bool) -> list[bool]:
         verdicts = json.loads((Path(results) / "latest" / "verdicts.json").read_text(encoding="utf-8"))
         durations = sum(test["duration_s"] for test in verdicts["tests"])
         waiting = sum(test["waiting_s"] for test in verdicts["tests"])
-    print(f"exit status {status}, {len(verdicts['tests'])} tests")
+        wall, ideal, benches = cases_of(Path(results) / "latest")
+    print(f"exit status {status}, {len(verdicts['tests'])} tests on {benches} benches")
     in_time = [
-        report("main job, four benches", seconds),
+        report("main job", seconds),
         report("harness share of test time", 100 * (durations - waiting) / durations),
     ]
+    if ideal:
+        print(f"{'transaction cases':28} {wall:8.2f} s   waits of terminals, shared out {ideal:6.2f} s")
+        in_time.append(report("transactions, to ideal", wall / ideal))
     return [status == 0, *(in_time if judged_by_time else [])]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,10 @@ import pytest
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.campaigns.keeper import BenchKeeper
+    from harness.campaigns.matrix import Case
     from harness.campaigns.plan import RunPlan  # noqa: F401 - in the quoted type below
+    from harness.lab.inventory import BenchEntry
+    from harness.terminal.model import Model
 
 PLAN = pytest.StashKey["RunPlan"]()
 KEEPER = pytest.StashKey["BenchKeeper"]()
@@ -26,9 +29,11 @@ LABELS = pytest.StashKey[dict[str, Any]]()
 MARKERS = (
     "declares(*requirements): requirements that this test must decide; an undecided one is no success",
     "physical: also runs on physical and physical-like benches",
+    "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others)",
     "long: takes long; is started early",
 )
 DEFAULT_LAB = Path("lab_config/emulated.yaml")
+DEFAULT_SEED = "hil97"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,6 +42,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--firmware", metavar="WHAT", help="boot this on every emulated bench: a defect, image or source")
     group.addoption("--results", metavar="DIR", default="results", help="where runs are kept (default: results)")
     group.addoption("--run-name", metavar="NAME", help="name of this run (default: date and time)")
+    group.addoption(
+        "--seed", metavar="NAME", default=DEFAULT_SEED,
+        help=f"which pairwise set of transaction cases, or the order of all of them (default: {DEFAULT_SEED})",
+    )
+    group.addoption(
+        "--cases", metavar="FROM:COUNT",
+        help="these of all transaction cases, counted from 0, instead of a pairwise set",
+    )
+    group.addoption(
+        "--only-cases", metavar="WORD,...",
+        help="of the transaction cases only those of these transactions, and those that declare these requirements",
+    )
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -80,9 +97,11 @@ def _configure_controller(config: pytest.Config) -> None:
             rootless.probe()
             rootless.enter_in_place()
         _check_selection(config)
+        if config.getoption("--cases") is not None:
+            part_of(config.getoption("--cases"))
         results = Path(config.invocation_params.dir) / config.getoption("--results")
         plan = RunPlan.make(lab, results, name=config.getoption("--run-name"))
-        plan.write(config.invocation_params.args)
+        plan.write(config.invocation_params.args, seed=config.getoption("--seed"), part=config.getoption("--cases"))
     except (BadInput, pytest.UsageError) as error:
         set_language(None)
         pytest.exit(translated(error), returncode=2)  # not pytest's own status for this, 4, which says "undecided" here
@@ -145,7 +164,8 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test that needs a bench runs once on each group of equal benches."""
+    """Every test that needs a bench runs once on each group of equal benches that is for its suite; one that also needs
+    a ``case``, once for each case of that group."""
     if "bench" not in metafunc.fixturenames:
         return
     labels = metafunc.config.stash.get(LABELS, None)
@@ -153,8 +173,55 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         why = "this test needs a bench, and no lab was given: pytest suites --lab lab_config/emulated.yaml"
         pytest.fail(why, pytrace=False)
     marked = any(mark.name == "physical" for mark in metafunc.definition.iter_markers())
-    wanted = [label for label, entry in labels.items() if marked or not entry.physical_like]
-    metafunc.parametrize("bench", wanted, ids=[f"@{label}" for label in wanted], indirect=True)
+    file = Path(str(metafunc.definition.path))
+    wanted = [
+        label for label, entry in labels.items()
+        if entry.runs(file) and (marked or not entry.physical_like) and _has(entry.model, metafunc.definition)
+    ]
+    if "case" not in metafunc.fixturenames:
+        metafunc.parametrize("bench", wanted, ids=[f"@{label}" for label in wanted], indirect=True)
+        return
+    cases = cases_of(metafunc.config, [labels[label] for label in wanted])
+    profiles = {label: labels[label].profile for label in wanted}
+    if metafunc.config.getoption("--only-cases") is not None:
+        words = set(metafunc.config.getoption("--only-cases").split(","))
+        cases = [case for case in cases if words & {case.transaction, *case.declares(profiles[case.label])}]
+    marks = [pytest.mark.declares(*case.declares(profiles[case.label])) for case in cases]
+    metafunc.parametrize(
+        ("bench", "case"),
+        [pytest.param(case.label, case, marks=mark) for case, mark in zip(cases, marks, strict=True)],
+        ids=[f"{case}-@{case.label}" for case in cases],
+        indirect=["bench"],
+    )
+
+
+def _has(model: Model, test: pytest.Item) -> bool:
+    """Whether the model declares what the test's ``needs`` markers ask for."""
+    for mark in test.iter_markers("needs"):
+        for name, wanted in mark.kwargs.items():
+            declared = getattr(model, name)
+            if not (wanted in declared if isinstance(declared, list) else declared >= wanted):
+                return False
+    return True
+
+
+def cases_of(config: pytest.Config, entries: Sequence[BenchEntry]) -> list[Case]:
+    """The transaction cases of this run: pairwise by the seed, or with ``--cases`` a part of all."""
+    from harness.campaigns import matrix
+
+    seed, part = config.getoption("--seed"), config.getoption("--cases")
+    if part is None:
+        return matrix.pairwise_cases(entries, seed)
+    start, count = part_of(part)
+    return matrix.whole_cases(entries, seed, start, count)
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """ "500:100" -> the first, and how many. Raises pytest.UsageError."""
+    start, colon, count = text.partition(":")
+    if not (colon and start.isascii() and start.isdigit() and count.isascii() and count.isdigit() and int(count)):
+        raise pytest.UsageError(f"--cases is {text!r}, expected two numbers such as 500:100")
+    return int(start), int(count)
 
 
 def declared_rules(item: pytest.Item) -> list[str]:

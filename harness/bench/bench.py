@@ -41,15 +41,18 @@ from harness.history.recorder import Recorder
 from harness.lab.process import Child, spawn
 from harness.lab.scratch import scratch_folder
 from harness.protocol.profile import Profile
+from harness.terminal.cashier import Framing
 from harness.terminal.contracts import Completion
 from harness.terminal.drivers.panel import PanelTerminal
 from harness.terminal.front import Front
 from harness.terminal.links import CashierLink, ServicePort
 from harness.terminal.model import Model
 from harness.wire.tap_client import TapClient
-from harness.wire.topology import ACQUIRER_ADDRESS, Topology
+from harness.wire.topology import ACQUIRER_ADDRESS, BACKUP_ADDRESS, Topology
 
 TICK_S = 0.25
+SESSION_KEYS = "wire.keys"  # beside wire.pcapng
+TAPPED_AS = {"tcp": "tcp", "tcp_standing": "tcp", "tls": "tls", "http": "http"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,13 @@ class BenchPlan:
     identity: tuple[str, str]
     serial_number: str
     receive_timeout_s: float | None = None
+
+    @property
+    def identities(self) -> tuple[tuple[str, str], ...]:
+        """(TID, MID) of every merchant that shares the terminal; the first is ``identity``, the others follow from it:
+        the fourth character of the TID and the last two of the MID are their number."""
+        (tid, mid), numbers = self.identity, range(2, self.model.identities + 1)
+        return (self.identity, *((f"{tid[:3]}{n}{tid[4:]}", f"{mid[:-2]}{n:02d}") for n in numbers))
 
     @property
     def timeout_s(self) -> float:
@@ -144,6 +154,8 @@ class Bench:
             pcapng=plan.folder / "wire.pcapng",
             log=plan.folder / "logs" / "tap.log",
             on_event=self.history.append,
+            link=TAPPED_AS[plan.profile.link],
+            keys=plan.folder / SESSION_KEYS,
         )
         self._stack.callback(self.tap.close)
         self._start_acquirer(topology)
@@ -167,8 +179,11 @@ class Bench:
                 str(plan.folder / "acquirer.sqlite"),
                 "--listen",
                 f"{ACQUIRER_ADDRESS}:{HOST_PORT}",
+                "--also",
+                f"{BACKUP_ADDRESS}:{HOST_PORT}",
                 "--profile",
                 str(self._scratch / "profile.json"),
+                *self._link_options(),
             ],
             netns_fd=topology.acquirer_fd,
             log=plan.folder / "logs" / "acquirer.log",
@@ -177,8 +192,19 @@ class Bench:
         self._adopt(child)
         client = AcquirerClient.connect(control, child=child)
         self._stack.callback(client.close)
-        tid, mid = plan.identity
-        self.host = Host(client, self.history, mid=mid, tid=tid, bench=self.name)
+        (tid, mid), *others = plan.identities
+        self.host = Host(client, self.history, mid=mid, tid=tid, bench=self.name, others=others)
+
+    def _link_options(self) -> list[str]:
+        """How the acquirer is to be reached; it makes the certificates that it needs."""
+        if self.profile.link == "tls":
+            return ["--tls", str(self.certificates), "--tls-keys", str(self.plan.folder / SESSION_KEYS)]
+        return ["--http", self.profile.http_path] if self.profile.link == "http" else []
+
+    @property
+    def certificates(self) -> Path:
+        """The folder with the acquirer's certificates and the test authority's, where the link is TLS."""
+        return self._scratch / "tls"
 
     def _start_unit(self, why: str = "first unit of this bench") -> None:
         """A unit fresh from the factory: blank memory, the image in slot A, supply on."""
@@ -218,7 +244,8 @@ class Bench:
         self.provisioned = False
         cashier = service = None
         if plan.model.cashier_link:
-            cashier = CashierLink(self.front.cashier_port, self.history, bench=self.name)
+            framing = Framing(plan.profile.cashier_length, plan.profile.cashier_lrc)
+            cashier = CashierLink(self.front.cashier_port, self.history, bench=self.name, framing=framing)
             self._unit.callback(cashier.close)
         if plan.model.service_port:
             service = ServicePort(self.front.service_port, self.history, bench=self.name)

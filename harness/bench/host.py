@@ -4,28 +4,44 @@ history."""
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from harness.acquirer.client import AcquirerClient
+from harness.acquirer.download_books import Kind
 from harness.errors import BenchError
 from harness.history.events import HostArmed, HostChanged, HostJournal, HostLedger, Key, LedgerEntry
 from harness.history.recorder import Recorder
 
 
 class Host:
-    """One merchant and one terminal at the simulated acquirer.
+    """A merchant and its terminal at the simulated acquirer.
 
-    ``mid`` (F42, 15 characters) and ``tid`` (F41, 8 characters) are those that the bench registers.
+    ``mid`` (F42, 15 characters) and ``tid`` (F41, 8 characters) are those that the bench registers. ``others``: (TID,
+    MID) of the further merchants that share the unit; each is as this one, by :meth:`for_merchant`, while misbehaviour
+    and clock are the whole host's.
     """
 
-    def __init__(self, client: AcquirerClient, recorder: Recorder, *, mid: str, tid: str, bench: str) -> None:
+    def __init__(
+        self, client: AcquirerClient, recorder: Recorder, *, mid: str, tid: str, bench: str,
+        others: Sequence[tuple[str, str]] = (), listens: bool = True,
+    ) -> None:
+        """``listens``: it records the acquirer's journal, which one of them does."""
         self._client, self._recorder, self._bench = client, recorder, bench
         self.mid, self.tid = mid, tid
         self.tmk = ""
         self.terminal_registered = False
         self.merchant_registered = False
         self.suspended = False
-        client.on_event(self._on_event)
+        self.merchants: tuple[Host, ...] = (
+            self, *(Host(client, recorder, mid=m, tid=t, bench=bench, listens=False) for t, m in others)
+        )
+        if listens:
+            client.on_event(self._on_event)
+
+    def for_merchant(self, number: int) -> Host:
+        """The merchant with this number, from 1."""
+        return self.merchants[number - 1]
 
     def _on_event(self, event: dict[str, Any]) -> None:
         if event["ev"] == "journal":
@@ -126,6 +142,26 @@ class Host:
             self._changed("clock_cleared")
         else:
             self._changed("clock_set", epoch=str(epoch))
+
+    # -- downloads ----------------------------------------------------------------------------------------------------
+
+    def demand_download(self, kind: Kind) -> None:
+        """The host asks for it in the header (nibble 5) from this terminal's next sign-in on, until it is done."""
+        self._ask("demand_download", mid=self.mid, tid=self.tid, kind=kind)
+        self._changed("download_demanded", kind=kind)
+
+    def replace_downloads(self, kind: Kind, value: Any) -> None:
+        """Other data for every terminal (docs/acquirer.md); each is asked to come for it."""
+        self._ask("set_downloads", kind=kind, value=value)
+        self._changed("downloads_replaced", kind=kind)
+
+    def downloads_due(self) -> list[str]:
+        """What this terminal has yet to come for."""
+        return list(self._ask("downloads", mid=self.mid, tid=self.tid)["due"])
+
+    def terminal_status(self) -> dict[str, str]:
+        """What this terminal last said of itself; {} before it did."""
+        return dict(self._ask("downloads", mid=self.mid, tid=self.tid)["status"] or {})
 
     def _know(self, tmk: str) -> None:
         if tmk.upper() != self.tmk:

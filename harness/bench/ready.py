@@ -9,15 +9,18 @@ unit. Each step is in the history, so that the judge sees who helped; none of it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.errors import BenchError, TerminalTimeout
 from harness.history.events import Measurement
 from harness.terminal.contracts import Completion
+from harness.terminal.dialect import parameters
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
+    from harness.bench.host import Host
 
 FIRST_BATCH = "000001"  # where a new registration begins too, so that 97 and recovery leave the number as it is
 HOST_ADDRESS, HOST_PORT, TPDU = "10.97.0.1", 8583, "6000030000"
@@ -28,24 +31,39 @@ def surroundings(bench: Bench) -> None:
     bench.host.behave()
     bench.host.set_clock(None)
     bench.cable.heal()
-    if not bench.host.merchant_registered:
-        bench.host.register_merchant()
-    if bench.host.suspended:
-        bench.host.restore()
-    if not bench.host.terminal_registered:
-        bench.host.register()
+    for host in bench.host.merchants:
+        if not host.merchant_registered:
+            host.register_merchant()
+        if host.suspended:
+            host.restore()
+        if not host.terminal_registered:
+            host.register()
     if not bench.front.powered:
         bench.power.on()
 
 
 def provision(bench: Bench) -> None:
-    """Key, host, identity and timers into a unit that has none. Raises BenchError when the unit refuses."""
-    tid, mid = bench.plan.identity
+    """The profile's dialect, host, timers, and key and identity of each merchant into a unit that has none. Raises
+    BenchError when the unit refuses."""
     steps: list[tuple[str, Callable[[], Completion]]] = [
-        ("load the terminal master key", lambda: bench.terminal.load_tmk(bench.host.tmk)),
-        ("set the host address", lambda: bench.terminal.set_host(HOST_ADDRESS, HOST_PORT, TPDU)),
-        ("set the identity", lambda: bench.terminal.set_identity(tid, mid)),
+        (f"set {name}", partial(bench.terminal.set_parameter, name, value))
+        for name, value in parameters(bench.profile).items()
     ]
+    if bench.profile.link == "tls":
+        from harness.acquirer.certificates import Certificates  # only where there are any: it takes its time to load
+
+        authority = Certificates(bench.certificates).ca
+        steps.append(("load the authority's certificate", partial(bench.terminal.set_tls, "CA", authority)))
+    for number, host in enumerate(bench.host.merchants, 1):
+        if len(bench.host.merchants) > 1:
+            steps.append((f"turn to merchant {number}", partial(bench.terminal.address_merchant, number)))
+        steps += [
+            ("load the terminal master key", partial(bench.terminal.load_tmk, host.tmk)),
+            ("set the host address", partial(bench.terminal.set_host, HOST_ADDRESS, HOST_PORT, TPDU)),
+            ("set the identity", partial(bench.terminal.set_identity, host.tid, host.mid)),
+        ]
+    if len(bench.host.merchants) > 1:
+        steps.append(("turn back to merchant 1", partial(bench.terminal.address_merchant, 1)))
     if bench.plan.receive_timeout_s is not None:
         seconds = f"{bench.plan.receive_timeout_s:.0f}"
         steps.append(("set the receive time-out", lambda: bench.terminal.set_parameter("timeout", seconds)))
@@ -103,36 +121,61 @@ def conclude(bench: Bench) -> None:
     terminal.to_idle(30.0)
     if "counters" in bench.model.offers and not bench.plan.physical_like:
         terminal.read_counters()
-    began = time.monotonic()
-    signed_in = bench.once_connected(terminal.sign_in)
-    if signed_in.ok:
-        value = round(time.monotonic() - began, 3)
-        bench.history.append(Measurement(t=time.monotonic_ns(), name="sign_in_s", value=value, unit="s"))
-    settled = signed_in
-    if terminal.money_moved and signed_in.ok:
-        bench.host.misbehave("0500", "unbalanced")
-        settled = terminal.settle()
-        terminal.money_moved = not settled.ok
-    bench.host.read_ledger()
+    moved, ended = terminal.money_moved, []
+    for host in _merchants_in_turn(bench):
+        began = time.monotonic()
+        signed_in = settled = bench.once_connected(terminal.sign_in)
+        if signed_in.ok and host is bench.host:
+            value = round(time.monotonic() - began, 3)
+            bench.history.append(Measurement(t=time.monotonic_ns(), name="sign_in_s", value=value, unit="s"))
+        if moved and signed_in.ok:
+            bench.host.misbehave("0500", "unbalanced")
+            settled = terminal.settle()
+        ended.append((host, signed_in, settled))
+    if moved:
+        terminal.money_moved = not all(settled.ok and signed_in.ok for _, signed_in, settled in ended)
+    for host in bench.host.merchants:
+        host.read_ledger()
     bench.sync()
-    assert signed_in.ok, f"registered again, the terminal did not sign in at the end of the test: {signed_in.text}"
-    assert settled.ok, f"the terminal did not settle at the end of the test: {settled.text}"
+    for host, signed_in, settled in ended:
+        when = f"at the end of the test{f', for terminal {host.tid}' if len(ended) > 1 else ''}"
+        assert signed_in.ok, f"registered again, the terminal did not sign in {when}: {signed_in.text}"
+        assert settled.ok, f"the terminal did not settle {when}: {settled.text}"
+
+
+def _merchants_in_turn(bench: Bench) -> Iterator[Host]:
+    """Each merchant of the unit, selected at the terminal where there are several; the first again afterwards."""
+    merchants = bench.host.merchants
+    for number, host in enumerate(merchants, 1):
+        if len(merchants) > 1:
+            _select(bench, number)
+        yield host
+    if len(merchants) > 1:
+        _select(bench, 1)
+
+
+def _select(bench: Bench, number: int) -> None:
+    completion = bench.terminal.select_merchant(number)
+    if not completion.ok:
+        raise _NotReadyError(f"merchant {number} could not be selected: {completion.text}")
 
 
 def _serve(bench: Bench) -> None:
     """Signed in with nothing stored, or _NotReadyError."""
     terminal = bench.terminal
     terminal.to_idle(30.0)
-    if not terminal.money_moved:
-        bench.host.set_batch(FIRST_BATCH)
-    completion = bench.once_connected(terminal.sign_in)
-    if not completion.ok:
-        raise _NotReadyError(f"sign-in failed: {completion.text}")
-    if terminal.money_moved:
-        completion = terminal.begin_settlement().wait()
+    moved = terminal.money_moved
+    for host in _merchants_in_turn(bench):
+        if not moved:
+            host.set_batch(FIRST_BATCH)
+        completion = bench.once_connected(terminal.sign_in)
         if not completion.ok:
-            raise _NotReadyError(f"settlement failed: {completion.text}")
-        terminal.money_moved = False
+            raise _NotReadyError(f"sign-in failed: {completion.text}")
+        if moved:
+            completion = terminal.begin_settlement().wait()
+            if not completion.ok:
+                raise _NotReadyError(f"settlement failed: {completion.text}")
+    terminal.money_moved = False
     terminal.to_idle()
 
 
@@ -143,17 +186,32 @@ def _cycle(bench: Bench) -> None:
 
 
 def _another_unit(bench: Bench) -> None:
-    bench.host.deregister()
+    for host in bench.host.merchants:
+        host.deregister()
     bench.replace_unit("the old one did not come back to service")
-    bench.host.register(write_off=True)
+    for host in bench.host.merchants:
+        host.register(write_off=True)
     bench.power.on()
     bench.terminal.await_idle(20.0)
 
 
+def fresh_unit(bench: Bench) -> None:
+    """Another unit in the place of this one, which has nothing stored: provisioned and signed in."""
+    _another_unit(bench)
+    provision(bench)
+    _serve(bench)
+
+
 def _reload_key(bench: Bench) -> None:
     bench.terminal.to_idle()
-    bench.terminal.load_tmk(bench.host.tmk)
+    several = len(bench.host.merchants) > 1
+    for number, host in enumerate(bench.host.merchants, 1):
+        if several:
+            bench.terminal.address_merchant(number)
+        bench.terminal.load_tmk(host.tmk)
+    if several:
+        bench.terminal.address_merchant(1)
 
 
-class _NotReadyError(Exception):
+class _NotReadyError(AssertionError):
     """The terminal works, but is not where it should be."""

@@ -79,8 +79,9 @@ class RunPlan:
             with contextlib.suppress(OSError):
                 self.folder.parent.rmdir()  # where this would have been the first run
 
-    def write(self, arguments: Sequence[str]) -> None:
-        """``run.json`` as known at the start."""
+    def write(self, arguments: Sequence[str], *, seed: str = "", part: str | None = None) -> None:
+        """``run.json`` as known at the start. ``seed`` names the set of transaction cases, ``part`` which of all
+        (None: a pairwise set)."""
         self._merge(
             {
                 "version": 1,
@@ -90,6 +91,7 @@ class RunPlan:
                 "arguments": list(arguments),
                 "opened": datetime.now().astimezone().isoformat(timespec="seconds"),
                 "python": sys.version.split()[0],
+                "coverage": {"seed": seed, "part": part or "pairwise"},
                 "benches": [
                     {
                         "bench": entry.name,

@@ -1,13 +1,15 @@
 """Does the harness find what is wrong? Runs the suites on defective firmwares and compares what failed with what must.
 
 Each defect is a run of its own (``hil97 run --firmware DEFECT``) on one emulated bench of an inventory made for it. The
-reference is run as well, and must be clean. ``self-test.json`` holds the outcome of all (docs/defects.md).
+reference is run as well, and must be clean. Of the transaction cases a defect is shown those that concern it, the
+reference all. ``self-test.json`` holds the outcome of all (docs/defects.md).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -15,12 +17,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from harness import verdicts
+from harness.campaigns.matrix import FOLLOW_UPS, REVERSAL_OF, UPLOADS
 from harness.emulator.shipped import REFERENCE_SOURCE, defect_sources
 from harness.emulator.source import Source, load_source
 from harness.errors import BadInput
+from harness.protocol.transactions import REVERSIBLE
+from harness.terminal.model import Transaction
 from harness.verdicts import FindingRecord, RunVerdict
 
 REFERENCE = "reference"
@@ -41,6 +46,9 @@ benches:
     identity: {{tid: "97000500", mid: "104110070119701"}}
 """
 
+KNOWN_CASES = frozenset(
+    (*get_args(Transaction), *UPLOADS, *FOLLOW_UPS, *(REVERSAL_OF + name for name in REVERSIBLE))
+)  # what the ``cases`` of a defect may name
 Result = Literal["caught", "clean", "missed", "unexpected", "undecided", "error"]
 GOOD: tuple[Result, ...] = ("caught", "clean")
 
@@ -68,11 +76,12 @@ class Outcome:
     caught: the broken requirement FAILs, and nothing else but its consequences, each at events of the same failure.
     missed: it does not FAIL. unexpected: something else FAILs, or a consequence at other events, unless the defect
     lists it under ``elsewhere``. For the reference clean: exit status 0; undecided: status 4. error: the run gave no
-    verdicts, or (reference) the bench failed.
+    verdicts, or (reference) the bench failed. ``model``: of the bench.
     ``unexpected`` names the requirements; ``absent`` the listed consequences that did not show.
     """
 
     firmware: str
+    model: str
     breaks: str
     result: Result
     status: int | None
@@ -90,12 +99,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Plan:
-    """What every run of a self-test has in common. ``suites``: paths, as for ``hil97 run``."""
+    """What every run of a self-test has in common. ``model``: of the benches, but for defects that name theirs;
+    ``suites``: paths, as for ``hil97 run``; ``whole``: every transaction case on every firmware."""
 
     folder: Path
     catalogue: Path
     model: str
     suites: tuple[str, ...] = ("suites",)
+    whole: bool = False
 
 
 def self_test(
@@ -106,7 +117,7 @@ def self_test(
     ``finished`` is called, from other threads, as each ends. Writes :data:`FILE` into ``plan.folder``. Raises
     :class:`BadInput` for a name that is none, a source that can't be built, a folder that exists.
     """
-    sources = {name: _source(name) for name in names}
+    sources = {name: source_of(name) for name in names}
     try:
         plan.folder.mkdir(parents=True)
     except FileExistsError:
@@ -127,11 +138,13 @@ def self_test(
 
 
 def run_one(source: Source, plan: Plan) -> Outcome:
-    """One firmware through ``hil97 run``, and its outcome. All tests but the long ones; these where it needs them."""
+    """One firmware through ``hil97 run``, and its outcome. All tests but the long ones (these where it needs them), and
+    of the transaction cases those that concern it."""
+    model = source.model or plan.model
     inventory = plan.folder / f"{source.name}.yaml"
     inventory.write_text(
         _INVENTORY.format(
-            catalogue=json.dumps(str(plan.catalogue.resolve())), model=plan.model, profile=PROFILE,
+            catalogue=json.dumps(str(plan.catalogue.resolve())), model=model, profile=PROFILE,
             recovery_s=RECOVERY_S,
         ),
         encoding="utf-8",
@@ -141,8 +154,8 @@ def run_one(source: Source, plan: Plan) -> Outcome:
         "--firmware", source.name, "-n", "1", "--results", str(plan.folder), "--run-name", source.name,
     ]
     environment = dict(os.environ)
-    marked = "long" if "long" in source.needs else "not long"
-    environment["PYTEST_ADDOPTS"] = f"{environment.get('PYTEST_ADDOPTS', '')} -m '{marked}'".strip()
+    given = environment.get("PYTEST_ADDOPTS", "")
+    environment["PYTEST_ADDOPTS"] = f"{given} {shlex.join(chosen(source, plan))}".strip()
     began = time.monotonic()
     with (plan.folder / f"{source.name}.log").open("wb") as log:
         status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment).returncode
@@ -152,13 +165,21 @@ def run_one(source: Source, plan: Plan) -> Outcome:
         verdict = verdicts.read(folder)
     except BadInput as error:
         return Outcome(
-            source.name, source.breaks, "error", status, (), (), (), seconds, str(folder),
+            source.name, model, source.breaks, "error", status, (), (), (), seconds, str(folder),
             f"{error}\nwhat the run said: {log.name}",
         )
-    return judged(source, verdict, seconds=seconds, run=str(folder))
+    return judged(source, verdict, model=model, seconds=seconds, run=str(folder))
 
 
-def judged(source: Source, verdict: RunVerdict, *, seconds: float = 0.0, run: str = "") -> Outcome:
+def chosen(source: Source, plan: Plan) -> list[str]:
+    """The options that choose the tests for one firmware."""
+    options = ["-m", "long" if "long" in source.needs else "not long"]
+    if source.breaks and not plan.whole:
+        options += ["--only-cases", ",".join(source.cases or (source.breaks,))]
+    return options
+
+
+def judged(source: Source, verdict: RunVerdict, *, model: str = "", seconds: float = 0.0, run: str = "") -> Outcome:
     """The outcome of a run that has its verdicts. Pure."""
     failures = failures_of(verdict, source.breaks)
     failed = {failure.requirement for failure in failures}
@@ -178,7 +199,8 @@ def judged(source: Source, verdict: RunVerdict, *, seconds: float = 0.0, run: st
     absent = tuple(sorted(set(source.consequences) - failed))
     detail = "\n".join(verdict.reasons[:10]) if result in ("undecided", "error", "missed") else ""
     return Outcome(
-        source.name, source.breaks, result, verdict.status, tuple(failures), unexpected, absent, seconds, run, detail
+        source.name, model, source.breaks, result, verdict.status, tuple(failures), unexpected, absent, seconds, run,
+        detail,
     )
 
 
@@ -220,7 +242,7 @@ def _connected(findings: Iterable[FindingRecord], start: Iterable[FindingRecord]
 
 
 def write(outcomes: Sequence[Outcome], folder: Path) -> Path:
-    """:data:`FILE`: version, model-independent, one object a firmware."""
+    """:data:`FILE`: version, one object a firmware."""
     path = folder / FILE
     content = {"version": VERSION, "good": all(one.good for one in outcomes), "outcomes": [asdict(o) for o in outcomes]}
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -254,8 +276,13 @@ def all_names() -> list[str]:
     return [REFERENCE, *defect_sources()]
 
 
-def _source(name: str) -> Source:
+def source_of(name: str) -> Source:
+    """The shipped firmware of that name. BadInput where there is none, or it names a case that nobody plays."""
     path = REFERENCE_SOURCE if name == REFERENCE else defect_sources().get(name)
     if path is None:
         raise BadInput(f"there is no shipped firmware {name!r}", remedy=f"there are {', '.join(all_names())}")
-    return load_source(path)
+    source = load_source(path)
+    unknown = sorted(set(source.cases) - KNOWN_CASES)
+    if unknown:
+        raise BadInput(f"no transaction case plays {', '.join(unknown)}", where=str(path))
+    return source

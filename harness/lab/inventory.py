@@ -28,8 +28,9 @@ class BenchEntry:
     """One bench with everything resolved.
 
     ``firmware``: "reference", the name of a shipped defect, or the absolute path of an image or of a source folder.
-    ``profile`` has the bench's own limits in it. ``identity`` is (TID, MID). ``scope`` goes with ``name`` into a lease.
-    ``group`` is what verdicts are about; ``label`` is its short name in test ids.
+    ``profile`` has the bench's own limits and link in it. ``identity`` is (TID, MID). ``scope`` goes with ``name`` into
+    a lease. ``group`` is what verdicts are about; ``label`` is its short name in test ids. ``suites``: the folders
+    below ``suites/`` whose tests run there, () for all.
     """
 
     name: str
@@ -49,6 +50,11 @@ class BenchEntry:
     host: Host | None = None
     group: str = ""
     label: str = ""
+    suites: tuple[str, ...] = ()
+
+    def runs(self, test: Path) -> bool:
+        """Whether the tests of that file are for this bench."""
+        return not self.suites or any(folder.name in self.suites for folder in test.parents)
 
     @property
     def firmware_name(self) -> str:
@@ -60,7 +66,7 @@ class BenchEntry:
         """Benches with equal variants are equal: their verdicts are about the same thing."""
         return (
             self.model.name, self.firmware, self.kind, self.physical_like, self.time_scale,
-            self.profile.model_dump_json(), self.receive_timeout_s,
+            self.profile.model_dump_json(), self.receive_timeout_s, self.suites,
         )
 
 
@@ -113,6 +119,13 @@ def load_lab(path: Path) -> Lab:
     if problems:
         document.refuse(problems)
     models = {one.model: catalogue.load_named(library, Model, one.model) for one in document.value.benches}
+    problems = [
+        Problem(("benches", index, "link"), f"the model {one.model} has no link {one.link}")
+        for index, one in enumerate(document.value.benches)
+        if one.link is not None and one.link not in models[one.model].links
+    ]
+    if problems:
+        document.refuse(problems)
     profiles = {one.profile: catalogue.load_named(library, Profile, one.profile) for one in document.value.benches}
     entries = [
         _entry(number, bench, models[bench.model], profiles[bench.profile], path.resolve())
@@ -165,6 +178,8 @@ def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, pa
     changed: dict[str, Any] = {"limits": Limits(**(profile.limits.model_dump() | limits))}
     if receive_timeout_s is not None:
         changed["receive_timeout_s"] = receive_timeout_s
+    if bench.link is not None:
+        changed["link"] = bench.link
     by_itself = 1.0 if bench.kind == "physical" or bench.physical_like else DEFAULT_TIME_SCALE
     on_disk = path.parent / bench.firmware
     tid, mid = (bench.identity.tid, bench.identity.mid) if bench.identity else (f"9700{number:04d}", DEFAULT_MID)
@@ -175,7 +190,7 @@ def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, pa
         # a device is the same device in whatever inventory it stands
         scope="physical" if bench.kind == "physical" else str(path),
         serial_number=bench.serial_number, receive_timeout_s=receive_timeout_s, cashier=bench.cashier,
-        service=bench.service, interfaces=bench.interfaces, host=bench.host,
+        service=bench.service, interfaces=bench.interfaces, host=bench.host, suites=tuple(bench.suites),
     )
 
 
@@ -192,12 +207,14 @@ def _grouped(entries: Iterable[BenchEntry]) -> tuple[BenchEntry, ...]:
 def _group_names(entry: BenchEntry) -> list[str]:
     nature = "/physical" if entry.kind == "physical" else "/physical-like" if entry.physical_like else ""
     short = f"{entry.model.name}/{entry.firmware_name}/{entry.profile.name}{nature}"
-    return [short, f"{short}/x{entry.time_scale:g}"]
+    return [short, f"{short}/{entry.profile.link}", f"{short}/x{entry.time_scale:g}"]
 
 
 def _label_names(entry: BenchEntry, group: str) -> list[str]:
     nature = "-physical" if entry.kind == "physical" else "-physical-like" if entry.physical_like else ""
-    return [f"{entry.model.name}{nature}", f"{entry.model.name}-{entry.firmware_name}{nature}", group.replace("/", "-")]
+    model, profile = entry.model.name, entry.profile.name
+    short = [f"{model}{nature}", f"{model}-{profile}{nature}", f"{model}-{entry.firmware_name}{nature}"]
+    return [*short, group.replace("/", "-")]
 
 
 def _told_apart(entries: list[BenchEntry], candidates: list[list[str]]) -> list[str]:
@@ -225,14 +242,15 @@ def _packed(entry: BenchEntry) -> dict[str, Any]:
     values = dict(vars(entry))
     for key in ("model", "profile", "interfaces", "host"):
         values[key] = values[key].model_dump(mode="json") if values[key] is not None else None
-    return values | {"identity": list(entry.identity)}
+    return values | {"identity": list(entry.identity), "suites": list(entry.suites)}
 
 
 def _unpacked(values: Mapping[str, Any]) -> BenchEntry:
     resolved = dict(values)
     for key, kind in (("model", Model), ("profile", Profile), ("interfaces", Interfaces), ("host", Host)):
         resolved[key] = kind.model_validate(values[key]) if values[key] is not None else None
-    return BenchEntry(**(resolved | {"identity": tuple(values["identity"])}))
+    lists = {key: tuple(values[key]) for key in ("identity", "suites")}
+    return BenchEntry(**(resolved | lists))
 
 
 def _ordinal(number: int) -> str:

@@ -70,6 +70,8 @@ class BenchDocument(BaseModel):
     firmware: Annotated[str, Field(min_length=1)] = "reference"
     time_scale: Positive | None = None
     physical_like: bool = False
+    link: Literal["tcp", "tcp_standing", "tls", "http"] | None = None
+    suites: list[Name] = []
     limits: LimitsDocument = LimitsDocument()
     identity: Identity | None = None
     serial_number: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")] | None = None

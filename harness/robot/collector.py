@@ -30,7 +30,7 @@ class RobotFile(pytest.File):
         for test in suite.all_tests:
             tags = sorted(str(tag) for tag in test.tags)
             for label, entry in self.config.stash[LABELS].items():
-                if not entry.physical_like or "physical" in tags:
+                if entry.runs(self.path) and (not entry.physical_like or "physical" in tags):
                     yield RobotItem.from_parent(
                         self, name=f"{test.name}[@{label}]", test=test.name, label=label, tags=tags
                     )

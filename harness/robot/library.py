@@ -13,9 +13,11 @@ from robot.api.deco import keyword, library
 
 from harness.bench.bench import Bench
 from harness.campaigns.span import TestSpan
+from harness.protocol.frames import decode
 from harness.robot import REQUIREMENT, session
-from harness.terminal.cards import CARDS
-from harness.terminal.contracts import Completion
+from harness.terminal.cards import CARDS, Card
+from harness.terminal.contracts import Completion, Order
+from harness.terminal.orders import NEEDS, TAKES_PIN
 
 
 @library(scope="GLOBAL", listener="SELF", auto_keywords=False)
@@ -28,15 +30,21 @@ class TerminalLibrary:
         self._lab, self._bench_name = lab, bench
         self._span: TestSpan | None = None
         self._trouble = ""
+        self._forget()
+
+    def _forget(self) -> None:
         self._last = Completion("unknown")
         self._sold: Completion | None = None
+        self._done: dict[str, tuple[Completion, Card | None, int]] = {}  # by transaction: how the last of it ended
+        self._date = ""
         self._just_plugged = False
 
     # -- listener -----------------------------------------------------------------------------------------------------
 
     def start_test(self, data: Any, result: Any) -> None:
         declares = sorted(str(tag) for tag in data.tags if REQUIREMENT.match(str(tag)))
-        self._trouble, self._sold, self._just_plugged = "", None, False
+        self._trouble = ""
+        self._forget()
         try:
             self._span = session.span_for(result.full_name, data.name, declares, self._lab, self._bench_name)
             self._span.begin()
@@ -85,6 +93,25 @@ class TerminalLibrary:
     @keyword("The acquirer suspends the terminal")
     def suspend(self) -> None:
         self.bench.host.suspend()
+
+    @keyword("The acquirer activates the terminal")
+    def restore(self) -> None:
+        """It is no longer suspended."""
+        self.bench.host.restore()
+
+    @keyword("The acquirer removes the merchant")
+    def remove_merchant(self) -> None:
+        """The merchant's row is deleted, the terminal's stays: 03."""
+        self.bench.host.remove_merchant()
+
+    @keyword("The acquirer registers the merchant")
+    def register_merchant(self) -> None:
+        self.bench.host.register_merchant()
+
+    @keyword("The acquirer signs the terminal off")
+    def sign_out(self) -> None:
+        """The centre considers it signed off: 77 on its next request."""
+        self.bench.host.sign_out()
 
     @keyword("The answer to the next sale is lost")
     def lose_answer(self) -> None:
@@ -137,6 +164,62 @@ class TerminalLibrary:
             raise AssertionError("no sale was approved in this test: there is nothing to void")
         self._last = self.bench.terminal.void(self._sold.trace)
 
+    @keyword("The shop does ${a:an?} ${transaction} of ${yuan} yuan by ${card}")
+    def do(self, a: str, transaction: str, yuan: str, card: str) -> None:
+        """Any transaction with an amount, of which the original, where it has one, is the last that fits: ``refund``
+        (of the sale), ``pre authorisation``, ``completion`` and ``completion advice`` (of the pre-authorisation),
+        ``offline sale``, ``offline adjust``. ``card`` is a name of ``harness.terminal.cards``: magnetic, chip,
+        contactless, manual, wechat, alipay; ``with PIN`` after it types the PIN."""
+        name, pin = transaction.replace(" ", "_"), card.endswith(" with PIN")
+        self._order(name, _cents(yuan), _card(card.removesuffix(" with PIN")), pin)
+
+    @keyword("The shop does a ${transaction:[a-z ]+}")
+    def do_again(self, transaction: str) -> None:
+        """A transaction that has neither amount nor card of its own: ``void``, ``completion void``, ``pre authorisation
+        void``, ``balance`` (by magnetic card), ``status upload`` and the other network functions."""
+        name = transaction.replace(" ", "_")
+        held = self._done.get("pre_authorisation")
+        card = held[1] if name == "pre_authorisation_void" and held else CARDS["magnetic"]
+        self._order(name, held[2] if name == "pre_authorisation_void" and held else 0, card, False)
+
+    @keyword("The shop adds a tip of ${yuan} yuan")
+    def tip(self, yuan: str) -> None:
+        """To the last sale, offline or not."""
+        self._order("offline_tip", 0, None, False, tip=_cents(yuan))
+
+    @keyword("The till does ${a:an?} ${transaction} of ${yuan} yuan by ${card}")
+    def till_does(self, a: str, transaction: str, yuan: str, card: str) -> None:
+        """As by the keypad; the card is presented at the terminal."""
+        name, pin = transaction.replace(" ", "_"), card.endswith(" with PIN")
+        self._order(name, _cents(yuan), _card(card.removesuffix(" with PIN")), pin, till=True)
+
+    def _order(
+        self, name: str, amount: int, card: Card | None, pin: bool, *, tip: int | None = None, till: bool = False
+    ) -> None:
+        if name not in NEEDS:
+            raise AssertionError(f"there is no transaction {name!r}; known: {', '.join(NEEDS)}")
+        original = next((self._done[one] for one in _ORIGINALS.get(name, ()) if one in self._done), None)
+        if name in _ORIGINALS and original is None:
+            raise AssertionError(f"nothing was done in this test that a {name} could be about")
+        ended = original[0] if original else Completion("unknown")
+        known: dict[str, Any] = {
+            "amount": amount, "card": card, "trace": ended.trace, "reference": ended.reference, "date": self._date,
+            "authorisation": ended.authorisation, "tip": tip,
+        }
+        order = Order(
+            name, pin=pin and name in TAKES_PIN, via="cashier" if till else "keypad",
+            **{need: known[need] for need in NEEDS[name]},
+        )
+        self._last = self.bench.terminal.perform(order)
+        if not self._last.ok:
+            return
+        self._done[name] = (self._last, card, amount)
+        if name in ("sale", "pre_authorisation"):
+            frame = self.bench.await_frame("0110" if name == "pre_authorisation" else "0210")
+            self._date = decode(bytes.fromhex(frame.hex)).get(13)
+        if name == "sale":
+            self._sold = self._last
+
     @keyword("The shop settles")
     def settle(self) -> None:
         self._last = self.bench.terminal.settle()
@@ -160,6 +243,20 @@ class TerminalLibrary:
         """Not approved, and the terminal showed no response code: nothing was answered."""
         if self._last.ok or self._last.code is not None:
             raise AssertionError(f"expected a refusal without a code; got {self._last.outcome}, code {self._last.code}")
+
+
+_ORIGINALS = {
+    "void": ("sale",), "refund": ("sale",), "pre_authorisation_void": ("pre_authorisation",),
+    "completion": ("pre_authorisation",), "completion_advice": ("pre_authorisation",),
+    "completion_void": ("completion", "completion_advice"), "offline_adjust": ("offline_adjust", "offline_sale"),
+    "offline_tip": ("offline_sale", "sale"),
+}
+
+
+def _card(name: str) -> Card:
+    if name not in CARDS:
+        raise AssertionError(f"there is no card {name!r}; known: {', '.join(CARDS)}")
+    return CARDS[name]
 
 
 def _cents(yuan: str) -> int:

@@ -1,36 +1,60 @@
-"""Test cards: data for the card robot. No real account; numbers from ranges that no issuer uses for customers."""
+"""Test cards and payment codes: data for the card robot. No real account; numbers from ranges that no issuer uses for
+customers.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from harness.terminal.model import EntryMode
 
 
 @dataclass(frozen=True)
 class Card:
-    """A test card.
+    """What a customer presents.
 
-    ``track2`` is as on the stripe with ``D`` as separator and no sentinels; ``f55`` is the online data object list
-    (BER-TLV, hex) that the chip gives for a sale; ``psn`` the PAN sequence number (F23), 3 digits; ``pin`` is the
-    right one.
+    ``entry``: how. ``track2`` is as on the stripe with ``D`` as separator and no sentinels; ``psn`` the PAN sequence
+    number (F23), 3 digits; ``expiry`` YYMM; ``pin`` is the right one. ``objects``: the chip's data objects, tag (hex)
+    -> value (hex). ``first`` and ``second``: the cryptogram it gives to the first and second GENERATE AC where it has a
+    mind of its own ("": what it is asked for). ``code``: the payment code on the customer's screen.
     """
 
     name: str
     pan: str
     track2: str
     pin: str
+    entry: EntryMode = "magnetic"
     psn: str = "001"
-    f55: str = ""
+    expiry: str = "3012"
+    objects: tuple[tuple[str, str], ...] = ()
+    first: str = ""
+    second: str = ""
+    code: str = ""
 
-    def chip(self) -> dict[str, str]:
-        """What an emulated chip gives the terminal when it is inserted."""
-        return {"pan": self.pan, "track2": self.track2, "psn": self.psn, "f55": self.f55}
+    def chip(self) -> dict[str, Any]:
+        """What an emulated chip is made of when it is inserted or tapped."""
+        return {
+            "pan": self.pan, "track2": self.track2, "psn": self.psn, "expiry": self.expiry,
+            "objects": dict(self.objects), "first": self.first, "second": self.second,
+        }
 
 
-_F55 = (
-    "9F2608AABBCCDDEEFF00119F2701809F101307010103A0A802010A010000000000112233449F3704DEADBEEF9F360200019505008004E000"
-    "9A032611239C01009F02060000000001005F2A02015682027C009F1A0201569F03060000000000009F3303E0F1C89F34034203009F3501229F1E08"
-    "48494C39375445538408A0000003330101019F0902008C9F410400000001"
+# PBOC debit; the values that change with every transaction (9F26, 9F27, 9F36, 9F10) are the chip's own work.
+_OBJECTS = (
+    ("4F", "A000000333010101"), ("82", "7C00"), ("84", "A000000333010101"), ("8E", "000000000000000042031F03"),
+    ("9F08", "0030"), ("9F0D", "D86004A800"), ("9F0E", "0010980000"), ("9F0F", "D86804F800"), ("5F24", "301231"),
+    ("5F28", "0156"), ("5F30", "0201"), ("9F07", "FF00"),
 )
 MAGNETIC = Card("magnetic", "6225880000000097", "6225880000000097D30122010000097000000", pin="123456")
-CHIP = Card("chip", "6228480000000970", "6228480000000970D30122010000097000000", pin="123456", f55=_F55)
-CARDS = {card.name: card for card in (MAGNETIC, CHIP)}
+CHIP = Card(
+    "chip", "6228480000000970", "6228480000000970D30122010000097000000", pin="123456", entry="chip", objects=_OBJECTS
+)
+CONTACTLESS = Card(
+    "contactless", "6230580000000979", "6230580000000979D30122010000097000000", pin="123456", entry="contactless",
+    objects=_OBJECTS,
+)
+MANUAL = Card("manual", "6212260000000097979", "", pin="123456", entry="manual")
+WECHAT = Card("wechat", "", "", pin="", entry="scan", code="134597979797979797")  # 18 digits, 10 to 15 first
+ALIPAY = Card("alipay", "", "", pin="", entry="scan", code="289797979797979797")  # 16 to 24 digits, 25 to 30 first
+CARDS = {card.name: card for card in (MAGNETIC, CHIP, CONTACTLESS, MANUAL, WECHAT, ALIPAY)}

@@ -20,13 +20,16 @@ Via = Literal["keypad", "cashier", "service", "operator"]
 class Completion:
     """How an operation ended, as the terminal told it: ``ok`` approved or done, ``fail`` it said no, ``unknown``.
 
-    ``code`` is a response code ("97") or a local result ("Z2"); ``text`` what it said; ``trace`` F11 where it told it.
+    ``code`` is a response code ("97") or a local result ("Z2"); ``text`` what it said; ``trace`` F11, ``reference``
+    F37, ``authorisation`` F38 where it told them.
     """
 
     outcome: Literal["ok", "fail", "unknown"]
     code: str | None = None
     text: str = ""
     trace: str = ""
+    reference: str = ""
+    authorisation: str = ""
 
     @property
     def ok(self) -> bool:
@@ -36,6 +39,27 @@ class Completion:
     def connected(self) -> bool:
         """False where the terminal said that it could not connect, so nothing was sent and one may try again."""
         return self.code != "Z1" and "连接失败" not in self.text
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody wants of the terminal. ``name``: a name of ``harness.terminal.model.Transaction``.
+
+    ``amount`` in cents (of an adjustment: the new amount), ``tip`` in cents; ``card`` where the transaction takes one,
+    ``pin`` whether its PIN is typed; ``trace`` (6 digits), ``reference`` (12), ``date`` (MMDD) and ``authorisation``
+    (6) of the original where the transaction names one. ``harness.terminal.orders.NEEDS`` says which of them it needs.
+    """
+
+    name: str
+    amount: int | None = None
+    card: Card | None = None
+    pin: bool = False
+    trace: str = ""
+    reference: str = ""
+    date: str = ""
+    authorisation: str = ""
+    tip: int | None = None
+    via: Via = "keypad"
 
 
 class Operation(Protocol):
@@ -48,6 +72,9 @@ class Operation(Protocol):
 class Operates(Protocol):
     """A cashier's and an operator's work. ``begin_*`` returns once the request is on its way to be sent."""
 
+    def begin(self, order: Order) -> Operation: ...
+    def perform(self, order: Order) -> Completion: ...
+    def select_merchant(self, number: int) -> Completion: ...
     def begin_sale(self, amount: int, *, card: Card, pin: bool = False, via: Via = "keypad") -> Operation: ...
     def begin_void(self, trace: str, *, via: Via = "keypad") -> Operation: ...
     def begin_settlement(self, *, via: Via = "keypad") -> Operation: ...
@@ -63,9 +90,12 @@ class Operates(Protocol):
 class Provisions(Protocol):
     """Making a unit known to itself: keys, identity, host."""
 
+    def address_merchant(self, number: int) -> Completion: ...
     def load_tmk(self, key: str) -> Completion: ...
     def set_identity(self, tid: str, mid: str, *, via: Via = "service") -> Completion: ...
     def set_host(self, address: str, port: int, tpdu: str) -> Completion: ...
+    def set_second_host(self, address: str, port: int) -> Completion: ...
+    def set_tls(self, what: str, payload: str) -> Completion: ...
     def set_parameter(self, name: str, value: str) -> Completion: ...
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import TerminalTimeout
-from harness.history.events import Power, Screen, Slip
+from harness.history.events import ChipCommand, Power, Screen, Slip
 from harness.history.recorder import Recorder
 from harness.instruments.card_slot import CardSlot
 from harness.instruments.keypad import Keypad
@@ -25,6 +25,8 @@ from harness.instruments.printer import SlipReader
 from harness.instruments.screen import ScreenReader, ScreenReading
 from harness.terminal.cards import Card
 from harness.terminal.model import Model
+
+SIGNATURE = bytes(64) + bytes(range(0, 256, 8)) * 4 + bytes(64)  # a stroke on the pad
 
 Read = tuple[str, tuple[str, ...], int]  # name of the picture, lines, unreadable cells
 
@@ -86,6 +88,11 @@ class Front:
                     self.powered = event["state"] == "on"
                     self._changed.notify_all()
                 self._recorder.append(Power(t=event["t"], state=event["state"], reason=event["reason"]))
+            case "chip":
+                self._recorder.append(ChipCommand(
+                    t=event["t"], command=event["command"], number=event["number"], asked=event["asked"],
+                    gave=event["gave"],
+                ))
             case _:
                 pass
 
@@ -160,13 +167,28 @@ class Front:
         return before
 
     def present(self, card: Card) -> int:
-        """Swipe or insert a card, as its name says. Returns the number of the screen before."""
+        """Hold out a card (or a payment code) as its ``entry`` says; of one that is typed the number, the expiry date
+        is asked for next. Returns the number of the screen before."""
         before = self.latest.number
-        if card.f55:
-            self._slot.insert(**card.chip())
-            self._card_inside = True
-        else:
-            self._slot.swipe(card.track2)
+        match card.entry:
+            case "manual":
+                self.type(card.pan)
+                before = self.press("ENTER")
+            case "magnetic":
+                self._slot.swipe(card.track2)
+            case "chip":
+                self._slot.insert(card.chip())
+                self._card_inside = True
+            case "contactless":
+                self._slot.tap(card.chip())
+            case "scan":
+                self._slot.scan(card.code)
+        return before
+
+    def sign(self, strokes: bytes = SIGNATURE) -> int:
+        """Sign on the pad; ``strokes`` is its bitmap. Returns the number of the screen before."""
+        before = self.latest.number
+        self._slot.sign(strokes)
         return before
 
     def take_card(self) -> None:

@@ -6,21 +6,21 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from harness.errors import TerminalTimeout
 from harness.history.events import Cashier, Counters, Service
 from harness.history.recorder import Recorder
-from harness.terminal.cashier import TYPES, Message, Receiver, encode
+from harness.terminal.cashier import PLAIN, TYPES, Framing, Message, Receiver, encode
 from harness.terminal.serial_line import SerialLine
 
 
 class CashierLink:
     """The till: sends one command at a time and waits for its answer."""
 
-    def __init__(self, url: str, recorder: Recorder, *, bench: str) -> None:
-        self._recorder, self._bench = recorder, bench
-        self._receiver = Receiver()
+    def __init__(self, url: str, recorder: Recorder, *, bench: str, framing: Framing = PLAIN) -> None:
+        self._recorder, self._bench, self._framing = recorder, bench, framing
+        self._receiver = Receiver(framing)
         self._messages: list[Message] = []
         self._changed = threading.Condition()
         self._line = SerialLine(url, 9600, self._on_bytes, bench=bench, what="cashier link")
@@ -35,15 +35,12 @@ class CashierLink:
                 self._messages.append(message)
                 self._changed.notify_all()
 
-    def command(self, kind: str, *, amount: int | None = None, trace: str | None = None) -> str:
-        """Send a command; returns its echo number (DF04), by which the answer is known. Waits for the ACK (2 s)."""
+    def command(self, kind: str, tags: Mapping[str, str]) -> str:
+        """Send a command with what its ``tags`` say (tag -> text); returns its echo number (DF04), by which the answer
+        is known. Waits for the ACK (5 s)."""
         echo = f"{secrets.randbelow(10_000):04d}"
-        fields = {"DF01": "00", "DF02": TYPES[kind], "DF04": echo}
-        if amount is not None:
-            fields["DF03"] = f"{amount:012d}"
-        if trace is not None:
-            fields["DF08"] = trace
-        raw = encode(fields)
+        fields = {"DF01": "00", "DF02": TYPES[kind], "DF04": echo, **tags}
+        raw = encode(fields, self._framing)
         with self._changed:
             start = len(self._messages)
         self._recorder.append(
@@ -91,7 +88,7 @@ class CashierLink:
         self._line.close()
 
 
-_SECRET = re.compile(r"(?i)(KEY\s+\w+\s+)[0-9A-F]+")
+_SECRET = re.compile(r"(?i)((?:TLS\s+KEY|KEY\s+\w+)\s+)[0-9A-Z+/=]+")
 
 
 class ServicePort:

@@ -6,7 +6,22 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Function = Literal["sign_in", "sale", "void", "settle", "echo", "reprint", "manage"]
+Transaction = Literal[
+    "sign_in", "sign_off", "echo", "parameter_download", "status_upload", "capk_update", "ic_parameter_update",
+    "blacklist_update", "balance", "sale", "void", "refund", "pre_authorisation", "pre_authorisation_void",
+    "completion", "completion_void", "completion_advice", "offline_sale", "offline_chip_sale", "offline_adjust",
+    "offline_tip", "settle",
+]
+Function = Literal[Transaction, "reprint", "select_merchant", "manage"]
+EntryMode = Literal["manual", "magnetic", "chip", "contactless", "scan"]
+
+
+class Submenu(BaseModel):
+    """A menu entry that opens another menu."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    title: str
+    items: list[Function]
 
 
 class ScreenGeometry(BaseModel):
@@ -27,12 +42,25 @@ class Model(BaseModel):
     title: str
     screen: ScreenGeometry
     slip_width: int = 384
-    menu: list[Function]  # order of the function menu: item n is chosen with digit n
-    entry: list[Literal["magnetic", "chip"]]
+    menu: list[Function | Submenu]  # order of the function menu: item n (1 to 9) is chosen with digit n
+    entry: list[EntryMode]
     pin_pad: bool = True
+    signature_pad: bool = False  # asks for a signature after a card transaction without PIN, and uploads it
+    identities: int = 1  # merchants that share the terminal, each with its TID, keys and batch
+    links: list[Literal["tcp", "tcp_standing", "tls", "http"]] = ["tcp"]
+    backup_host: bool = False  # knows a second host address to fall back to
     cashier_link: bool = True
     service_port: bool = True
-    offers: list[Literal["wire", "host_journal", "screen", "slip", "cashier", "counters", "power"]]
-    transactions: list[Literal["sign_in", "echo", "sale", "void", "settle"]]
+    offers: list[Literal["wire", "host_journal", "screen", "slip", "cashier", "counters", "power", "chip"]]
+    transactions: list[Transaction]
     idle_texts: list[str]
     not_applicable: dict[str, str] = {}  # requirement -> the vendor's reason; some requirements can't be waived
+
+    def keys_to(self, function: str) -> tuple[str, ...] | None:
+        """The digits that choose ``function`` from the function menu; None where the menu has it not."""
+        for number, entry in enumerate(self.menu, 1):
+            if entry == function:
+                return (str(number),)
+            if isinstance(entry, Submenu) and function in entry.items:
+                return str(number), str(entry.items.index(function) + 1)
+        return None

@@ -1,0 +1,72 @@
+"""A run started from the command line: pytest in a lab of its own, with our display."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import BadInput
+from harness.i18n import _
+
+UNDECIDED = 4  # the highest status that a run ends with by itself
+DISPLAY = ("-qq", "--no-header", "--tb=no", "-rN", "-p", "harness.campaigns.display")  # ours in place of pytest's lines
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be run. ``seed`` and ``part``: of the transaction cases (docs/suites.md); ``workers`` None: as many as
+    there are benches. ``language`` is that of what is printed, None: the locale's."""
+
+    lab: str
+    suites: Sequence[str]
+    results: str
+    firmware: str | None = None
+    select: str | None = None
+    workers: int | None = None
+    seed: str | None = None
+    part: str | None = None
+    language: str | None = None
+
+
+def check(request: Request) -> None:
+    """What can be said at once. Raises BadInput."""
+    from harness.campaigns.plan import check_results, check_startable, open_lab
+    from harness.lab import rootless
+
+    for suite in request.suites:
+        if not Path(suite.split("::")[0]).exists():
+            raise BadInput(
+                _("there is no suite {suite}").format(suite=suite),
+                remedy=_("start hil97 run in the project's folder, or name a path"),
+            )
+    check_startable(open_lab(Path(request.lab), request.firmware))
+    check_results(Path(request.results), None)
+    rootless.probe()
+
+
+def launch(request: Request, name: str) -> int:
+    """One run, named so. Its exit status; where pytest was killed, what was seen is judged here."""
+    from harness.campaigns.finish import finish_killed
+    from harness.campaigns.plan import check_results, open_lab
+    from harness.lab import contained, scratch
+
+    check_results(Path(request.results), name)
+    benches = len(open_lab(Path(request.lab), request.firmware).emulated)
+    workers = min(benches, request.workers if request.workers is not None else benches)
+    command = [sys.executable, "-m", "pytest", *request.suites, "--lab", request.lab, "-n", str(workers)]
+    # schemathesis comes with the extra `tests`, and costs a second of every process that does not use it
+    command += ["--results", request.results, *DISPLAY, "-p", "no:cacheprovider", "-p", "no:schemathesis"]
+    command += ["--run-name", name]
+    options = (
+        ("--firmware", request.firmware), ("-k", request.select), ("--seed", request.seed), ("--cases", request.part),
+    )
+    for option, value in options:
+        if value:
+            command += [option, value]
+    language = {"HIL97_LANG": request.language} if request.language else {}
+    status = contained.run_contained(command, dict(os.environ) | language)
+    scratch.sweep()
+    return status if status <= UNDECIDED else finish_killed(Path(request.results, name))

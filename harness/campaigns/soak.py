@@ -1,0 +1,95 @@
+"""A soak: all transaction cases in the order of a seed, a part at a time, each part a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from harness.campaigns import matrix
+from harness.campaigns.launch import Request
+from harness.errors import BadInput
+from harness.lab.inventory import BenchEntry, Lab
+
+PASS, FAIL, INTERRUPTED = 0, 1, 2
+_SEVERITY = {PASS: 0, 4: 1, 3: 2, INTERRUPTED: 3, FAIL: 4}  # of exit statuses; a FAIL is the worst
+Why = Literal["rounds", "hours", "fail", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``cases`` there are, ``part`` in one run. ``rounds``, ``hours``: None without limit. ``keep_going`` after a
+    FAIL."""
+
+    cases: int
+    part: int
+    rounds: int | None = 1
+    hours: float | None = None
+    keep_going: bool = False
+
+    @classmethod
+    def of(
+        cls, lab: Lab, suite: Path, *, part: int, rounds: int | None, hours: float | None, keep_going: bool
+    ) -> Plan:
+        """For the benches of ``lab`` that run that suite. BadInput where there are none."""
+        entries = groups(lab, suite)
+        if not entries:
+            raise BadInput("no bench of this inventory runs transaction cases", where=str(lab.path))
+        return cls(matrix.how_many(entries), part, rounds, hours, keep_going)
+
+
+def groups(lab: Lab, suite: Path) -> list[BenchEntry]:
+    """One entry of each group that plays transaction cases."""
+    found = {one.label: one for one in reversed(lab.emulated) if not one.physical_like and one.runs(suite)}
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run of the soak, and how it ended."""
+
+    name: str
+    status: int
+
+
+@dataclass
+class Ended:
+    """What a soak did. ``rounds`` whole ones; ``why`` it ended; ``status`` the worst of its runs."""
+
+    why: Why = "rounds"
+    cases: int = 0
+    rounds: int = 0
+    hours: float = 0.0
+    runs: list[Part] = field(default_factory=list)
+
+    @property
+    def status(self) -> int:
+        return max((run.status for run in self.runs), key=lambda one: _SEVERITY.get(one, 3), default=PASS)
+
+
+def soak(
+    plan: Plan, request: Request, *, launch: Callable[[Request, str], int], clock: Callable[[], float], name: str,
+    told: Callable[[int, int, int, int], None],
+) -> Ended:
+    """Run after run until the plan is fulfilled, a run FAILs, or one is interrupted. ``clock`` in seconds; ``told`` is
+    called before each run with its number, its round, and its first and last case (counted from 1)."""
+    began, ended = clock(), Ended()
+    while plan.rounds is None or ended.rounds < plan.rounds:
+        for first in range(0, plan.cases, plan.part):
+            ended.hours = (clock() - began) / 3600
+            if plan.hours is not None and ended.hours >= plan.hours:
+                ended.why = "hours"
+                return ended
+            count = min(plan.part, plan.cases - first)
+            number = len(ended.runs) + 1
+            told(number, ended.rounds + 1, first + 1, first + count)
+            part = Part(f"{name}-{number}", launch(replace(request, part=f"{first}:{count}"), f"{name}-{number}"))
+            ended.runs.append(part)
+            ended.cases += count
+            ended.hours = (clock() - began) / 3600
+            if part.status == INTERRUPTED or (part.status == FAIL and not plan.keep_going):
+                ended.why = "interrupted" if part.status == INTERRUPTED else "fail"
+                return ended
+        ended.rounds += 1
+    return ended
