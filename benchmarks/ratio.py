@@ -12,3 +12,9 @@ def against_limit(name: str, value: float, limit: float, unit: str) -> bool:
 def against_peer(name: str, value: float, peer: str, theirs: float, unit: str) -> None:
     """The ratio to what a named peer needs for the same, in the same run. Nothing is decided by it."""
     print(f"{name:44} {value:10.3f} {unit:3} {peer} {theirs:.3f} {unit}, ratio {value / theirs:.2f}", flush=True)
+
+
+def at_least(name: str, value: float, least: float) -> bool:
+    """A ratio that must reach a limit. True when it does."""
+    print(f"{name:44} {value:10.3f}     at least {least:.3f}, ratio {least / value:6.2f}", flush=True)
+    return value >= least

@@ -41,13 +41,16 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     self_test.add_argument("firmwares", nargs="*", metavar="FIRMWARE",
                            help=_("shipped defects, or reference (default: all of them)"))
-    self_test.add_argument("--model", default="HT-200", help=_("model of the bench (default: HT-200)"))
+    self_test.add_argument("--model", default="HT-200",
+                           help=_("model of the bench, but for defects that name theirs (default: HT-200)"))
     self_test.add_argument("--lab-config", type=Path, default=Path("lab_config"), metavar="DIR",
                            help=_("folder with models and profiles (default: lab_config)"))
     self_test.add_argument("-n", dest="workers", type=int, default=2, metavar="N",
                            help=_("how many firmwares at the same time (default: 2)"))
     self_test.add_argument("--results", type=Path, metavar="DIR",
                            help=_("where the runs are kept (default: a new folder in results)"))
+    self_test.add_argument("--whole", action="store_true",
+                           help=_("every transaction case on every firmware, not only those that concern it"))
     self_test.set_defaults(run=_self_test)
 
 
@@ -116,7 +119,8 @@ def _self_test(args: argparse.Namespace) -> int:
 
     folder = args.results or Path("results", f"self-test-{new_run_name()}")
     names = list(dict.fromkeys(args.firmwares)) or all_names()
-    outcomes = self_test(names, Plan(folder, args.lab_config, args.model), workers=args.workers, finished=finished)
+    plan = Plan(folder, args.lab_config, args.model, whole=args.whole)
+    outcomes = self_test(names, plan, workers=args.workers, finished=finished)
     good = sum(outcome.good for outcome in outcomes)
     print(_("{good} of {count} as they must be: {file}").format(good=good, count=len(outcomes), file=folder / FILE))
     return 0 if good == len(outcomes) else 1

@@ -16,7 +16,8 @@ _DERIVED = ("length", "transaction", "mti_name", "tpdu_parts", "header_parts", "
 _WORDED = (
     "application_class", "terminal_status", "processing_request", "entry", "pin", "pin_format", "algorithm",
 )  # fmt: skip
-_GIVEN = ("tpdu", "header", "mti", "fields")
+_GIVEN = ("tpdu", "header", "mti", "fields", "f48")
+_F48 = ("bcd", "ascii")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -90,6 +91,7 @@ def frame_to_json(frame: Frame) -> str:
         "header": frame.header,
         "mti": frame.mti,
         "fields": {str(number): value for number, value in frame.fields.items()},
+        **({"f48": frame.f48} if 48 in frame else {}),
         "length": len(frame.raw) - 2,
         "transaction": transaction_name(frame),
         "mti_name": mti_name(frame.mti),
@@ -126,7 +128,10 @@ def frame_from_json(text: str, source: str) -> Frame:
         raise BadInput(f"fields: expected an object of field numbers, got {_json_type(fields)}", where=source)
     numbered = {_field_number(key, source): value for key, value in fields.items()}
     tpdu, header = document.get("tpdu", DEFAULT_TPDU), document.get("header", DEFAULT_HEADER)
-    return build(document["mti"], numbered, tpdu=tpdu, header=header)
+    f48 = document.get("f48", _F48[0])
+    if f48 not in _F48:
+        raise BadInput(f"f48 is {f48!r}, expected bcd or ascii", where=source)
+    return build(document["mti"], numbered, tpdu=tpdu, header=header, f48=f48)
 
 
 def frame_to_text(frame: Frame) -> str:
@@ -146,7 +151,8 @@ def frame_to_text(frame: Frame) -> str:
     for number, value in frame.fields.items():
         spec = FIELDS[number]
         shown = _printable(frame.text(number)) if spec.kind == "text" else value
-        lines.append(f"F{number:02d}  {_(spec.name)}: {shown}")
+        ascii_digits = " (ASCII)" if number == 48 and frame.f48 == "ascii" else ""
+        lines.append(f"F{number:02d}  {_(spec.name)}: {shown}{ascii_digits}")
         lines += _lines(parts.get(str(number), {}), 1)
     return "\n".join(lines)
 

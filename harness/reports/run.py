@@ -162,6 +162,14 @@ class Run:
         found = (r for g in self.groups if g.group == group for r in g.requirements if r.id == rule)
         return next(found, None)
 
+    @property
+    def coverage_options(self) -> list[tuple[str, str]]:
+        """The options of ``hil97 run`` that give this run's transaction cases; none where it had the usual ones."""
+        coverage = self.info.get("coverage") or {}
+        named = (("--seed", "seed", "hil97"), ("--cases", "part", "pairwise"))
+        values = [(option, str(coverage.get(key, usual)), usual) for option, key, usual in named]
+        return [(option, value) for option, value, usual in values if value not in ("", usual)]
+
     def rerun(self, test: str) -> str:
         """The one line that runs just this test again."""
         stated = next((t.get("rerun") for t in self.info.get("tests", []) if _names(t, test)), None)
@@ -170,6 +178,7 @@ class Run:
         lab, firmware = self.info.get("lab"), _option(self.info.get("arguments", []), "--firmware")
         options = [f"--lab {shlex.quote(_short(Path(lab)))}"] if lab else []
         options += [f"--firmware {shlex.quote(firmware)}"] if firmware else []
+        options += [f"{name} {shlex.quote(value)}" for name, value in self.coverage_options]
         return " ".join(["hil97 run", *options, _quoted(test)])
 
 

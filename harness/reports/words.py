@@ -16,6 +16,14 @@ OPERATIONS: dict[str, Both] = {
     "reprint": _("reprint"), "acknowledge": _("one key from idle"), "menu": _("management menu"),
     "load_tmk": _("load the TMK"), "set_identity": _("set TID and MID"), "set_host": _("set the host's address"),
     "read_counters": _("read the counters"), "present_card": _("present a card"), "abort": _("cancel until idle"),
+    "sign_off": _("sign-off"), "parameter_download": _("parameter download"), "status_upload": _("status upload"),
+    "capk_update": _("CA key update"), "ic_parameter_update": _("IC parameter update"),
+    "blacklist_update": _("blacklist update"), "balance": _("balance"), "refund": _("refund"),
+    "pre_authorisation": _("pre-authorisation"), "pre_authorisation_void": _("void of a pre-authorisation"),
+    "completion": _("completion"), "completion_void": _("void of a completion"),
+    "completion_advice": _("completion advice"), "offline_sale": _("offline sale"),
+    "offline_chip_sale": _("offline chip sale"), "offline_adjust": _("offline adjustment"), "offline_tip": _("tip"),
+    "select_merchant": _("select the merchant"),
 }  # fmt: skip
 VIA: dict[str, Both] = {
     "keypad": _("keypad"), "cashier": _("cashier link"), "service": _("service port"), "operator": _("operator"),
@@ -30,7 +38,12 @@ TRANSACTIONS: dict[str, Both] = {
     "pre_authorisation_void": _("void of a pre-authorisation"), "completion": _("completion"),
     "completion_void": _("void of a completion"), "completion_advice": _("completion advice"),
     "script_notice": _("script notice"), "signature_upload": _("signature upload"),
-    "parameter_download": _("parameter download"), "capk_download": _("CA key download"),
+    "parameter_download": _("parameter download"), "capk_query": _("CA key list"),
+    "capk_download": _("CA key download"), "capk_end": _("end of CA key download"),
+    "ic_parameter_query": _("IC parameter list"), "ic_parameter_download": _("IC parameter download"),
+    "ic_parameter_end": _("end of IC parameter download"), "blacklist_download": _("blacklist download"),
+    "blacklist_end": _("end of blacklist download"), "offline_sale": _("offline sale"),
+    "offline_chip_sale": _("offline chip sale"), "offline_adjust": _("offline adjustment"), "offline_tip": _("tip"),
     "status_upload": _("status upload"), "unknown": _("unknown message"),
 }  # fmt: skip
 
@@ -42,6 +55,7 @@ CHANGES: dict[str, Both] = {
     "terminal_pending": _("registration under review"), "terminal_rejected": _("registration rejected"),
     "tmk_issued": _("new TMK issued"), "signed_out": _("signed out by the host"), "batch_set": _("batch number set"),
     "clock_set": _("host clock set"), "clock_cleared": _("host clock back to normal"),
+    "download_demanded": _("download demanded by the host"), "downloads_replaced": _("new data to download"),
 }  # fmt: skip
 CONNECTION: dict[str, Both] = {
     "opening": _("connecting"), "open": _("connected"), "refused": _("connection refused"),
@@ -61,16 +75,18 @@ KINDS: dict[str, Both] = {
 CASHIER_TAGS: dict[str, Both] = {
     "DF01": _("class"), "DF02": _("type"), "DF03": _("amount"), "DF04": _("random"), "DF07": _("result"),
     "DF08": _("original trace"), "DF09": _("text"), "DF10": _("trace"), "DF11": _("batch"), "DF12": _("amount"),
-    "DF13": _("card number"), "DF14": _("reference"),
+    "DF13": _("card number"), "DF14": _("reference"), "DF15": _("original reference"), "DF16": _("original date"),
+    "DF17": _("authorisation"), "DF18": _("tip"), "DF19": _("balance of the card"),
 }  # fmt: skip
 CASHIER_RESULTS: dict[str, Both] = {
     "Z1": _("no connection"), "Z2": _("no answer"), "Z3": _("invalid answer"), "Z4": _("not signed in"),
     "Z5": _("cancelled"), "Z6": _("busy"), "Z7": _("bad command"), "Z8": _("settle first"),
-    "Z9": _("a reversal did not get through"),
+    "Z9": _("a reversal did not get through"), "ZA": _("the card was refused"), "ZB": _("not allowed"),
 }  # fmt: skip
 ARGUMENTS: dict[str, Both] = {
     "amount": _("amount"), "entry": _("entry"), "pin": _("PIN"), "trace": _("trace"), "tid": _("terminal"),
-    "mid": _("merchant"), "batch": _("batch"),
+    "mid": _("merchant"), "batch": _("batch"), "reference": _("reference"), "date": _("date"),
+    "authorisation": _("authorisation"), "tip": _("tip"), "number": _("merchant"),
 }  # fmt: skip
 FAMILIES: dict[str, Both] = {
     "MSG": _("What is shown"), "MON": _("Money"), "STA": _("State"), "REC": _("Recovery"), "INS": _("Installation"),

@@ -13,21 +13,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.acquirer.__main__ import DEFAULT_PROFILE
 from harness.acquirer.cards import IssuerCard
 from harness.acquirer.client import AcquirerClient
 from harness.acquirer.host import Host
 from harness.acquirer.office import Office
+from harness.acquirer.service import DEFAULT_PROFILE
 from harness.acquirer.store import Store
 from harness.lab.process import Child, spawn
 from harness.protocol import keys
 from harness.protocol.frames import Frame, build, decode
 from harness.protocol.nested import BatchRecord, Totals, make_batch_records, make_totals
 from harness.protocol.profile import Profile
+from harness.protocol.transactions import KINDS
 
 MID = "898111100000001"
 PAN = "6225880000000097"
 TRACK2 = PAN + "D30122010000097000000"
+CHIP_DATA = "9F260811223344556677889F2701809F360200079F37040A0B0C0D9505000000000082027C00"
 _tids = itertools.count(10_000_001)
 
 Exchange = Callable[[bytes], bytes | None]
@@ -113,11 +115,34 @@ class Pos:
         return self.ask("0200", fields, sealed=True)
 
     def reverse(self, trace: str, amount: int, *, batch: str | None = None, kind: str = "22") -> Frame:
+        original = next(row for row in KINDS.values() if row.message_type == kind)
         fields = {
-            3: "000000", 4: f"{amount:012d}", 11: trace, 22: "022", 25: "00", 39: "98", 49: "156",
-            60: f"{kind}{batch or self.batch}00050",
+            3: original.processing, 4: f"{amount:012d}", 11: trace, 22: "022", 25: original.condition, 39: "98",
+            49: "156", 60: f"{kind}{batch or self.batch}00050",
         }
         return self.ask("0400", fields, sealed=True)
+
+    def money(self, name: str, amount: int, original: Frame | None = None, /, **changes: str | None) -> Frame:
+        """Any financial transaction with a swiped card, as an honest terminal makes it; ``original``: the answer of
+        the one that it names; ``changes``: F4="..." and so on, None: left out."""
+        kind = KINDS[name]
+        fields: dict[int, str | None] = {
+            2: PAN, 3: kind.processing, 4: f"{amount:012d}", 11: self.next_trace(), 22: "022", 25: kind.condition,
+            35: TRACK2, 49: "156", 60: f"{kind.message_type}{self.batch}00050",
+        }
+        if name == "balance":
+            fields[4] = None
+        if name == "offline_chip_sale":
+            fields |= {22: "052", 23: "001", 55: CHIP_DATA}
+        if kind.names == "trace":
+            assert original is not None
+            fields |= {22: "012", 35: None, 37: original.get(37), 61: original.batch + original.get(11)}
+        elif kind.names != "none":
+            assert original is not None
+            fields[61] = "0" * 12 + original.get(13)
+            fields |= {37: original.get(37)} if kind.names == "receipt" else {38: original.get(38) or "000000"}
+        fields |= {int(key[1:]): value for key, value in changes.items()}
+        return self.ask(kind.mti, {key: value for key, value in fields.items() if value is not None}, sealed=True)
 
     def settle(self, totals: Totals, *, batch: str | None = None) -> Frame:
         f60 = f"00{batch or self.batch}201"

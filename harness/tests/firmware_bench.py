@@ -6,6 +6,7 @@ The host speaks with harness.protocol, which shares no code with the firmware.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import time
@@ -15,16 +16,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.emulator import font
+from harness.emulator.chip import Chip
 from harness.emulator.firmware.app.main import Terminal
 from harness.emulator.firmware.app.records import Record, State
 from harness.instruments.panel import Frame as Picture
 from harness.instruments.printer import SlipReader
 from harness.instruments.screen import ScreenReader
 from harness.protocol import keys
-from harness.protocol.frames import Frame, build, decode, swap_tpdu
+from harness.protocol.frames import F48, Frame, build, decode, swap_tpdu
 from harness.terminal import cashier
 from harness.terminal.cards import CHIP, MAGNETIC, Card
-from harness.terminal.model import Model, ScreenGeometry
+from harness.tests.emulator_bench import model as lab_model
 from harness.tests.firmware_flash import BLOCK, MemoryFlash, cuts
 
 TID, MID = "97000001", "898970000000001"
@@ -32,6 +34,7 @@ TMK, PIK, MAK = (bytes.fromhex(text) for text in (
     "0123456789ABCDEFFEDCBA9876543210", "706185D32C528C64B01361324A85B579", "7A131F01F458BCDC"))
 CLOCK = 1_770_000_000.0  # of a board from the factory
 APPROVED = "00"
+SEALED = ("0100", "0200", "0220", "0400", "0620")  # requests whose answers carry a MAC
 
 
 class FakeBoard:
@@ -40,20 +43,16 @@ class FakeBoard:
     def __init__(
         self, flash: MemoryFlash, *, model: str = "HT-100", time_scale: float = 1.0, clock: float = CLOCK,
     ) -> None:
-        large = model == "HT-200"
-        width, height, scale = (480, 320, 2) if large else (320, 240, 1)
-        self.geometry = ScreenGeometry(width=width, height=height, scale=scale)
-        menu = ["sale", "void", "sign_in", "settle", "reprint", "echo", "manage"]
-        if not large:
-            menu = ["sign_in", "sale", "void", "settle", "echo", "reprint", "manage"]
-        self.model = Model.model_validate({
-            "name": model, "title": "", "screen": self.geometry.model_dump(), "menu": menu, "entry": ["magnetic"],
-            "offers": [], "transactions": [], "idle_texts": ["欢迎使用"],
-        }).model_dump(mode="json")
+        self.geometry = lab_model(model).screen
+        self.model = lab_model(model).model_dump(mode="json")
         self.serial_number, self.time_scale, self.flash, self.clock = "SN97000001", time_scale, flash, clock
         self.screens: list[list[str]] = []
         self.slips: list[list[str]] = []
         self.fed = 0
+        self.card: Chip | None = None  # in the slot
+        self.tapped: Chip | None = None  # at the contactless reader
+        self.chip_events: list[dict[str, Any]] = []
+        self.counters: dict[str, int] = {}
         self._reader, self._slip_reader = ScreenReader(self.geometry), SlipReader()
         self._font = font.load()
         self._events: deque[dict[str, Any]] = deque()
@@ -95,7 +94,24 @@ class FakeBoard:
     def beep(self) -> None:
         pass
 
+    def present(self, card: Card) -> None:
+        """As the hand of the harness does; a typed card number is the keys' business."""
+        chip = Chip(card.chip(), self.counters.get(card.pan, 0))
+        match card.entry:
+            case "chip":
+                self.card = chip
+                self.put_event({"insert": True})
+            case "contactless":
+                self.tapped = chip
+                self.put_event({"tap": True})
+            case "scan":
+                self.put_event({"scan": {"code": card.code}})
+            case _:
+                self.put_event({"swipe": {"track2": card.track2, "track3": None}})
+
     def put_event(self, event: dict[str, Any]) -> None:
+        if "remove" in event:
+            self.card = None
         self._events.append(event)
         os.write(self._event_pipe[1], b"!")
 
@@ -104,6 +120,15 @@ class FakeBoard:
             return None
         os.read(self._event_pipe[0], 1)
         return self._events.popleft()
+
+    def chip(self, command: dict[str, Any]) -> dict[str, Any] | None:
+        card = self.tapped if command.get("contactless") else self.card
+        if card is None:
+            return None
+        reply = card.command(json.loads(json.dumps(command)))
+        self.counters[card.pan] = card.atc
+        self.chip_events.append(card.told(command, reply))
+        return reply
 
     def random(self, n: int) -> bytes:
         return os.urandom(n)
@@ -138,6 +163,7 @@ class Host:
         self.requests: list[Frame] = []
         self.script: Callable[[Frame], Answer | None] = lambda request: None
         self.batch, self.tmk = 1, TMK
+        self.f48: F48 = "bcd"
         self._open: dict[socket.socket, bytes] = {}
 
     def pump(self) -> None:
@@ -186,8 +212,10 @@ class Host:
             fields[60] = f"00{self.batch:06d}003"
             if approved:
                 fields[62] = keys.make_f62(self.tmk, "003", PIK, MAK).hex().upper()
-        if request.mti == "0200" and approved:
+        if request.mti in ("0100", "0200") and approved:
             fields[38] = "970970"
+        if request.get(59)[:2] == "A3" and approved:
+            fields[59] = "A4020" + f"{len(self.requests):020d}"
         if request.mti == "0500" and approved:
             fields[48] = request.fields[48][:30] + "1" + "0" * 31
         for number, value in answer.fields.items():
@@ -197,8 +225,8 @@ class Host:
                 fields[number] = value
         header = request.header[:5] + answer.request + request.header[6:]
         mti = f"{int(request.mti) + 10:04d}"
-        frame = build(mti, fields, tpdu=swap_tpdu(request.tpdu), header=header)
-        financial = request.mti in ("0200", "0400")
+        frame = build(mti, fields, tpdu=swap_tpdu(request.tpdu), header=header, f48=self.f48)
+        financial = request.mti in SEALED or (request.mti == "0820" and request.message_type == "07")
         return keys.seal(frame, MAK) if financial and answer.mac else frame
 
     def seen(self, mti: str) -> list[Frame]:
@@ -288,9 +316,11 @@ class Bench:
         self.settle_down(2)
 
     def present(self, card: Card) -> None:
-        event = {"insert": card.chip()} if card.f55 else {"swipe": {"track2": card.track2, "track3": None}}
-        self.board.put_event(event)
-        self.settle_down(2)
+        if card.entry == "manual":
+            self.key(*card.pan, "ENTER", *card.expiry, "ENTER")
+        else:
+            self.board.present(card)
+            self.settle_down(2)
 
     def serve(self, line: str) -> str:
         """One command on the service port, and its answer."""
@@ -323,14 +353,20 @@ class Bench:
 
     def till(self, type_: str, **tags: str) -> dict[str, str]:
         """A command of the till, and its answer."""
-        self.send_to_till_port(cashier.encode({"DF01": "00", "DF02": type_, "DF04": "0097", **tags}))
+        self.send_order(type_, **tags)
         return self.till_answer()
 
     def send_to_till_port(self, data: bytes) -> None:
         self.board.till.send(data)
 
     def till_answer(self, seconds: float = 10.0) -> dict[str, str]:
-        return dict(self.run(self._till_fields, seconds))
+        return dict(self.run(self._till_fields_or_pen, seconds))
+
+    def _till_fields_or_pen(self) -> dict[str, str]:
+        """Who is asked to sign does so on paper."""
+        if self.shows("请签名")():
+            self.key("ENTER")
+        return self._till_fields()
 
     def _till_fields(self) -> dict[str, str]:
         try:
@@ -339,17 +375,44 @@ class Bench:
             return {}
         return next((message.fields for message in messages if message.kind == "frame"), {})
 
+    def send_order(self, type_: str, **tags: str) -> None:
+        """A command of the till; its answer is not waited for."""
+        self.send_to_till_port(cashier.encode({"DF01": "00", "DF02": type_, "DF04": "0097", **tags}))
+
+    def send_sale(self, amount: int) -> None:
+        """A sale by the till; the terminal asks for a card now."""
+        self.send_order("01", DF03=f"{amount:012d}")
+        self.run(self.shows("请刷卡或插卡"))
+
     def begin_sale(self, amount: int = 1234, card: Card = MAGNETIC, pin: str = "") -> None:
         """A sale by the till, card presented and PIN entered; its answer is not waited for."""
-        command = {"DF01": "00", "DF02": "01", "DF04": "0097", "DF03": f"{amount:012d}"}
-        self.send_to_till_port(cashier.encode(command))
+        self.send_order("01", DF03=f"{amount:012d}")
         begun = self.run(lambda: self.shows("请刷卡或插卡")() or self._till_fields())
         if begun is not True:
             self._told = begun
             return
         self.present(card)
-        self.run(self.shows("请输入密码"))
+        asked = self.run(lambda: self.shows("请输入密码")() or self._till_fields())
+        if asked is not True:
+            self._told = asked
+            return
         self.key(*pin, "ENTER")
+
+    def order(
+        self, type_: str, card: Card | None = None, pin: str | None = None, **tags: str
+    ) -> dict[str, str]:
+        """Any transaction by the till: what it does not tell is answered by keys. ``pin`` None: it is not asked for,
+        "": the customer has none."""
+        self.send_order(type_, **tags)
+        if card is not None:
+            begun = self.run(lambda: self.shows("请刷卡")() or self._till_fields())
+            if begun is not True:
+                return dict(begun)
+            self.present(card)
+        if pin is not None:
+            self.run(self.shows("请输入密码"))
+            self.key(*pin, "ENTER")
+        return self.till_answer()
 
     def sale(self, amount: int = 1234, card: Card = MAGNETIC, pin: str = "") -> dict[str, str]:
         self._told = {}

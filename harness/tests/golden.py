@@ -33,6 +33,7 @@ from typing import Any, Literal
 from harness.history.events import Firmware, RunClosed, RunOpened
 from harness.protocol.profile import Profile
 from harness.terminal.cards import CARDS
+from harness.tests.golden_kinds import EveryKind
 from harness.tests.golden_parts import (
     MID,
     TID,
@@ -50,8 +51,8 @@ from harness.tests.golden_parts import (
     says,
     withheld,
 )
-from harness.tests.golden_terminal import GoodTerminal, Via
-from harness.tests.golden_wire import Fields, request_of
+from harness.tests.golden_terminal import Via
+from harness.tests.golden_wire import F55, Fields
 
 __all__ = [
     "MID", "TID", "Outcome", "Reply", "World",
@@ -59,7 +60,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class World(GoodTerminal):
+class World(EveryKind):
     """One bench from the opening of its log on. Further keywords change the profile (``accepts_old_batch=False``)."""
 
     def __init__(
@@ -140,7 +141,7 @@ class World(GoodTerminal):
     def echo(self, reply: Reply | str | None = None, *, via: Via = "keypad") -> Outcome:
         with self._operation("echo", via) as operation:
             fields: Fields = {60: f"00{self.terminal.batch}301"}
-            return self._finish(operation, self._exchange(request_of("0820", fields), reply_of(reply)))
+            return self._finish(operation, self._exchange(self._request("0820", fields), reply_of(reply)))
 
     def sale(
         self, amount: int, reply: Reply | str | None = None, *, via: Via = "keypad", entry: str = "magnetic"
@@ -151,8 +152,8 @@ class World(GoodTerminal):
                 3: "000000", 4: f"{amount:012d}", 22: "022" if entry == "magnetic" else "052", 25: "00",
                 35: card.track2, 49: "156", 60: f"22{self.terminal.batch}00050",
             }  # fmt: skip
-            if card.f55:
-                fields |= {23: card.psn, 55: card.f55}
+            if entry == "chip":
+                fields |= {23: card.psn, 55: F55}
             return self._financial(operation, "sale", fields, amount, card.pan, None, reply_of(reply))
 
     def void(self, trace: str, reply: Reply | str | None = None, *, via: Via = "keypad") -> Outcome:

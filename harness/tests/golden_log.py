@@ -15,6 +15,7 @@ from harness.history.events import (
     AnyEvent,
     BenchFailed,
     Cashier,
+    ChipCommand,
     Counters,
     Event,
     Heartbeat,
@@ -105,6 +106,12 @@ class Log:
         detail: str = "",
     ) -> OperationCompleted:
         return self.append(OperationCompleted(t=0, op=operation.op, outcome=outcome, code=code, detail=detail))
+
+    def chip(self, number: int, asked: str, gave: str = "") -> ChipCommand:
+        """A GENERATE AC; the card gives what it is asked for unless told otherwise."""
+        return self.append(
+            ChipCommand(t=0, command="generate_ac", number=number, asked=asked, gave=gave or asked), after=0.1
+        )
 
     # -- wire and host ---------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from harness.history.events import LedgerEntry, WireFrame
 from harness.protocol.profile import Profile
+from harness.protocol.transactions import BY_KEY, KINDS, STORED
 from harness.tests.golden_wire import MID, TID, Fields, Flaw, Keys, Message, WorkingKeys
 
 __all__ = ["MID", "TID"]
@@ -140,11 +141,21 @@ class Stored:
 
     batch: str
     trace: str
-    kind: Literal["sale", "void"]
+    kind: str
     amount: int
     pan: str
     rrn: str
-    original: str | None = None  # a void's: trace of the sale
+    original: str | None = None  # of a void, an adjustment: trace of what it names
+    fields: Fields = field(default_factory=dict)  # of its request
+
+
+def side_totals(records: Iterable[tuple[str, str, int, str | None]]) -> str:
+    """F48's first 30 digits from (trace, kind, amount, original): debits and credits, without what was replaced."""
+    listed = list(records)
+    replaced = {original for _, kind, _, original in listed if KINDS[kind].replaces}
+    counting = [(KINDS[kind].side, amount) for trace, kind, amount, _ in listed if trace not in replaced]
+    sums = [[amount for its, amount in counting if its == side] for side in ("debit", "credit")]
+    return "".join(f"{sum(side):012d}{len(side):03d}" for side in sums)
 
 
 @dataclass(frozen=True)
@@ -170,6 +181,8 @@ class TerminalMemory:
     working: WorkingKeys | None = None
     log: list[Stored] = field(default_factory=list)
     pending: Pending | None = None
+    offline: list[Stored] = field(default_factory=list)  # accepted offline, not delivered; they are in ``log`` too
+    script: Fields | None = None  # a script notice that is due
     uploaded: int = 0  # records that the host took in a batch upload under way
     host_batch: str = "000001"  # what the last sign-in said
     clock_ahead: float = 0.0
@@ -203,7 +216,7 @@ class TerminalMemory:
 
     def adopt_batch(self) -> None:
         """The host's batch number, as soon as nothing of another batch is stored."""
-        if not self.log and self.pending is None:
+        if not self.log and self.pending is None and not self.offline:
             self.batch = self.host_batch
 
     @property
@@ -212,10 +225,8 @@ class TerminalMemory:
         return bool(self.log) and self.batch != self.host_batch
 
     def totals(self) -> str:
-        """F48's first 30 digits: debit amount and count (sales), credit amount and count (voids)."""
-        debits = [s.amount for s in self.log if s.kind == "sale"]
-        credits = [s.amount for s in self.log if s.kind == "void"]
-        return f"{sum(debits):012d}{len(debits):03d}{sum(credits):012d}{len(credits):03d}"
+        """F48's first 30 digits: debit amount and count, credit amount and count."""
+        return side_totals((s.trace, s.kind, s.amount, s.original) for s in self.log)
 
     def close_batch(self) -> None:
         self.log.clear()
@@ -229,7 +240,7 @@ class TerminalMemory:
     def book(self, trace: str | None = None) -> None:
         """Put the last request into the batch although it was not approved."""
         fields = self.last_request
-        kind: Literal["sale", "void"] = "void" if fields[3] == "200000" else "sale"
+        kind = "void" if fields[3] == "200000" else "sale"
         self.log.append(
             Stored(fields[60][2:8], trace or fields[11], kind, int(fields[4]), fields[35].split("D")[0], "000000000000")
         )
@@ -253,6 +264,17 @@ def f48_records(block: list[Stored]) -> str:
     return f"{len(block):02d}" + "".join(f"00{s.trace}{s.pan.zfill(20)}{s.amount:012d}" for s in block)
 
 
+def kind_of(request: Message) -> str | None:
+    """The name of a financial request; None: it is none."""
+    kind = BY_KEY.get((request.mti, request.fields.get(60, "")[:2].replace("27", "25")))
+    return kind.name if kind else None
+
+
+def authorisation_of(trace: str) -> str:
+    """F38 that this host gives: the trace of what it authorises."""
+    return trace
+
+
 # -- the host ----------------------------------------------------------------------------------------------------------
 
 
@@ -266,6 +288,7 @@ class Host:
         self.registered = self.signed_in = False
         self.batch = "000001"
         self.ledger: list[LedgerEntry] = []
+        self._originals: dict[int, str | None] = {}  # entry (by index) -> trace of what it names
         self._settled: set[int] = set()  # entries (by index) of closed batches: the number may come again
         self.clock_ahead = 0.0
         self.claims_difference = False
@@ -290,8 +313,10 @@ class Host:
             extra[48] = self._totals(request.batch) + ("1" if balanced else "2") + "0" * 31
         elif request.mti == "0320" and request.network_code in ("202", "207") and code == "00":
             self._next_batch(request.batch)
-        if request.mti in ("0200", "0400"):
+        if request.mti in ("0100", "0200", "0220", "0400"):
             extra[37] = self._rrn(request.fields[11])
+        if request.mti == "0100" and code == "00":
+            extra[38] = authorisation_of(request.fields[11])
         return code, extra
 
     def _decide(self, request: Message) -> str:
@@ -301,8 +326,10 @@ class Host:
             return "00"
         if request.batch != self.batch and not self.profile.accepts_old_batch:
             return "77"
-        if request.mti in ("0320", "0500"):
+        if request.mti in ("0320", "0500", "0620"):
             return "00"
+        if kind_of(request) in STORED:
+            return "00" if request.batch == self.batch or self.profile.accepts_old_batch else "77"
         if request.mti == "0400":
             return "00" if self._reverse(request) else "25"
         return "00" if self.signed_in and request.batch == self.batch else "77"
@@ -311,16 +338,24 @@ class Host:
         return f"500100{trace}"
 
     def _book(self, request: Message, now: datetime) -> None:
-        if request.mti != "0200":
+        fields, kind = request.fields, kind_of(request)
+        if kind is None or kind == "balance":
             return
-        fields = request.fields
-        void = fields[3] == "200000"
-        if void:
-            self._mark(fields[61][:6], fields[61][6:12], "voided")
+        row, amount = KINDS[kind], int(fields[4])
+        if any(e.trace == fields[11] and e.kind == kind for _, e in self._open(request.batch)) and row.stored:
+            return  # an advice that was booked already
+        original = None
+        if row.names == "trace":
+            original = fields[61][6:12]
+            self._mark(fields[61][:6], original, "adjusted" if row.replaces else "voided")
+        elif row.names == "authorisation" and fields.get(38):
+            state = "voided" if kind == "pre_authorisation_void" else "completed"
+            self._mark(request.batch, fields[38], state)  # an authorisation is given as the trace of what it was for
+        self._originals[len(self.ledger)] = original
         self.ledger.append(
             LedgerEntry(
-                batch=request.batch, trace=fields[11], kind="void" if void else "sale", amount=int(fields[4]),
-                rrn=self._rrn(fields[11]), date=now.strftime("%m%d"), state="approved",
+                batch=request.batch, trace=fields[11], kind=kind, amount=amount, rrn=self._rrn(fields[11]),
+                date=now.strftime("%m%d"), state="approved",
             )
         )  # fmt: skip
 
@@ -330,7 +365,7 @@ class Host:
             if entry.trace == request.fields[11]:
                 if entry.state == "approved":
                     self.ledger[index] = entry.model_copy(update={"state": "reversed", "reversals": 1})
-                    if entry.kind == "void":
+                    if KINDS[entry.kind].names == "trace":
                         self._mark(request.fields[61][:6], request.fields[61][6:12], "approved")
                 return True
         return False
@@ -345,10 +380,8 @@ class Host:
         return [(i, e) for i, e in enumerate(self.ledger) if e.batch == batch and i not in self._settled]
 
     def _totals(self, batch: str) -> str:
-        entries = [e for _, e in self._open(batch) if e.state != "reversed"]
-        debits = [e.amount for e in entries if e.kind == "sale"]
-        credits = [e.amount for e in entries if e.kind == "void"]
-        return f"{sum(debits):012d}{len(debits):03d}{sum(credits):012d}{len(credits):03d}"
+        entries = [(i, e) for i, e in self._open(batch) if e.state != "reversed"]
+        return side_totals((e.trace, e.kind, e.amount, self._originals.get(i)) for i, e in entries)
 
     def _next_batch(self, closed: str) -> None:
         self._settled.update(index for index, _ in self._open(closed))

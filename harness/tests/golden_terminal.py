@@ -8,6 +8,7 @@ from typing import Literal
 
 from harness.history.events import OperationInvoked
 from harness.protocol.profile import Profile
+from harness.protocol.transactions import KINDS
 from harness.terminal.cashier import TYPES
 from harness.tests.golden_log import Log
 from harness.tests.golden_parts import (
@@ -26,7 +27,13 @@ from harness.tests.golden_wire import OPERATOR, Fields, Message, answer_to, requ
 
 Via = Literal["keypad", "cashier"]
 CODE_OF_FAULT = {"Z1": "连接失败", "Z2": "通讯超时", "Z3": "应答无效"}
-APPROVED_TEXT = {"sign_in": "签到成功", "echo": "回响成功", "settle": "结算成功"}
+TITLES = {
+    "sale": "消费", "void": "消费撤销", "refund": "退货", "pre_authorisation": "预授权",
+    "pre_authorisation_void": "预授权撤销", "completion": "预授权完成", "completion_void": "预授权完成撤销",
+    "completion_advice": "预授权完成通知", "offline_sale": "离线消费", "offline_chip_sale": "电子现金消费",
+    "offline_adjust": "离线调整", "offline_tip": "小费",
+}  # fmt: skip
+APPROVED_TEXT = {"sign_in": "签到成功", "echo": "回响成功", "settle": "结算成功", "sign_off": "签退成功"}
 
 
 class GoodTerminal(Log):
@@ -38,6 +45,12 @@ class GoodTerminal(Log):
         self.host = Host(profile)
         self.terminal = TerminalMemory(keys=self.host.keys)
         self.quiet = False
+        self.mid, self.tid = MID, TID
+        self.second_ac = ""  # what a bad terminal asks an inserted chip for at the end ("": the right thing)
+        self.card_gives = ""  # what a card with a mind of its own gives then
+
+    def _request(self, mti: str, fields: Fields) -> Message:
+        return request_of(mti, fields, tid=self.tid, mid=self.mid)
 
     # -- what is seen ----------------------------------------------------------------------------------------------
 
@@ -100,7 +113,7 @@ class GoodTerminal(Log):
 
     def _sign_in(self, reply: Reply) -> Outcome:
         fields: Fields = {11: self.terminal.next_trace(), 60: f"00{self.terminal.batch}003", 63: OPERATOR}
-        outcome = self._exchange(request_of("0800", fields), reply)
+        outcome = self._exchange(self._request("0800", fields), reply)
         if outcome.code == "00":
             loaded = self.terminal.load_working_keys(outcome.fields.get(62))
             if not loaded:
@@ -111,14 +124,14 @@ class GoodTerminal(Log):
     def _financial(
         self,
         operation: OperationInvoked,
-        kind: Literal["sale", "void"],
+        kind: str,
         fields: Fields,
         amount: int,
         pan: str,
         original: str | None,
         reply: Reply,
     ) -> Outcome:
-        terminal = self.terminal
+        terminal, row = self.terminal, KINDS[kind]
         if not terminal.signed_in:
             return self._finish(operation, Outcome("Z4", {}))
         blocked = self._clear_reversal()
@@ -126,21 +139,53 @@ class GoodTerminal(Log):
             return self._finish(operation, blocked)
         if terminal.must_settle_first:
             return self._finish(operation, Outcome("Z8", {}))
-        request = request_of("0200", {**fields, 11: terminal.next_trace()})
+        blocked = self.deliver()
+        if blocked:
+            return self._finish(operation, blocked)
+        request = self._request(row.mti, {**fields, 11: terminal.next_trace()})
+        inserted = fields.get(22, "")[:2] == "05" and 55 in fields
+        if inserted:
+            self.chip(1, "ARQC")
         terminal.last_request = request.fields
-        terminal.pending = Pending(request.fields, self.profile.reversal_reason_no_answer)
+        if row.reversible:
+            terminal.pending = Pending(request.fields, self.profile.reversal_reason_no_answer)
         outcome = self._exchange(request, reply)
-        if outcome.code == "Z3":
+        approved = outcome.code in self.profile.success
+        if outcome.code == "Z3" and row.reversible:
             terminal.pending = Pending(request.fields, outcome.reason)
             terminal.signed_in = terminal.signed_in and outcome.reason != self.profile.reversal_reason_bad_mac
         elif outcome.code != "Z2":
             terminal.pending = None
-        if outcome.code in self.profile.success:
+        if inserted:
+            asked = self.second_ac or ("TC" if approved else "AAC")
+            gave = self.chip(2, asked, self.card_gives if approved else "").gave
+            if approved and gave == "AAC":
+                terminal.pending = Pending(request.fields, self.profile.reversal_reason_fault)
+                return self._finish(operation, Outcome("Z3", outcome.fields, outcome.request, outcome.response))
+        if approved and kind != "balance":
             rrn = outcome.fields[37]
-            stored = Stored(terminal.batch, request.fields[11], kind, amount, pan, rrn, original)
-            terminal.log.append(stored)
+            stored = Stored(terminal.batch, request.fields[11], kind, amount, pan, rrn, original, request.fields)
+            if row.in_batch:
+                terminal.log.append(stored)
             self._print(stored)
         return self._finish(operation, outcome)
+
+    def deliver(self, reply: Reply | str | None = None) -> Outcome | None:
+        """What is due goes out: a script notice, and what was accepted offline. None: nothing is in the way of a new
+        request; else how the first of it was answered that stays."""
+        terminal = self.terminal
+        if terminal.script is not None:
+            request = self._request("0620", {**terminal.script, 11: terminal.next_trace()})
+            outcome = self._exchange(request, reply_of(reply))
+            if outcome.code in self.profile.not_registered or outcome.code in CODE_OF_FAULT:
+                return outcome
+            terminal.script = None
+        for stored in list(terminal.offline):
+            outcome = self._exchange(self._request(KINDS[stored.kind].mti, stored.fields), reply_of(reply))
+            if outcome.code not in self.profile.success:
+                return outcome
+            terminal.offline.remove(stored)
+        return None
 
     def send_reversal(self, reply: Reply | str | None = None) -> Outcome:
         """The reversal that is due goes out; before other requests this happens by itself."""
@@ -148,7 +193,7 @@ class GoodTerminal(Log):
         if pending is None:
             raise ValueError("no reversal is due")
         kept = {n: v for n, v in pending.fields.items() if n in (2, 3, 4, 11, 22, 25, 49, 60, 61)}
-        request = request_of("0400", {**kept, 39: pending.reason})
+        request = self._request("0400", {**kept, 39: pending.reason})
         outcome = self._exchange(request, reply_of(reply))
         if outcome.code in self.profile.reversal_success:
             self.terminal.pending = None
@@ -166,7 +211,7 @@ class GoodTerminal(Log):
 
     def _settle(self, reply: Reply, unbalanced: bool, resume: bool, upload: list[Reply]) -> Outcome:
         terminal = self.terminal
-        blocked = self._clear_reversal()
+        blocked = self._clear_reversal() or self.deliver()
         if blocked:
             return blocked
         if resume:
@@ -179,7 +224,7 @@ class GoodTerminal(Log):
         if unbalanced:
             rule = self.armed(mti="0500", action="unbalanced", count=1).rule_id
         self.host.claims_difference = unbalanced
-        outcome = self._exchange(request_of("0500", fields), reply, rule)
+        outcome = self._exchange(self._request("0500", fields), reply, rule)
         if outcome.code != "00":
             return outcome
         if outcome.fields[48][30] == "1":
@@ -198,7 +243,7 @@ class GoodTerminal(Log):
         """One request of the batch upload, or its end; a cut upload goes on where it was cut at the next settlement."""
         terminal = self.terminal
         fields: Fields = {11: terminal.next_trace(), 48: f48, 60: f"00{terminal.batch}{code}"}
-        outcome = self._exchange(request_of("0320", fields), replies.pop(0) if replies else Reply())
+        outcome = self._exchange(self._request("0320", fields), replies.pop(0) if replies else Reply())
         if outcome.code != "00":
             return outcome
         terminal.uploaded += count
@@ -209,9 +254,9 @@ class GoodTerminal(Log):
     def _print(self, stored: Stored) -> None:
         now = self.terminal.clock(self.t)
         self.slip(
-            "POS签购单", f"商户号:{MID}", f"终端号:{TID}",
-            f"交易类型:{'消费' if stored.kind == 'sale' else '消费撤销'}",
-            f"卡号:{stored.pan[:6]}******{stored.pan[-4:]}", f"批次号:{stored.batch}  凭证号:{stored.trace}",
+            "POS签购单", f"商户号:{self.mid}", f"终端号:{self.tid}", f"交易类型:{TITLES[stored.kind]}",
+            f"卡号:{stored.pan[:6]}******{stored.pan[-4:]}" if stored.pan else "付款码:1345**********9797",
+            f"批次号:{stored.batch}  凭证号:{stored.trace}",
             f"参考号:{stored.rrn}", f"日期时间:{now:%Y/%m/%d %H:%M:%S}",
             f"金额:RMB {stored.amount / 100:.2f}", "交易成功",
         )  # fmt: skip

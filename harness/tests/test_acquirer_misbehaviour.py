@@ -307,7 +307,8 @@ WRONG_RULES: list[dict[str, Any]] = [
     {"action": "never", "count": True}, {"action": "never", "mti": "200"}, {"action": "never", "f62": "00"},
     {"action": "answer", "code": "97", "f62": "0"}, {"action": "answer", "code": "97", "f63": "00" * 1000},
     {"action": "answer", "code": "97", "header_request": "33"}, {"action": "drop", "code": "97"},
-    {"action": "never", "colour": "red"}, {"action": "never", "skip": -1},
+    {"action": "never", "colour": "red"}, {"action": "never", "skip": -1}, {"action": "script"},
+    {"action": "script", "f55": ""},
     {"action": "never", "header_request": "3"}, {"action": "answer", "code": "97", "with_mac": "yes"},
 ]  # fmt: skip
 
@@ -320,14 +321,14 @@ def test_wrong_rules(rule: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_the_contracts_form_of_a_rule(action: str) -> None:
-    needed: dict[str, dict[str, Any]] = {"answer": {"code": "97"}, "late": {"delay_s": 3}}
+    needed: dict[str, dict[str, Any]] = {"answer": {"code": "97"}, "late": {"delay_s": 3}, "script": {"f55": "7100"}}
     more = {"with_mac": True, **needed.get(action, {})}
     rule = parse_rule({"mti": "0800", "network_code": None, "message_type": None, "count": 2, "action": action, **more})
     assert (rule.action, rule.mti, rule.count) == (action, "0800", 2)
 
 
 @given(st.dictionaries(
-    st.sampled_from(["action", "mti", "count", "code", "delay_s", "f62", "f63", "with_mac", "tid", "x"]),
+    st.sampled_from(["action", "mti", "count", "code", "delay_s", "f55", "f62", "f63", "with_mac", "tid", "x"]),
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.sampled_from(ACTIONS),
 ))  # fmt: skip
 def test_wild_rules_are_rules_or_bad_input(data: dict[str, Any]) -> None:

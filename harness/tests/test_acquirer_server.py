@@ -21,9 +21,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.acquirer.__main__ import DEFAULT_PROFILE
 from harness.acquirer.host import Host
-from harness.acquirer.server import LARGEST_MESSAGE, Server
+from harness.acquirer.links import LARGEST_MESSAGE
+from harness.acquirer.server import Server
+from harness.acquirer.service import DEFAULT_PROFILE
 from harness.acquirer.store import Store
 from harness.errors import BadInput, BenchError
 from harness.lab.process import spawn
@@ -86,7 +87,7 @@ def understood(stream: bytes) -> tuple[int, int, bool]:
     count = at = 0
     for piece in FrameSplitter(LARGEST_MESSAGE).split(stream):
         try:
-            if piece.reason or decode(piece.data).is_response:
+            if piece.reason or decode(piece.data).is_response or piece.data[2] != 0x60:
                 return count, at, True
         except FrameError:
             return count, at, True
@@ -102,6 +103,8 @@ def test_the_host_has_an_outcome_for_any_message(raw: bytes) -> None:
     assert outcome.rows[0].frame == raw and outcome.rows[0].direction == "in"
     assert "internal error" not in outcome.rows[0].note
     assert (outcome.send is None) == outcome.close
+    if outcome.close:
+        assert "offset" in outcome.rows[0].note
     if outcome.send is not None:
         assert decode(outcome.send).is_response
 

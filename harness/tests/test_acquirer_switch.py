@@ -8,23 +8,22 @@ from typing import Any
 import pytest
 
 from harness.acquirer.registry import Merchant, SignState, Terminal
-from harness.acquirer.switch import ORDER, Known, Request, Transaction, classify, decide
-from harness.errors import BadInput
+from harness.acquirer.switch import ORDER, Known, Request, classify, decide
 from harness.protocol import keys
-from harness.protocol.frames import decode
+from harness.protocol.frames import build, decode
 from harness.protocol.nested import Totals
+from harness.protocol.transactions import KINDS
 from harness.tests.acquirer_terminal import MID, InProcess, Pos, new_tid, profile
 
-T = Transaction
 MERCHANT = Merchant(MID, "", "active")
 ROW = Terminal(MID, "10000001", 1, "active", SignState.SIGNED_IN, 5, True)
 HONEST = profile()
 
 
-def request(transaction: Transaction = T.SALE, batch: int = 5) -> Request:
+def request(transaction: str = "sale", batch: int = 5) -> Request:
     mti = {
-        T.SIGN_IN: "0800", T.ECHO: "0820", T.SIGN_OFF: "0820", T.SALE: "0200", T.VOID: "0200", T.REVERSAL: "0400",
-        T.SETTLEMENT: "0500", T.UPLOAD: "0320", T.BATCH_END: "0320",
+        "sign_in": "0800", "echo": "0820", "sign_off": "0820", "sale": "0200", "void": "0200", "reversal": "0400",
+        "settlement": "0500", "batch_upload": "0320", "batch_end": "0320",
     }[transaction]
     return Request(transaction, mti, MID, "10000001", batch, "000007", "", "")
 
@@ -43,6 +42,9 @@ WRONG = [  # in the host's order; each line has everything wrong that stands bel
     ("A0", "MAC", known(mac="bad", merchant=None, terminal=None)),
     ("03", "merchant", known(merchant=None, terminal=None)),
     ("97", "not registered", known(terminal=None)),
+    ("97", "another unit", known(
+        foreign_unit="another unit", terminal=terminal(state="suspended", sign_state=SignState.INITIAL, batch=9)
+    )),
     ("58", "suspended", known(terminal=terminal(state="suspended", sign_state=SignState.INITIAL, batch=9))),
     ("77", "not signed in", known(terminal=terminal(sign_state=SignState.INITIAL, batch=9))),
     ("77", "batch", known(terminal=terminal(batch=9))),
@@ -60,29 +62,29 @@ def test_nothing_wrong_is_no_refusal() -> None:
     assert len(ORDER) == len(WRONG)
 
 
-STATES: list[tuple[str, Transaction, dict[str, Any], dict[str, Any], str | None]] = [
-    ("sign-in needs no sign-in", T.SIGN_IN, {"sign_state": SignState.INITIAL}, {}, None),
-    ("sign-in with another batch", T.SIGN_IN, {"batch": 9}, {}, None),
-    ("echo needs no sign-in", T.ECHO, {"sign_state": SignState.INITIAL, "batch": 9}, {}, None),
-    ("sign-off with another batch", T.SIGN_OFF, {"batch": 9}, {}, None),
-    ("sale signed off", T.SALE, {"sign_state": SignState.SIGNED_OFF}, {}, "77"),
-    ("sale in maintenance", T.SALE, {"sign_state": SignState.MAINTENANCE}, {}, "77"),
-    ("sale closed", T.SALE, {"sign_state": SignState.CLOSED}, {}, "58"),
-    ("sign-in suspended", T.SIGN_IN, {"state": "suspended"}, {}, "58"),
-    ("reversal before sign-in, allowed", T.REVERSAL, {"sign_state": SignState.INITIAL}, {}, None),
-    ("reversal before sign-in, not allowed", T.REVERSAL, {"sign_state": SignState.INITIAL},
+STATES: list[tuple[str, str, dict[str, Any], dict[str, Any], str | None]] = [
+    ("sign-in needs no sign-in", "sign_in", {"sign_state": SignState.INITIAL}, {}, None),
+    ("sign-in with another batch", "sign_in", {"batch": 9}, {}, None),
+    ("echo needs no sign-in", "echo", {"sign_state": SignState.INITIAL, "batch": 9}, {}, None),
+    ("sign-off with another batch", "sign_off", {"batch": 9}, {}, None),
+    ("sale signed off", "sale", {"sign_state": SignState.SIGNED_OFF}, {}, "77"),
+    ("sale in maintenance", "sale", {"sign_state": SignState.MAINTENANCE}, {}, "77"),
+    ("sale closed", "sale", {"sign_state": SignState.CLOSED}, {}, "58"),
+    ("sign-in suspended", "sign_in", {"state": "suspended"}, {}, "58"),
+    ("reversal before sign-in, allowed", "reversal", {"sign_state": SignState.INITIAL}, {}, None),
+    ("reversal before sign-in, not allowed", "reversal", {"sign_state": SignState.INITIAL},
      {"reversal_before_sign_in": False}, "77"),
-    ("settlement before sign-in", T.SETTLEMENT, {"sign_state": SignState.INITIAL}, {}, "77"),
-    ("settlement before sign-in, allowed", T.SETTLEMENT, {"sign_state": SignState.INITIAL},
+    ("settlement before sign-in", "settlement", {"sign_state": SignState.INITIAL}, {}, "77"),
+    ("settlement before sign-in, allowed", "settlement", {"sign_state": SignState.INITIAL},
      {"settlement_before_sign_in": True}, None),
-    ("upload before sign-in, allowed", T.UPLOAD, {"sign_state": SignState.INITIAL},
+    ("upload before sign-in, allowed", "batch_upload", {"sign_state": SignState.INITIAL},
      {"settlement_before_sign_in": True}, None),
-    ("sale of another batch", T.SALE, {"batch": 9}, {}, "77"),
-    ("void of another batch", T.VOID, {"batch": 9}, {}, "77"),
-    *((f"{t.value} of another batch", t, {"batch": 9}, {}, None)
-      for t in (T.REVERSAL, T.SETTLEMENT, T.UPLOAD, T.BATCH_END)),
-    *((f"{t.value} of another batch, strict host", t, {"batch": 9}, {"accepts_old_batch": False}, "77")
-      for t in (T.REVERSAL, T.SETTLEMENT, T.UPLOAD, T.BATCH_END)),
+    ("sale of another batch", "sale", {"batch": 9}, {}, "77"),
+    ("void of another batch", "void", {"batch": 9}, {}, "77"),
+    *((f"{t} of another batch", t, {"batch": 9}, {}, None)
+      for t in ("reversal", "settlement", "batch_upload", "batch_end")),
+    *((f"{t} of another batch, strict host", t, {"batch": 9}, {"accepts_old_batch": False}, "77")
+      for t in ("reversal", "settlement", "batch_upload", "batch_end")),
 ]
 
 
@@ -90,7 +92,7 @@ STATES: list[tuple[str, Transaction, dict[str, Any], dict[str, Any], str | None]
     ("transaction", "row", "parameters", "code"), [s[1:] for s in STATES], ids=[s[0] for s in STATES]
 )
 def test_sign_state_and_batch_by_transaction(
-    transaction: Transaction, row: dict[str, Any], parameters: dict[str, Any], code: str | None
+    transaction: str, row: dict[str, Any], parameters: dict[str, Any], code: str | None
 ) -> None:
     refusal = decide(request(transaction), known(terminal=terminal(**row)), profile(**parameters))
     assert (None if refusal is None else refusal.code) == code
@@ -105,7 +107,7 @@ def test_mac(mac: Any, code: str | None) -> None:
 
 
 def test_a_reversal_repeats_its_originals_trace_and_is_no_duplicate() -> None:
-    assert decide(request(T.REVERSAL), known(duplicate=True), HONEST) is None
+    assert decide(request("reversal"), known(duplicate=True), HONEST) is None
 
 
 def test_the_not_registered_code_is_the_profiles() -> None:
@@ -113,20 +115,38 @@ def test_the_not_registered_code_is_the_profiles() -> None:
     assert refusal is not None and refusal.code == "B7"
 
 
+def classified(mti: str, message_type: str, network_code: str, processing: str = "", **parameters: Any) -> str:
+    fields = {60: f"{message_type}000005{network_code}"} | ({3: processing} if processing else {})
+    return classify(build(mti, fields), profile(**parameters))
+
+
 @pytest.mark.parametrize(
-    ("mti", "message_type", "network_code", "processing_code", "expected"),
+    ("mti", "message_type", "network_code", "processing", "expected"),
     [
-        ("0800", "00", "003", "", T.SIGN_IN), ("0800", "00", "001", "", T.OTHER), ("0820", "00", "301", "", T.ECHO),
-        ("0820", "00", "002", "", T.SIGN_OFF), ("0200", "22", "000", "000000", T.SALE),
-        ("0200", "23", "000", "200000", T.VOID), ("0200", "01", "000", "310000", T.OTHER),
-        ("0200", "22", "000", "200000", T.OTHER), ("0400", "22", "000", "000000", T.REVERSAL),
-        ("0500", "00", "201", "", T.SETTLEMENT), ("0320", "00", "201", "", T.UPLOAD),
-        ("0320", "00", "207", "", T.BATCH_END), ("0320", "00", "202", "", T.BATCH_END),
-        ("0320", "00", "203", "", T.OTHER), ("0100", "10", "000", "030000", T.OTHER),
+        ("0800", "00", "003", "", "sign_in"), ("0800", "00", "001", "", "unknown"), ("0820", "00", "301", "", "echo"),
+        ("0820", "00", "002", "", "sign_off"), ("0200", "22", "000", "200000", "unknown"),
+        ("0220", "27", "000", "200000", "refund"), ("0400", "22", "000", "000000", "reversal"),
+        ("0500", "00", "201", "", "settlement"), ("0320", "00", "201", "", "batch_upload"),
+        ("0320", "00", "207", "", "batch_end"), ("0320", "00", "202", "", "batch_end"),
+        ("0320", "00", "203", "", "batch_upload_chip"), ("0320", "00", "205", "", "batch_upload_chip"),
+        ("0620", "22", "951", "", "script_notice"), ("0820", "07", "800", "", "signature_upload"),
+        ("0800", "00", "360", "", "parameter_download"), ("0800", "00", "364", "", "unknown"),
+        ("0200", "36", "000", "000000", "unknown"), ("9980", "00", "000", "", "unknown"),
+        *((kind.mti, kind.message_type, "000", kind.processing, kind.name) for kind in KINDS.values()),
     ],
 )  # fmt: skip
-def test_classify(mti: str, message_type: str, network_code: str, processing_code: str, expected: Transaction) -> None:
-    assert classify(mti, message_type, network_code, processing_code, HONEST) is expected
+def test_classify(mti: str, message_type: str, network_code: str, processing: str, expected: str) -> None:
+    assert classified(mti, message_type, network_code, processing) == expected
+
+
+def test_what_a_message_is_called_where_the_profile_has_another_code_for_it() -> None:
+    assert classified("0800", "00", "004", sign_in_network_code="004") == "sign_in"
+    assert classified("0800", "00", "364", parameter_download_code="364") == "parameter_download"
+    assert classified("0200", "36", "000", "000000", offline_chip_mti="0200") == "offline_chip_sale"
+    assert classified("0220", "36", "000", "000000", offline_chip_mti="0200") == "unknown"
+    swapped = {"batch_end_balanced": "202", "batch_end_unbalanced": "208"}
+    assert classified("0320", "00", "208", **swapped) == "batch_end"
+    assert classified("0320", "00", "207", **swapped) == "unknown"
 
 
 # -- a terminal meets the order ----------------------------------------------------------------------------------------
@@ -265,10 +285,11 @@ def test_a_request_without_what_it_needs_is_a_format_error(missing: int) -> None
 def test_unsupported_transactions_are_refused_in_order() -> None:
     lab = InProcess()
     pos = lab.terminal()
-    assert pos.ask("0800", {11: "000001", 60: "00000001370"}).get(39) == "40"
-    assert pos.ask("0200", {3: "310000", 11: "000002", 60: "01000001000"}, sealed=True).get(39) == "40"
+    assert pos.ask("0800", {11: "000001", 60: "00000001399"}).get(39) == "40"
+    assert pos.ask("0200", {3: "630000", 11: "000002", 60: "46000001000"}, sealed=True).get(39) == "40"
+    assert "F60.1 46" in lab.notes()[-1] and "offset" in lab.notes()[-1]
     remove(lab, pos)
-    assert pos.ask("0800", {11: "000003", 60: "00000001370"}).get(39) == "97"
+    assert pos.ask("0800", {11: "000003", 60: "00000001399"}).get(39) == "97"
 
 
 def test_answers_have_the_usual_fields_and_swapped_tpdu() -> None:
@@ -286,8 +307,3 @@ def test_answers_have_the_usual_fields_and_swapped_tpdu() -> None:
     remove(lab, pos)
     declined = pos.ask("0800", pos.sign_in_fields())
     assert sorted(declined.fields) == [11, 12, 13, 32, 37, 39, 41, 42, 60]
-
-
-def test_only_sign_in_codes_that_can_be_made_are_accepted() -> None:
-    with pytest.raises(BadInput, match="sign_in_network_code"):
-        InProcess(profile(sign_in_network_code="005"))

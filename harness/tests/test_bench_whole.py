@@ -5,27 +5,34 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.acquirer.download_books import Kind
 from harness.bench.bench import Bench
 from harness.bench.ready import conclude, make_ready
 from harness.campaigns.plan import RunPlan
 from harness.campaigns.span import TestSpan
 from harness.errors import BenchError
-from harness.history.events import BenchFailed, Power, RunOpened, TestClosed, UnitReplaced, WireFrame
+from harness.history.events import AnyEvent, BenchFailed, Power, RunOpened, TestClosed, UnitReplaced, WireFrame
 from harness.judge import judge_run
 from harness.lab.inventory import load_lab
+from harness.protocol.frames import decode
 from harness.terminal.cards import CHIP, MAGNETIC
+from harness.terminal.contracts import Order, Via
+from harness.terminal.dialect import parameters
 
 INVENTORY = """
 catalogue: {catalogue}
 benches:
   - {{name: one, kind: emulated, model: HT-100, profile: unionpay-direct, firmware: reference, time_scale: 20}}
   - {{name: two, kind: emulated, model: HT-200, profile: unionpay-direct, firmware: reference, physical_like: true}}
+  - {{name: three, kind: emulated, model: HT-200, profile: unionpay-direct, firmware: reference, time_scale: 20}}
 """
 
 
@@ -69,6 +76,83 @@ def test_keys_typed_by_the_operator(plan: RunPlan) -> None:
     with Bench(plan.bench_plan("two")).opened() as opened:
         make_ready(opened)
         assert opened.terminal.sale(1_00, card=CHIP).ok
+        conclude(opened)
+
+
+def test_two_merchants_on_one_terminal(plan: RunPlan) -> None:
+    """97 for the one leaves the other alone; both are made ready, settled and read at the end, also on a new unit."""
+    with Bench(plan.bench_plan("three")).opened() as opened:
+        make_ready(opened)
+        first, second = opened.host.merchants
+        assert (second.tid, second.mid) == opened.plan.identities[1] != (first.tid, first.mid)
+        second.deregister()
+        assert opened.terminal.select_merchant(2).ok
+        assert opened.terminal.sale(2_00, card=MAGNETIC).code == "97"
+        assert opened.terminal.select_merchant(1).ok
+        assert opened.terminal.sale(1_00, card=MAGNETIC).ok
+        second.register()
+        conclude(opened)
+        assert [entry.amount for entry in first.read_ledger()] == [1_00] and second.read_ledger() == []
+        opened.replace_unit("to see it provisioned again")
+        make_ready(opened)
+        assert opened.terminal.select_merchant(2).ok and opened.terminal.sale(3_00, card=MAGNETIC).ok
+        conclude(opened)
+        assert [entry.amount for entry in second.read_ledger()] == [3_00]
+        frames = [decode(bytes.fromhex(e.hex)) for e in opened.history.events if isinstance(e, WireFrame)]
+        assert {frame.get(41) for frame in frames if frame.mti == "0330"} == {first.tid, second.tid}
+
+
+MANAGEMENT: dict[str, tuple[Kind | None, str]] = {  # operation -> what the host asks for, and the code that ends it
+    "parameter_download": ("parameters", "360"), "status_upload": ("status", "362"),
+    "capk_update": ("ca_keys", "371"),
+    "ic_parameter_update": ("ic_parameters", "381"), "blacklist_update": ("blacklist", "391"),
+    "sign_off": (None, "002"),
+}
+
+
+@pytest.mark.parametrize("name", MANAGEMENT)
+@pytest.mark.parametrize("via", ["keypad", "cashier"])
+def test_network_management_from_keypad_and_till_and_with_97(ready: Bench, name: str, via: Via) -> None:
+    done = ready.terminal.perform(Order(name, via=via))
+    assert done.ok, done
+    ready.host.deregister()
+    declined = ready.terminal.perform(Order(name, via=via))
+    assert (declined.ok, declined.code) == (False, "97")
+    ready.host.register()
+    conclude(ready)
+
+
+def test_what_the_host_asks_for_the_terminal_does_by_itself(ready: Bench) -> None:
+    demanded = {kind: code for kind, code in MANAGEMENT.values() if kind}
+    for kind in demanded:
+        ready.host.demand_download(kind)
+    since = ready.history.seq
+    assert ready.terminal.sign_in().ok
+    for code in demanded.values():
+        ready.history.wait_for(partial(_answers, code), 20.0, f"the answer to {code}", since=since)
+    assert ready.host.downloads_due() == [] and ready.host.terminal_status()["MODEL"] == "HT-100"
+    conclude(ready)
+
+
+def _answers(network_code: str, event: AnyEvent) -> bool:
+    if not isinstance(event, WireFrame):
+        return False
+    frame = decode(bytes.fromhex(event.hex))
+    return frame.is_response and frame.network_code == network_code
+
+
+def test_a_profile_reaches_the_terminal(plan: RunPlan) -> None:
+    """Every point in which it differs from what a terminal is out of the box."""
+    original = plan.bench_plan("one")
+    changed = original.profile.model_copy(update={"operator": "01 ", "f60_digits": 11, "sign_in_network_code": "004"})
+    with Bench(replace(original, profile=changed, folder=original.folder.with_name("one.dialect"))).opened() as opened:
+        make_ready(opened)
+        assert parameters(changed) == {"operator": "01 ", "f60_digits": "11", "sign_in_network_code": "004"}
+        service = opened.terminal.service
+        assert service is not None
+        for name, value in parameters(changed).items():
+            assert service.ask(f"PARAM {name}?") == f"OK {name}={value}"
+        assert opened.terminal.sale(1_00, card=MAGNETIC).ok
         conclude(opened)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SHORT = {
+    "acquirer.py": ("--rounds", "1", "--messages", "40", "--connections", "1,4", "--idle", "20"),
     "boot.py": ("--runs", "1"),
     "firmware.py": ("--rounds", "1"),
     "frames.py": ("--rounds", "1", "--seconds", "0.02"),

@@ -136,6 +136,35 @@ def _sale_request(world: World) -> tuple[Any]:
     return (request_of("0200", fields),)
 
 
+def sale_97_not_shown(outcome: Literal["fail", "unknown"]) -> World:
+    """The next operation is at hand; what the operator saw of this one is that it failed."""
+    world = signed_in()
+    operation = world.invoke("sale", amount="500")
+    world._exchange(*_sale_request(world), says("97"))
+    world.display("交易失败")
+    world.complete(operation, outcome)
+    world.wait(0.2)
+    return world
+
+
+@pytest.mark.parametrize(("outcome", "expected"), [("fail", "FAIL"), ("unknown", "INCONCLUSIVE")])
+def test_the_97_of_the_next_operation_does_not_show_the_one_before(outcome: Any, expected: str) -> None:
+    world = sale_97_not_shown(outcome)
+    world.sale(600, "97")
+    assert [found.verdict for found in findings(world.events, "MSG-01")] == [expected, "PASS"]
+
+
+@pytest.mark.parametrize(("outcome", "expected"), [("fail", ["FAIL"]), ("unknown", [])])
+def test_power_cut_after_the_result_was_read_excuses_nothing(outcome: Any, expected: list[str]) -> None:
+    world = sale_97_not_shown(outcome)
+    world.power("off", "cut")
+    world.wait(20)
+    world.power("on", "cut")
+    world.idle()
+    world.sign_in()
+    assert [found.verdict for found in findings(world.events, "MSG-01")] == expected
+
+
 def test_unreadable_cells_make_it_inconclusive() -> None:
     events = changed(sale_answered_97().events, is_screen("应答码:97"), lines=["交易失败", "应答码:"], unreadable=2)
     assert_verdict(events, "MSG-01", "INCONCLUSIVE")

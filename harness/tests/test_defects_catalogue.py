@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from mypy import api as mypy
 
 import harness
+from harness.campaigns.selftest import source_of
 from harness.emulator.build import build_source
 from harness.emulator.image import public_key_bytes, read
 from harness.emulator.shipped import DEFECTS, REFERENCE_SOURCE, TEST_KEY, TEST_PUBLIC_KEY, defect_sources
@@ -68,6 +70,24 @@ def test_it_builds_and_its_image_is_sound(name: str, tmp_path: Path) -> None:
     info = build_source(defect(name), "1.0.0", TEST_KEY, image)
     application = read(image.read_bytes(), public_key_bytes(TEST_PUBLIC_KEY.read_text(encoding="ascii")))
     assert (application.name, application.version, application.sha256) == (name, "1.0.0", info.sha256)
+
+
+def test_it_is_no_crash_that_it_breaks_its_rule_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The types of each one's sources are right: an edit that has grown stale fails otherwise, for another reason."""
+    for name in NAMES:
+        for path, (text, _origin) in defect(name).files.items():
+            file = tmp_path / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        monkeypatch.chdir(tmp_path / name)
+        said, trouble, status = mypy.run(["--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}", "app"])
+        assert status == 0, f"{name}: {said}{trouble}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_self_test_can_show_it(name: str) -> None:
+    """Its cases and its model are such as there are."""
+    assert source_of(name) == defect(name)
 
 
 def test_every_requirement_that_is_decided_is_broken_by_one() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import harness
-from harness.campaigns.selftest import FILE, Outcome, Plan, Result, all_names, judged, self_test, table
+from harness.campaigns import selftest
+from harness.campaigns.selftest import FILE, Outcome, Plan, Result, all_names, chosen, judged, self_test, table
 from harness.cli import main
 from harness.emulator.source import Source
 from harness.errors import BadInput
@@ -108,6 +112,54 @@ def test_bad_usage_has_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["firmware", "self-test", "perfect", "--results", str(tmp_path / "r")]) == 2
     assert "same-text-for-03" in capsys.readouterr().err
     assert main(["firmware", "self-test", "-n", "0"]) == 2
+
+
+def test_a_defect_is_shown_the_cases_that_concern_it() -> None:
+    """By what it breaks, or by where it sits; the reference is shown all."""
+    plan = Plan(Path("runs"), ROOT / "lab_config", "HT-200")
+    assert chosen(source(), plan) == ["-m", "not long", "--only-cases", "MON-03"]
+    sits = replace(source(), cases=("refund", "balance"))
+    assert chosen(sits, plan) == ["-m", "not long", "--only-cases", "refund,balance"]
+    for whole in (chosen(source(breaks=""), plan), chosen(sits, replace(plan, whole=True))):
+        assert whole == ["-m", "not long"]
+    assert chosen(replace(source(), needs=("long",)), plan)[:2] == ["-m", "long"]
+
+
+def collected(*arguments: str) -> list[str]:
+    """The ids of the tests that pytest would run."""
+    command = [sys.executable, "-m", "pytest", "suites/transactions", "--lab", "lab_config/emulated.yaml", "-n", "0"]
+    command += ["--collect-only", "-q", "-p", "no:schemathesis", "-p", "no:cacheprovider", *arguments]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert said.returncode == 0, said.stdout + said.stderr
+    return [line for line in said.stdout.splitlines() if "::" in line]
+
+
+def test_only_the_cases_that_are_asked_for_are_collected() -> None:
+    """Those of the transactions named, and those that declare the requirements named; other tests are not touched."""
+    every, some = collected(), collected("--only-cases", "balance,MON-12")
+    kinds = {one.split("[")[1].split("-")[0] for one in some if "test_97_and_back" in one}
+    assert "balance" in kinds
+    assert kinds < {one.split("[")[1].split("-")[0] for one in every if "test_97_and_back" in one}
+    balances = [one for one in every if "test_97_and_back[balance-" in one]
+    assert balances and set(balances) < set(some) < set(every)
+    assert [one for one in every if "_and_back" not in one] == [one for one in some if "_and_back" not in one]
+    assert not any("_and_back[" in one and "NOTSET" not in one for one in collected("--only-cases", "MON-09"))
+
+
+def test_a_case_that_nobody_plays_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "load_source", lambda _path: replace(source(), cases=("refund", "donation")))
+    with pytest.raises(BadInput, match="no transaction case plays donation"):
+        self_test(["same-text-for-03"], Plan(tmp_path / "runs", ROOT / "lab_config", "HT-200"))
+
+
+def test_a_model_that_a_defect_names_goes_before_the_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bench of the run is of it."""
+    monkeypatch.setattr("subprocess.run", lambda *_arguments, **_more: subprocess.CompletedProcess([], 2))
+    plan = Plan(tmp_path, ROOT / "lab_config", "HT-100")
+    for named, expected in (("HT-200", "HT-200"), ("", "HT-100")):
+        outcome = selftest.run_one(replace(source(), model=named), plan)
+        assert (outcome.result, outcome.model) == ("error", expected)
+        assert f"model: {expected}" in (tmp_path / "bad.yaml").read_text(encoding="utf-8")
 
 
 def test_all_of_them_are_the_reference_and_every_defect() -> None:

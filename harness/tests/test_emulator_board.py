@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from harness.instruments.keypad import Keypad
 from harness.instruments.power import Supply
 from harness.instruments.printer import Printer
 from harness.instruments.screen import ScreenReading
+from harness.terminal.cards import CHIP, CONTACTLESS
 from harness.tests.emulator_bench import PROBE, SIGNING_KEY, Terminal, eventually
 
 CLOCK_OF_KEY_5 = "1000000"  # thousands of seconds
@@ -294,12 +296,21 @@ def test_cards_and_keys_reach_the_application(terminal: Terminal) -> None:
     slot = CardSlot(terminal.panel)
     slot.swipe("6222000000000000097D3012")
     terminal.wait_lines("swipe", "6222000000000000097D3012")
-    slot.insert(pan="6222000000000000097", track2="6222000000000000097D3012", psn="001", f55="9F2608")
-    terminal.wait_lines("insert", "6222000000000000097")
+    slot.insert(CHIP.chip())
+    terminal.wait_lines("insert", "ARQC")
+    told = [event for event in terminal.events if event["ev"] == "chip"]
+    assert [(event["command"], event["number"], event["asked"], event["gave"]) for event in told] == [
+        ("select", 0, "", ""), ("generate_ac", 1, "ARQC", "ARQC")]
     with pytest.raises(BenchError, match="already"):
-        slot.insert(pan="1", track2="1D", psn="1", f55="00")
+        slot.insert(CHIP.chip())
     slot.remove()
     terminal.wait_lines("remove")
+    slot.tap(replace(CONTACTLESS, first="AAC").chip())
+    terminal.wait_lines("tap", "AAC")
+    slot.scan("134597979797979797")
+    terminal.wait_lines("scan", "134597979797979797")
+    slot.sign(b"\x97\x00")
+    terminal.wait_lines("sign", "9700")
     Keypad(terminal.panel).press("ENTER")
     terminal.wait_lines("key", "ENTER")
     with pytest.raises(BenchError, match="no key"):
@@ -321,10 +332,10 @@ def test_letters_are_typed_with_alpha(terminal: Terminal) -> None:
 
 def test_a_card_in_the_slot_is_noticed_at_power_on_and_keys_without_power_are_lost(terminal: Terminal) -> None:
     terminal.key("9")
-    CardSlot(terminal.panel).insert(pan="6222", track2="6222D", psn="001", f55="00")
+    CardSlot(terminal.panel).insert(CHIP.chip())
     terminal.panel.request("power", state="on")
-    terminal.wait_lines("insert", "6222")
-    assert terminal.screen.read().lines == ["insert", "6222"]
+    terminal.wait_lines("insert", "ARQC")
+    assert terminal.screen.read().lines == ["insert", "ARQC"]
 
 
 def test_a_slip_and_a_beep(terminal: Terminal) -> None:

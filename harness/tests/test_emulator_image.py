@@ -199,6 +199,7 @@ def test_a_defect_is_the_reference_with_edits(tmp_path: Path) -> None:
     (("old: LIMIT = 3", "old: LIMIT = 4"), 6, "stands 0 times"),
     (("old: LIMIT = 3\n", "old: t\n"), 6, "stands 2 times"),
     (("app/main.py", "app/other.py"), 6, "no file of the base"),
+    (("breaks: STA-05", "breaks: STA-05\nmodel: HT-900"), 4, "model 'HT-900' is none"),
     (("breaks: STA-05", "breaks: everything"), 3, "breaks"),
     (("title:", "tilte:"), 2, "tilte"),
     (("    new: LIMIT = 3000\n", ""), 6, "new"),

@@ -18,6 +18,7 @@ from harness.emulator.build import build
 from harness.emulator.panel_server import LONGEST_LINE, connect
 from harness.errors import BadInput, BenchError
 from harness.instruments.panel import Event, Frame, Panel
+from harness.terminal.cards import CHIP
 from harness.tests.emulator_bench import PROBE, SIGNING_KEY, Terminal
 
 
@@ -98,8 +99,11 @@ def test_wild_bytes_are_answered_or_ignored(wire: Wire, line: bytes) -> None:
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3), max_leaves=8)
-names = st.sampled_from(["op", "id", "key", "state", "operation", "torn", "track2", "track3", "chip"])
-operations = st.sampled_from(["key", "swipe", "insert", "remove", "cut_at", "power", "flash_operations", "reboot"])
+names = st.sampled_from(
+    ["op", "id", "key", "state", "operation", "torn", "track2", "track3", "chip", "code", "strokes"])
+operations = st.sampled_from([
+    "key", "swipe", "insert", "remove", "tap", "scan", "sign", "cut_at", "power", "flash_operations", "reboot",
+])
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -126,7 +130,12 @@ def test_what_is_no_request_is_answered_without_a_number(wire: Wire, request_lin
 @pytest.mark.parametrize(("fields", "reason"), [
     ({"op": "key", "key": "11"}, "no key '11'"), ({"op": "key"}, "no key None"), ({"op": "fly"}, "unknown op"),
     ({"op": "swipe", "track2": "no digits"}, "track2"), ({"op": "swipe", "track2": "1D", "track3": ""}, "track3"),
-    ({"op": "insert", "chip": {}}, "chip is"), ({"op": "remove"}, "no card"),
+    ({"op": "insert", "chip": {}}, "chip is"), ({"op": "remove"}, "no card"), ({"op": "tap"}, "chip is"),
+    ({"op": "tap", "chip": {**CHIP.chip(), "first": "YES"}}, "chip.first"),
+    ({"op": "scan", "code": "1a"}, "payment code"),
+    ({"op": "insert", "chip": {**CHIP.chip(), "objects": {"9F": "xx"}}}, "chip.objects.9F"),
+    ({"op": "insert", "chip": {**CHIP.chip(), "objects": []}}, "chip.objects"),
+    ({"op": "sign", "strokes": ""}, "bitmap"),
     ({"op": "power", "state": "up"}, '"on" or "off"'), ({"op": "cut_at", "operation": 0}, "counts from 1"),
     ({"op": "cut_at", "operation": True}, "counts from 1"), ({"op": "cut_at", "operation": 1, "torn": 1}, "torn"),
 ])

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 import harness
 from harness.protocol.frames import Frame
 from harness.protocol.profile import Profile
+from harness.protocol.tlv import read_ber
 from harness.tests.firmware_bench import CHIP, MAGNETIC, PIK, Answer, Bench
 
 ROOT = Path(harness.__file__).parent.parent
@@ -181,7 +182,10 @@ def test_chip_and_pin_fields_of_a_sale() -> None:
         assert bench.sale(1234, CHIP, "123456")["DF07"] == "00"
         frame = bench.host.seen("0200")[0]
         assert (frame.get(22), frame.get(23), frame.get(26), frame.get(53)) == ("051", "001", "12", "2600000000000000")
-        assert frame.get(55) == CHIP.f55 and frame.get(35) == CHIP.track2 and frame.get(2) == CHIP.pan
+        objects = {one.tag: one.value.hex().upper() for one in read_ber(frame.binary(55))}
+        assert (objects["9F02"], objects["9F27"], objects["9F36"]) == ("000000001234", "80", "0001")
+        assert len(objects["9F26"]) == 16 and objects["84"] == dict(CHIP.objects)["84"]
+        assert frame.get(35) == CHIP.track2 and frame.get(2) == CHIP.pan
         assert keys.pin_from_block(keys.decrypt(PIK, frame.binary(52)), CHIP.pan) == "123456"
         bench.board.put_event({"remove": True})
         bench.sale(1, MAGNETIC)

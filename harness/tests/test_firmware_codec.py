@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.emulator.firmware.app import codec, comms, crypto, keystore, messages
+from harness.emulator.firmware.app import cards, codec, comms, crypto, financial, keystore, tlv
+from harness.emulator.firmware.app.kinds import KINDS
 from harness.emulator.firmware.app.records import State
 from harness.emulator.firmware.app.rules import Outcome
 from harness.protocol import frames, keys
@@ -27,7 +28,7 @@ S07 = (
     "B00000000000000000DCF475D3"
 )
 
-_CHARACTERS = {"digits": "0123456789", "track": "0123456789D", "binary": "0123456789ABCDEF"}
+_CHARACTERS = {"digits": "0123456789", "track": "0123456789ABCDEF", "binary": "0123456789ABCDEF"}
 
 
 @st.composite
@@ -74,28 +75,28 @@ def test_any_bytes_are_a_message_or_a_codec_error(data: bytes) -> None:
 @given(st.data())
 def test_a_damaged_answer_is_never_an_exception_and_an_approval_never_survives_damage(data: st.DataObject) -> None:
     state = State(tid=TID, mid=MID, mak=MAK.hex(), pik=PIK.hex())
-    card = messages.Card("02", "6225880000000097", "6225880000000097D30122010000097000000")
-    request = messages.sale(state, 9700, card, "")
+    card = cards.of_stripe({"track2": "6225880000000097D30122010000097000000"})
+    request = financial.request(state, financial.Order(KINDS["sale"], 9700, card))
     copied = {number: request.fields[number] for number in (3, 4, 11, 25, 41, 42, 49)}
     answer = keys.seal(frames.build("0210", {**copied, 39: "00"}), MAK)
-    assert comms.judge(request, answer.raw[2:], state.mak).outcome is Outcome.APPROVED
+    assert comms.judge(request, answer.raw[2:], state.mak, state.dialect).outcome is Outcome.APPROVED
     damaged = bytearray(answer.raw[2:])
     at = data.draw(st.integers(11, len(damaged) - 1))
     damaged[at] ^= 1 << data.draw(st.integers(0, 7))
-    assert comms.judge(request, bytes(damaged), state.mak).outcome in (Outcome.BAD_MAC, Outcome.NOT_OURS)
+    assert comms.judge(request, bytes(damaged), state.mak, state.dialect).outcome in (Outcome.BAD_MAC, Outcome.NOT_OURS)
     cut = answer.raw[2 : 2 + data.draw(st.integers(0, len(answer.raw) - 3))]
-    assert comms.judge(request, cut, state.mak).outcome in (Outcome.BAD_MAC, Outcome.NOT_OURS)
+    assert comms.judge(request, cut, state.mak, state.dialect).outcome in (Outcome.BAD_MAC, Outcome.NOT_OURS)
 
 
 @given(st.binary(max_size=120))
 def test_chip_data_of_any_kind_can_be_filtered(data: bytes) -> None:
-    kept = codec.keep_tags(data.hex(), frozenset({"95", "9F36"}))
+    kept = tlv.keep(data.hex(), frozenset({"95", "9F36"}))
     assert len(kept) <= 2 * len(data)
-    assert codec.keep_tags(kept, frozenset({"95", "9F36"})) == kept
+    assert tlv.keep(kept, frozenset({"95", "9F36"})) == kept
 
 
 def test_chip_data_keeps_only_the_tags_that_are_wanted() -> None:
-    assert codec.keep_tags("9F36020019" "9505008004E000" "9A03261123", frozenset({"95"})) == "9505008004E000"
+    assert tlv.keep("9F36020019" "9505008004E000" "9A03261123", frozenset({"95"})) == "9505008004E000"
 
 
 def test_mac_vector_of_a_public_page() -> None:
@@ -113,21 +114,50 @@ def test_both_macs_agree(data: bytes, key: bytes) -> None:
 
 def test_working_keys_of_a_public_sign_in() -> None:
     f62 = bytes.fromhex(codec.parse(bytes.fromhex(S07)[2:]).fields[62])
-    opened = keystore.unwrap(bytes.fromhex("44" * 16), f62)
+    opened = keystore.unwrap(bytes.fromhex("44" * 16), f62, "003")
     assert opened.pik.hex() == "706185d32c528c64b01361324a85b579"
     assert opened.mak.hex() == "7a131f01f458bcdc"
 
 
-@given(st.integers(0, 39), st.integers(0, 7))
-def test_damaged_working_keys_are_refused(at: int, bit: int) -> None:
-    f62 = bytearray(keys.make_f62(TMK, "003", PIK, MAK))
-    f62[at] ^= 1 << bit
+SIGN_INS = {  # 60.3 -> PIK, MAK, TDK
+    "001": (PIK[:8], MAK, None), "003": (PIK, MAK, None), "003 and a long MAK": (PIK, TMK, None),
+    "004": (PIK, MAK, TMK[::-1]), "005": (PIK, TMK, None), "006": (PIK, TMK, None),
+}
+
+
+@pytest.mark.parametrize("name", SIGN_INS)
+def test_the_keys_of_every_sign_in_are_those_that_the_host_sent(name: str) -> None:
+    pik, mak, tdk = SIGN_INS[name]
+    opened = keystore.unwrap(TMK, keys.make_f62(TMK, name[:3], pik, mak, tdk), name[:3])
+    assert opened == (pik, mak, tdk or b"")
+
+
+@given(st.sampled_from(sorted(SIGN_INS)), st.data())
+def test_damaged_working_keys_are_refused(name: str, data: st.DataObject) -> None:
+    pik, mak, tdk = SIGN_INS[name]
+    f62 = bytearray(keys.make_f62(TMK, name[:3], pik, mak, tdk))
+    f62[data.draw(st.integers(0, len(f62) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(keystore.KeyFault):
-        keystore.unwrap(TMK, bytes(f62))
+        keystore.unwrap(TMK, bytes(f62), name[:3])
 
 
-def test_a_full_length_mac_key_is_taken_as_triple_des() -> None:
-    assert keystore.unwrap(TMK, keys.make_f62(TMK, "003", PIK, TMK)).mak == TMK
+@given(st.binary(max_size=140), st.sampled_from(sorted(SIGN_INS)))
+def test_a_key_block_of_another_length_is_refused(f62: bytes, name: str) -> None:
+    with pytest.raises(keystore.KeyFault):
+        keystore.unwrap(TMK, f62, name[:3])
+
+
+@given(st.binary(max_size=200), st.binary(min_size=16, max_size=16))
+def test_both_macs_agree_under_sm4(data: bytes, key: bytes) -> None:
+    assert crypto.mac(key, data, sm=True) == keys.f64(keys.mac(key, data, "sm4"))
+
+
+@given(st.text("0123456789", min_size=13, max_size=19), st.text("0123456789", min_size=7, max_size=17))
+def test_the_host_reads_the_enciphered_track(pan: str, rest: str) -> None:
+    track = f"{pan}D{rest}"[:37]
+    enciphered = crypto.enciphered_track(PIK, track)
+    assert enciphered != track and keys.decrypt_track(PIK, enciphered) == track
+    assert codec.decode(codec.encode("0200", {35: enciphered})).fields[35] == enciphered
 
 
 @given(st.text("0123456789", min_size=4, max_size=12), st.text("0123456789", min_size=13, max_size=19))

@@ -11,12 +11,19 @@ from hypothesis import strategies as st
 from harness.protocol import keys
 from harness.protocol.frames import Frame
 from harness.terminal import cashier
+from harness.terminal.cards import CONTACTLESS, WECHAT
 from harness.tests.firmware_bench import CHIP, MAGNETIC, TMK, Answer, Bench
 
+PRESENTED = {"swipe": MAGNETIC, "insert": CHIP, "tap": CONTACTLESS, "scan": WECHAT}
 KEYS = [*"0123456789", "ENTER", "CANCEL", "CLEAR", "FUNC", "ALPHA", "UP", "DOWN"]
 MENUS = {
-    "HT-100": ["1.签到", "2.消费", "3.消费撤销", "4.结算", "5.回响测试", "6.重打印", "7.管理"],
-    "HT-200": ["1.消费", "2.消费撤销", "3.签到", "4.结算", "5.重打印", "6.回响测试", "7.管理"],
+    "HT-100": [
+        "1.签到", "2.消费", "3.消费撤销", "4.结算", "5.退货", "6.预授权", "7.离线", "8.其他", "9.管理",
+    ],
+    "HT-200": [
+        "1.消费         6.离线", "2.消费撤销     7.工具", "3.签到         8.选择商户", "4.结算         9.管理",
+        "5.交易",
+    ],
 }
 
 
@@ -26,7 +33,7 @@ def test_idle_menu_and_management(model: str) -> None:
         assert bench.lines[1:] == ["欢迎使用", "请按确认键消费"] and bench.lines[0].endswith("未签到")
         bench.key("FUNC")
         assert bench.lines[1:] == ["功能菜单", *MENUS[model]]
-        bench.key("7")
+        bench.key("9")
         assert bench.lines[1:] == ["管理菜单", "1.终端参数", "2.主密钥", "3.版本"]
         bench.key("3")
         assert bench.lines[1:] == ["reference 1.0.0", "SN SN97000001"]
@@ -80,29 +87,29 @@ def test_a_void_by_the_keypad() -> None:
 
 
 @pytest.mark.parametrize(
-    ("digit", "result"), [("1", "签到成功"), ("4", "结算成功"), ("5", "回响成功"), ("6", "无可打印凭证")])
-def test_the_other_functions_by_the_keypad(digit: str, result: str) -> None:
+    ("digits", "result"), [("1", "签到成功"), ("4", "结算成功"), ("82", "回响成功"), ("83", "无可打印凭证")])
+def test_the_other_functions_by_the_keypad(digits: str, result: str) -> None:
     with Bench() as bench:
         bench.ready()
-        bench.key("CANCEL", "FUNC", digit)
-        if digit == "4":
+        bench.key("CANCEL", "FUNC", *digits)
+        if digits == "4":
             assert bench.lines[1] == "确认结算"
             bench.key("CANCEL")
             assert "欢迎使用" in bench.lines and not bench.host.seen("0500")
-            bench.key("FUNC", digit, "ENTER")
+            bench.key("FUNC", digits, "ENTER")
         bench.run(bench.shows(result))
 
 
 def test_identity_and_master_key_by_the_keypad() -> None:
     with Bench() as bench:
-        bench.key("FUNC", "7", "1")
+        bench.key("FUNC", "9", "1")
         assert bench.lines[1:] == ["请输入终端号"]
         bench.key(*"9700000", "ENTER", "1", "ENTER")
         assert bench.lines[1:] == ["请输入商户号"]
         bench.key(*"898970000000001", "ENTER")
         assert bench.lines[1:] == ["设置成功"]
         assert (bench.state.tid, bench.state.mid) == ("97000001", "898970000000001")
-        bench.key("CANCEL", "FUNC", "7", "2")
+        bench.key("CANCEL", "FUNC", "9", "2")
         assert bench.lines[1:] == ["请输入主密钥", " 0/32"]
         for character in TMK.hex().upper():
             base = {"A": "2", "B": "2", "C": "2", "D": "3", "E": "3", "F": "3"}.get(character, character)
@@ -214,7 +221,7 @@ def test_the_service_port_answers_in_its_words() -> None:
     with Bench() as bench:
         assert bench.serve("VERSION") == "OK HT-100 reference 1.0.0"
         assert bench.serve("NONSENSE") == "ERR 01 unknown command"
-        assert bench.serve("A" * 300).startswith("ERR 02 ")
+        assert bench.serve("A" * 9000).startswith("ERR 02 ")
         assert bench.serve("PARAM timeout=20") == "OK timeout=20" and bench.state.timeout_s == 20
         bench.ready()
         bench.sale(2000)
@@ -225,7 +232,7 @@ def test_the_service_port_answers_in_its_words() -> None:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.sampled_from([*KEYS, "swipe", "insert", "remove"]), max_size=40))
+@given(st.lists(st.sampled_from([*KEYS, "swipe", "insert", "remove", "tap", "scan", "sign"]), max_size=40))
 def test_no_keys_in_any_order_crash_it_or_lock_it_up(pressed: list[str]) -> None:
     with Bench() as bench:
         bench.ready()
@@ -233,8 +240,10 @@ def test_no_keys_in_any_order_crash_it_or_lock_it_up(pressed: list[str]) -> None
         for name in pressed:
             if name == "remove":
                 bench.board.put_event({"remove": True})
-            elif name in ("swipe", "insert"):
-                bench.present(MAGNETIC if name == "swipe" else CHIP)
+            elif name == "sign":
+                bench.board.put_event({"sign": {"strokes": "9797"}})
+            elif name in PRESENTED:
+                bench.present(PRESENTED[name])
             else:
                 bench.key(name)
         for _ in range(200):
@@ -243,5 +252,8 @@ def test_no_keys_in_any_order_crash_it_or_lock_it_up(pressed: list[str]) -> None
             bench.key("CANCEL")
             bench.settle_down(2)
         assert bench.shows("欢迎使用")()
+        undone = {frame.get(11) for frame in bench.host.seen("0400")}  # the chip was pulled before it could approve
+        undone |= {bench.state.reversal.trace} if bench.state.reversal else set()
         assert sum(record.amount for record in bench.log if record.kind == "sale") == sum(
-            int(frame.get(4)) for frame in bench.host.seen("0200") if frame.message_type == "22")
+            int(frame.get(4)) for frame in bench.host.seen("0200")
+            if frame.message_type == "22" and frame.get(11) not in undone)

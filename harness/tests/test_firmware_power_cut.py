@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from harness.emulator.firmware.app import batch
 from harness.emulator.firmware.app.records import Record, State
 from harness.emulator.firmware.app.store import Store, StoreDamaged
 from harness.protocol.frames import Frame
 from harness.protocol.nested import batch_records
-from harness.tests.firmware_bench import BLOCK, MAK, TMK, Answer, Bench, FakeBoard, MemoryFlash, cuts
+from harness.terminal.cashier import TYPES
+from harness.tests.firmware_bench import BLOCK, CHIP, MAGNETIC, MAK, TMK, Answer, Bench, FakeBoard, MemoryFlash, cuts
 
+SCRIPT = "72129F1804000000978609842400000497979797"
 Memory = tuple[State, tuple[Record, ...]]
 
 
@@ -26,6 +29,8 @@ class Books:
     unbalanced: bool = False
     batch: int = 1
     silent_at: str = ""  # MTI of the request that is booked, and never answered
+    script: bool = False  # approvals of chip transactions bring an issuer script
+    notices: set[str] = field(default_factory=set)  # F61 of the script notices that came
 
     def __call__(self, request: Frame) -> Answer | None:
         key = (request.batch, request.get(11))
@@ -35,6 +40,13 @@ class Books:
                 self.entries[key] = int(request.get(4)) * (-1 if request.message_type == "23" else 1)
             case "0400":
                 self.entries.pop(key, None)
+            case "0100" | "0220":
+                repeated = self.entries.setdefault(key, int(request.get(4)))
+                assert repeated == int(request.get(4)), "a stored transaction changed"
+            case "0320" if request.network_code in ("203", "205"):
+                self.uploads[request.get(11)] = int(request.get(4))
+            case "0620":
+                self.notices.add(request.get(61))
             case "0320" if request.network_code == "201":
                 for record in batch_records(request):
                     self.uploads[record.trace] = record.amount
@@ -44,12 +56,17 @@ class Books:
                 return Answer(fields={60: f"00{self.batch:06d}003"})
         if request.mti == self.silent_at:
             return Answer(act="close")
+        if self.script and request.mti == "0200" and 55 in request:
+            return Answer(fields={55: SCRIPT})
         if request.mti == "0500" and self.unbalanced:
             return Answer(fields={48: "0" * 30 + "2" + "0" * 31})
         return None
 
     def copy(self) -> Books:
-        return Books(dict(self.entries), dict(self.uploads), self.unbalanced, self.batch)
+        return Books(
+            dict(self.entries), dict(self.uploads), self.unbalanced, self.batch, script=self.script,
+            notices=set(self.notices),
+        )
 
 
 @dataclass(frozen=True)
@@ -130,6 +147,12 @@ def resume(cut: Cut, act: Callable[[Bench], object]) -> tuple[Bench, Books]:
     bench.run(lambda: bench.state.reversal is None)
     act(bench)
     return bench, books
+
+
+def delivered(bench: Bench) -> None:
+    """Another sale: what is stored goes out before it."""
+    assert bench.sale(1)["DF07"] == "00"
+    assert bench.state.undelivered == () and bench.state.script is None
 
 
 def agree(bench: Bench, books: Books) -> None:
@@ -224,6 +247,93 @@ def test_a_settlement_with_batch_upload() -> None:
     for cut in found:
         state, log = cut.memory
         assert (len(log), state.batch) in ((10, 1), (0, 2))
+        bench, books = resume(cut, lambda bench: bench.settle() if bench.log else None)
+        with bench:
+            assert books.uploads == complete
+            assert bench.log == [] and bench.state.batch == 2 and bench.state.settlement is None
+
+
+def test_an_offline_sale_and_its_delivery() -> None:
+    def act(bench: Bench) -> None:
+        assert bench.order(TYPES["offline_sale"], MAGNETIC, DF03=f"{9700:012d}")["DF07"] == "00"
+        assert bench.sale(100)["DF07"] == "00"
+
+    found = every_cut(Books(), nothing, act)
+    assert len(distinct(found)) == 5  # before; stored; delivered; the sale's reversal; booked
+    for cut in found:
+        state, log = cut.memory
+        stored = [record.trace for record in log if record.kind == "offline_sale"]
+        assert stored in ([], [2]) and set(state.undelivered) <= set(stored)
+        if ("000001", "000002") in cut.books.entries:
+            assert stored, "the host has what the terminal has forgotten"
+        bench, books = resume(cut, delivered)
+        with bench:
+            agree(bench, books)
+
+
+def test_an_adjustment_of_a_stored_sale() -> None:
+    def prepare(bench: Bench) -> None:
+        bench.order(TYPES["offline_sale"], MAGNETIC, DF03=f"{9700:012d}")
+
+    def act(bench: Bench) -> None:
+        bench.order(TYPES["offline_adjust"], DF08="000002", DF03=f"{5000:012d}")
+
+    found = every_cut(Books(), prepare, act)
+    assert [memory[0].undelivered for memory in distinct(found)] == [(2,), (2, 3)]
+    for cut in found:
+        bench, books = resume(cut, delivered)
+        with bench:
+            agree(bench, books)
+            totals = batch.totals(bench.state, bench.log)
+            assert totals.debit_amount == 1 + (5000 if len(cut.memory[1]) == 2 else 9700)
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["answered", "unanswered"])
+def test_a_completion(silent: bool) -> None:
+    books = Books()
+
+    def act(bench: Bench) -> None:
+        books.silent_at = "0200" if silent else ""
+        bench.order(TYPES["completion"], MAGNETIC, "", DF17="970970", DF16="1123", DF03=f"{5000:012d}")
+
+    found = every_cut(books, nothing, act)
+    assert len(distinct(found)) == (2 if silent else 3)
+    for cut in found:
+        bench, after = resume(cut, nothing)
+        with bench:
+            agree(bench, after)
+
+
+def test_a_chip_sale_with_a_script_and_its_notice() -> None:
+    def act(bench: Bench) -> None:
+        assert bench.sale(9700, CHIP)["DF07"] == "00"
+        bench.board.put_event({"remove": True})
+        assert bench.sale(100)["DF07"] == "00"
+
+    found = every_cut(Books(script=True), nothing, act)
+    for cut in found:
+        state, log = cut.memory
+        booked = [record.trace for record in log if record.by_chip]
+        noticed = bool(cut.books.notices)
+        assert not booked or state.script is not None or noticed, "a script result was lost"
+        bench, books = resume(cut, delivered)
+        with bench:
+            agree(bench, books)
+            assert len(books.notices) == (1 if booked else 0)
+            assert len({record.trace for record in bench.log}) == len(bench.log)
+
+
+@pytest.mark.parametrize("unbalanced", [False, True], ids=["balanced", "unbalanced"])
+def test_a_settlement_with_chip_uploads(unbalanced: bool) -> None:
+    def prepare(bench: Bench) -> None:
+        bench.sale(100)
+        for amount in (200, 300):
+            bench.sale(amount, CHIP)
+            bench.board.put_event({"remove": True})
+
+    found = every_cut(Books(unbalanced=unbalanced), prepare, lambda bench: bench.settle())
+    complete = {"000003": 200, "000004": 300} | ({"000002": 100} if unbalanced else {})
+    for cut in found:
         bench, books = resume(cut, lambda bench: bench.settle() if bench.log else None)
         with bench:
             assert books.uploads == complete

@@ -137,7 +137,7 @@ def test_identity_is_refused_while_anything_is_stored() -> None:
         bench.ready()
         bench.sale()
         assert bench.serve(change) == "ERR 85 transactions stored"
-        bench.key("CANCEL", "FUNC", "7", "1")
+        bench.key("CANCEL", "FUNC", "9", "1")
         bench.run(bench.shows("请先结算"))
         assert (bench.state.tid, bench.state.mid) == (TID, MID)
         bench.settle()

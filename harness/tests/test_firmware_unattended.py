@@ -18,9 +18,9 @@ class Clock:
     """The loop's clock, which a test may move on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from harness.emulator.firmware.app import comms, dialogs, main, operator, unattended
+        from harness.emulator.firmware.app import comms, dialogs, link, main, operator, unattended
         self.ahead = 0.0
-        for module in (comms, dialogs, loop, main, operator, unattended):
+        for module in (comms, dialogs, link, loop, main, operator, unattended):
             monkeypatch.setattr(module, "now", self.now)
 
     def now(self) -> float:

@@ -30,7 +30,9 @@ ROOMS = ("cli", "campaigns", "lab", "protocol", "requirements", "reports")
 FILES = (
     "emulator/build.py", "emulator/source.py", "emulator/image.py", "emulator/shipped.py", "emulator/factory.py",
     "history/reader.py", "history/recorder.py", "checkers/reading.py", "judge.py", "verdicts.py", "robot/session.py",
-    "terminal/serial_line.py", "wire/netns.py",
+    "terminal/serial_line.py", "terminal/alone.py", "terminal/typed.py", "terminal/wires.py", "wire/netns.py",
+    "acquirer/service.py", "acquirer/tokens.py", "acquirer/links.py",
+    "acquirer/certificates.py", "acquirer/download_data.py",
 )  # fmt: skip
 # Class -> which of its positional arguments is text for the reader.
 RAISED = {

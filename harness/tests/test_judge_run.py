@@ -390,3 +390,16 @@ def test_the_command_names_what_it_cannot_judge(tmp_path: Path) -> None:
     done = hil97("judge", "nothing", cwd=tmp_path)
     assert done.returncode == 2
     assert "nothing" in done.stderr
+
+
+def test_what_a_model_has_not_is_not_asked_of_it(tmp_path: Path) -> None:
+    """Offline transactions, an inserted chip, a second identity: what it declares decides, no waiver is needed."""
+    for declaration, expected in (
+        ({"transactions": ["sign_in", "sale"], "entry": ["magnetic"]}, "NOT APPLICABLE"),
+        ({"identities": 2}, "INCONCLUSIVE"),
+    ):
+        world = world_of(declaration=declaration)
+        a_sale_answered_97(world, ["MON-04", "MON-12", "STA-08"])
+        verdict = judge_run(stored(tmp_path / expected, world))
+        for rule in ("MON-04", "MON-12", "STA-08"):
+            assert requirement(verdict, rule).verdict == expected

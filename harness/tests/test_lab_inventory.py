@@ -55,20 +55,54 @@ def refusal(folder: Path, text: str) -> str:
     return str(caught.value).replace(str(folder / "lab.yaml"), "lab.yaml")
 
 
+LABELS = [
+    "HT-100-unionpay-direct", "HT-100-unionpay-direct", "HT-200-unionpay-direct", "HT-100-physical-like",
+    "HT-100-unionpay-ums", "HT-200-lakala", "HT-100-aunz", "HT-100-gicc", "HT-200-unionpay-direct",
+]
+
+
 # -- good files --------------------------------------------------------------------------------------------------------
 
 
 def test_the_emulated_lab() -> None:
     lab = load_lab(CONFIG / "emulated.yaml")
-    assert [entry.name for entry in lab.emulated] == ["bench-1", "bench-2", "bench-3", "bench-4"]
+    assert [entry.name for entry in lab.emulated] == [f"bench-{number}" for number in range(1, 10)]
     assert {group: [entry.name for entry in entries] for group, entries in lab.groups.items()} == {
         "HT-100/reference/unionpay-direct": ["bench-1", "bench-2"],
-        "HT-200/reference/unionpay-direct": ["bench-3"],
+        "HT-200/reference/unionpay-direct": ["bench-3", "bench-9"],
         "HT-100/reference/unionpay-direct/physical-like": ["bench-4"],
+        "HT-100/reference/unionpay-ums": ["bench-5"],
+        "HT-200/reference/lakala": ["bench-6"],
+        "HT-100/reference/aunz": ["bench-7"],
+        "HT-100/reference/gicc": ["bench-8"],
     }
-    assert [entry.label for entry in lab.benches] == ["HT-100", "HT-100", "HT-200", "HT-100-physical-like"]
-    assert [entry.time_scale for entry in lab.benches] == [20, 20, 20, 1]
-    assert len({entry.identity for entry in lab.benches}) == 4
+    assert [entry.label for entry in lab.benches] == LABELS
+    assert [entry.time_scale for entry in lab.benches] == [20, 20, 20, 1, 20, 20, 20, 20, 20]
+    assert [entry.profile.link for entry in lab.benches[3:]] == ["tcp", "tls", "tcp", "http", "tcp_standing", "tcp"]
+    assert lab.benches[1].identity[0] == "97979797"
+    assert len({entry.identity for entry in lab.benches}) == 9
+
+
+def test_a_bench_that_names_suites_runs_those_alone() -> None:
+    lab = load_lab(CONFIG / "emulated.yaml")
+    everything, one = lab.benches[0], lab.benches[4]
+    old, new = Path("suites/recovery/test_recovery.py"), Path("suites/transactions/test_97_and_back.py")
+    assert everything.runs(old) and everything.runs(new)
+    assert one.runs(new) and not one.runs(old)
+
+
+def test_a_link_that_the_model_has_not_is_refused(tmp_path: Path) -> None:
+    told = refusal(tmp_path, GOOD.replace("HT-100", "HT-200") + "    link: http\n")
+    assert "the model HT-200 has no link http" in told
+
+
+def test_the_same_network_over_another_link_is_another_group(tmp_path: Path) -> None:
+    more = GOOD.split("benches:\n")[1].replace("bench-1", "bench-2")
+    first, second = load_lab(write(tmp_path, GOOD + more + "    link: tls\n")).benches
+    assert (first.group, second.group) == (
+        "HT-100/reference/unionpay-direct/tcp", "HT-100/reference/unionpay-direct/tls"
+    )
+    assert (first.profile.link, second.profile.link) == ("tcp", "tls")
 
 
 def test_the_physical_example() -> None:
@@ -117,7 +151,7 @@ def test_another_firmware_for_all_emulated_benches(tmp_path: Path, monkeypatch: 
     lab = load_lab(CONFIG / "emulated.yaml").with_firmware("build/candidate.img")
     assert {entry.firmware for entry in lab.benches} == {str(tmp_path / "build/candidate.img")}
     assert lab.benches[0].group == "HT-100/candidate/unionpay-direct"
-    assert [entry.label for entry in lab.benches] == ["HT-100", "HT-100", "HT-200", "HT-100-physical-like"]
+    assert [entry.label for entry in lab.benches] == LABELS
 
 
 # -- bad files ---------------------------------------------------------------------------------------------------------
@@ -138,7 +172,7 @@ def test_a_wrong_key_is_pointed_at_with_the_right_one(tmp_path: Path) -> None:
     ("old", "new", "told"),
     [
         ("model: HT-100", "model: HT-1OO", "lab.yaml:5:12: unknown model HT-1OO; known: HT-100, HT-200"),
-        ("unionpay-direct", "visa", "lab.yaml:6:14: unknown profile visa; known: unionpay-direct"),
+        ("unionpay-direct", "visa", "lab.yaml:6:14: unknown profile visa; known: aunz, gicc, lakala, unionpay-"),
         (
             "kind: emulated",
             "kind: real",
@@ -329,8 +363,9 @@ def test_models_and_profiles_of_this_lab_are_sound() -> None:
             "name: HT-101",
             "HT-100.yaml:2:7: the name HT-101 and the file name HT-100.yaml must be the same",
         ),
-        ("[sign_in, sale,", "[sign_in, sign_in,", "HT-100.yaml:5:17: `sign_in` is in the menu twice"),
-        ("[sign_in, sale,", "[sign_in, refund,", "HT-100.yaml:5:17: menu[2]: input should be 'sign_in', 'sale'"),
+        ("  - sale\n", "  - sign_in\n", "HT-100.yaml:7:5: `sign_in` is in the menu twice"),
+        ("items: [offline_sale,", "items: [settle,", "HT-100.yaml:14:13: `settle` is in the menu twice"),
+        ("[balance, echo,", "[echo,", "`balance` is not in the menu"),
         ("scale: 1", "scale: 3", "HT-100.yaml:4:9: this screen has no room"),
     ],
 )
@@ -369,7 +404,7 @@ def run_check(*arguments: str) -> int:
 def test_the_command_lists_benches_by_group(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_check(str(CONFIG / "emulated.yaml")) == 0
     output = capsys.readouterr().out
-    assert "4 benches in 3 groups" in output
+    assert "9 benches in 7 groups" in output
     assert "  HT-100/reference/unionpay-direct\n    bench-1: emulated, time x20\n    bench-2:" in output
 
 

@@ -195,3 +195,13 @@ def test_bad_input_ends_with_status_2_and_one_message(action: str, stdin: bytes)
     assert done.stderr.startswith(b"hil97: ")
     assert b"Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) <= 2
+
+
+def test_f48_in_ascii_is_shown_and_encoded_again(hil97: Run) -> None:
+    frame = build("0500", {11: "000001", 48: "0" * 62, 60: "00000001201"}, f48="ascii")
+    assert "0" * 62 + " (ASCII)" in hil97("decode", frame.raw.hex())
+    text = hil97("decode", "--json", frame.raw.hex())
+    assert json.loads(text)["f48"] == "ascii" and "home" in json.loads(text)["nested"]["48"]
+    assert hil97("encode", text).strip() == frame.raw.hex().upper()
+    with pytest.raises(BadInput, match="f48 is 'ebcdic'"):
+        command.frame_from_json('{"mti": "0500", "fields": {}, "f48": "ebcdic"}', "<argument>")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from typing import Literal
 
+import iso8583
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.protocol.frames import Frame, FrameError, build, decode, encode, swap_tpdu
-from harness.protocol.spec import FIELDS
+from harness.protocol.frames import Frame, FrameError, build, decode, encode, offset_of, placed, swap_tpdu, with_mac
+from harness.protocol.spec import FIELDS, SPEC, SPEC_ASCII
 from harness.tests.protocol_samples import PUBLIC, S01, S05, S07, V1_DATA, V1_F64, damaged, framed, frames, patched
 
 
@@ -187,6 +189,16 @@ def test_a_frame_error_survives_a_process_border() -> None:
     assert (str(copy), copy.offset, copy.field) == (str(caught.value), 0, "length")
 
 
+@given(frames(), st.sampled_from(["bcd", "ascii"]))
+def test_pyiso8583_encodes_to_the_same_bytes(frame: Frame, f48: Literal["bcd", "ascii"]) -> None:
+    ours = build(frame.mti, frame.fields, frame.tpdu, frame.header, f48)
+    document = {"h": frame.tpdu + frame.header, "t": frame.mti} | {str(n): v for n, v in frame.fields.items()}
+    theirs, _ = iso8583.encode(document, SPEC_ASCII if f48 == "ascii" else SPEC)
+    assert ours.raw[2:] == theirs
+    again = decode(ours.raw)
+    assert again.raw == ours.raw and encode(again) == ours.raw
+
+
 @given(frames())
 def test_generated_frames_round_trip(frame: Frame) -> None:
     again = decode(frame.raw)
@@ -206,3 +218,47 @@ def test_any_bytes_are_a_frame_or_a_frame_error(data: bytes) -> None:
         assert error.problem
     else:
         assert encode(frame) == data
+
+
+@given(frames(), st.text("0123456789ABCDEF", min_size=8, max_size=8))
+def test_a_mac_is_put_on_without_encoding_anew(frame: Frame, value: str) -> None:
+    assert with_mac(frame, value) == build(frame.mti, {**frame.fields, 64: value}, frame.tpdu, frame.header)
+    assert with_mac(frame, value).raw == build(frame.mti, {**frame.fields, 64: value}, frame.tpdu, frame.header).raw
+
+
+@given(frames())
+def test_every_field_is_where_it_is_said_to_be(frame: Frame) -> None:
+    """Cut at a field's offset, the frame is the encoding of the fields before it and of those from it on."""
+    for number in frame.fields:
+        at = offset_of(frame, number)
+        before = build("0800", {n: v for n, v in frame.fields.items() if n < number})
+        behind = build("0800", {n: v for n, v in frame.fields.items() if n >= number})
+        assert frame.raw[23:at] == before.raw[23:] and frame.raw[at:] == behind.raw[23:]
+
+
+def test_an_error_about_a_fields_content_is_placed_in_the_frame() -> None:
+    frame = build("0200", {4: "0" * 12, 55: "9F26", 60: "22000001"})
+    assert placed(FrameError("cut", offset=0, field=55), frame).offset == 23 + 6 + 2
+    assert placed(FrameError("shape", field=60), frame).offset == 23 + 6 + 2 + 2
+    assert placed(FrameError("absent", offset=17, field=22), frame).offset == 17
+
+
+def test_f48_in_ascii_is_told_from_packed_digits() -> None:
+    value = "0" * 61 + "1"
+    fields = {11: "000001", 48: value, 49: "156", 60: "00000001201"}
+    packed, spelt = build("0500", fields), build("0500", fields, f48="ascii")
+    assert decode(packed.raw) == packed and decode(spelt.raw) == spelt
+    assert (packed.f48, spelt.f48, spelt.get(48)) == ("bcd", "ascii", value)
+    assert len(spelt.raw) == len(packed.raw) + 31 and value.encode() in spelt.raw
+    assert spelt.but({11: "000002"}).f48 == "ascii"
+    with pytest.raises(FrameError, match=r"F48|behind F60|F60"):
+        decode(spelt.raw.replace(value.encode(), b"X" * 62))
+
+
+@given(st.text("0123456789", min_size=2, max_size=362), st.sampled_from(["0320", "0500", "0510"]))
+def test_no_settlement_or_upload_can_be_read_both_ways(digits: str, mti: str) -> None:
+    """What follows F48 in these messages tells how long it is. (A single digit fills one byte either way.)"""
+    encodings: tuple[Literal["bcd", "ascii"], ...] = ("bcd", "ascii")
+    for f48 in encodings:
+        frame = build(mti, {11: "000001", 41: "1" * 8, 48: digits, 49: "156", 60: "00000001201", 63: "001"}, f48=f48)
+        assert decode(frame.raw) == frame

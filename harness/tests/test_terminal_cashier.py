@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import BadInput
-from harness.terminal.cashier import MAX_DATA, Receiver, encode, parse_data
+from harness.terminal.cashier import MAX_DATA, Framing, Receiver, encode, parse_data
 
 TAGS = st.sampled_from([f"DF{n:02d}" for n in range(1, 15) if n != 9])
 TEXTS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=40)
@@ -71,3 +71,29 @@ def test_a_tag_that_is_cut_short_is_named() -> None:
 def test_too_long_a_value_is_refused() -> None:
     with pytest.raises(BadInput, match="at most 127"):
         encode({"DF01": "0" * 128})
+
+
+FRAMINGS = [Framing(length, check) for length in ("bcd", "binary") for check in ("with_etx", "without_etx")]
+
+
+@pytest.mark.parametrize("framing", FRAMINGS, ids=lambda one: f"{one.length}-{one.lrc}")
+@given(fields=FIELDS, sizes=CHUNKS)
+def test_each_dialect_reads_what_it_writes(framing: Framing, fields: dict[str, str], sizes: list[int]) -> None:
+    receiver = Receiver(framing)
+    messages = [m for piece in pieces(encode(fields, framing), sizes) for m in receiver.feed(piece)]
+    assert [(m.kind, m.fields) for m in messages] == [("frame", fields)]
+
+
+@pytest.mark.parametrize("mine", FRAMINGS, ids=lambda one: f"{one.length}-{one.lrc}")
+@pytest.mark.parametrize("theirs", FRAMINGS, ids=lambda one: f"{one.length}-{one.lrc}")
+def test_another_dialect_is_never_taken_for_ours(mine: Framing, theirs: Framing) -> None:
+    frame = encode({"DF01": "02", "DF07": "97", "DF09": "终端未登记"}, theirs)  # 26 bytes: 0026 and 001A
+    got = [m.fields for m in Receiver(mine).feed(frame + b"\x00" * 64) if m.kind == "frame"]
+    assert got == ([{"DF01": "02", "DF07": "97", "DF09": "终端未登记"}] if mine == theirs else [])
+
+
+def test_a_dialect_byte_for_byte() -> None:
+    frame = encode({"DF01": "00", "DF02": "01"}, Framing("binary", "without_etx"))
+    assert frame[:3] == bytes.fromhex("02000A")
+    assert frame[-2] == 0x03
+    assert frame[-1] == reduce(lambda a, b: a ^ b, frame[1:-2])

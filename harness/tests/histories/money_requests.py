@@ -27,7 +27,7 @@ def the_settlement_claims_the_approved_sale_only(world: World) -> None:
     world.settle()
 
 
-@good("MON-01", "0 sales of 0.00")
+@good("MON-01", "0 debits of 0.00")
 def nothing_approved_nothing_claimed(world: World) -> None:
     world.sign_in()
     world.sale(500, "97")
@@ -204,7 +204,7 @@ def another_batch_number(world: World) -> None:
     world.settle()
 
 
-@bad("MON-05", "and 0 sales of 0.00")
+@bad("MON-05", "and 0 debits of 0.00")
 def the_batch_was_wiped(world: World) -> None:
     world.sign_in()
     world.sale(1200)

@@ -125,7 +125,7 @@ def an_ordinary_sign_in(world: World) -> None:
 # -- REC-05: the host's request in the header is obeyed ----------------------------------------------------------------
 
 
-@good("REC-05", "the terminal signed in by itself")
+@good("REC-05", "the terminal did it by itself")
 def it_signs_in_again_when_asked(world: World) -> None:
     recovered(world)
     world.sale(1200, says(processing="3"))
@@ -133,7 +133,7 @@ def it_signs_in_again_when_asked(world: World) -> None:
     world.sale(1300)
 
 
-@bad("REC-05", "was sent without one")
+@bad("REC-05", "was sent without it")
 def it_goes_on_selling(world: World) -> None:
     recovered(world)
     world.sale(1200, says(processing="3"))

@@ -60,6 +60,13 @@ def start(board: Any) -> None:
                 os.write(key.fd, bytes(byte ^ 0xFF for byte in os.read(key.fd, 4096)))
 
 
+def cryptogram(board: Any, *, contactless: bool) -> str:
+    """What the card gives when it is asked to go online; "gone" where there is none."""
+    board.chip({"command": "select", "contactless": contactless})
+    reply = board.chip({"command": "generate_ac", "asked": "ARQC", "data": "9A03261124", "contactless": contactless})
+    return "gone" if reply is None else str(reply["gave"])
+
+
 def react(board: Any, store: Store, event: dict[str, Any]) -> None:
     """What a key or card makes the probe do."""
     match event:
@@ -89,7 +96,13 @@ def react(board: Any, store: Store, event: dict[str, Any]) -> None:
             board.show(draw(board, ["key", key]))
         case {"swipe": {"track2": track2}}:
             board.show(draw(board, ["swipe", track2]))
-        case {"insert": chip}:
-            board.show(draw(board, ["insert", chip["pan"]]))
+        case {"insert": True}:
+            board.show(draw(board, ["insert", cryptogram(board, contactless=False)]))
+        case {"tap": True}:
+            board.show(draw(board, ["tap", cryptogram(board, contactless=True)]))
+        case {"scan": {"code": code}}:
+            board.show(draw(board, ["scan", code]))
+        case {"sign": {"strokes": strokes}}:
+            board.show(draw(board, ["sign", strokes]))
         case {"remove": True}:
             board.show(draw(board, ["remove"]))
