@@ -32,7 +32,9 @@ def retries_are_limited(reading: Reading) -> Iterator[Finding]:
     Too many fails without such a time too: every 97 opens a minute and an hour of its own, whatever is done meanwhile.
     """
     rule, limits = "STA-05", reading.limits
-    unattended, anew = [e for e in reading.unattended if not _forced(reading, e)], _begins_anew(reading)
+    first = _first_uploads(reading)
+    unattended = [e for e in reading.unattended if e not in first and not _forced(reading, e)]
+    anew = _begins_anew(reading)
     sent_at = [e.t for e in unattended]
     covered = told = 0
     for exchange in reading.definite_97s:
@@ -61,6 +63,15 @@ def retries_are_limited(reading: Reading) -> Iterator[Finding]:
                 f"(limits {limits.unattended_first_minute} in the first, {limits.unattended_per_hour} an hour)"
             )
             yield Finding.passed(rule, reason, exchange.events, at=exchange.response)
+
+
+def _first_uploads(reading: Reading) -> list[Exchange]:
+    """The first sending of each customer's signature: it follows somebody's sale, and is no retry. Repeats are."""
+    first: dict[tuple[str, str, str, str | None], Exchange] = {}
+    for exchange in reading.unattended:
+        if exchange.transaction == "signature_upload":
+            first.setdefault((exchange.mid, exchange.tid, exchange.batch, exchange.trace), exchange)
+    return list(first.values())
 
 
 def _forced(reading: Reading, exchange: Exchange) -> bool:
