@@ -228,6 +228,41 @@ class WireLink(Event):
     state: Literal["up", "down"]
 
 
+class FaultArmed(Event):
+    """A fault of the wire was armed. ``fault``: its value (``harness.wire.faults``) as JSON, all that is needed to arm
+    it again. ``fault_id`` is unique in the log."""
+
+    kind: Literal["fault.armed"] = "fault.armed"
+    fault_id: int
+    fault: dict[str, Any]
+
+
+class FaultStruck(Event):
+    """An armed fault struck. ``match``: at which match since it was armed (1, 2, ...). ``what``: what it did, in words.
+
+    ``direction`` and ``message``: the message at the moment, whole; ``delivered``: what its receiver got in its place
+    (empty: nothing of it, or the same). ``packets``: numbers in ``faults.pcapng``, what it took and what it sent.
+    """
+
+    kind: Literal["fault.struck"] = "fault.struck"
+    fault_id: int
+    match: int
+    what: str
+    direction: Literal["to_acquirer", "to_terminal"] | None = None
+    message: Hex = ""
+    delivered: Hex = ""
+    packets: list[int] = []
+
+
+class FaultHealed(Event):
+    """An armed fault ended. used_up: its count; over: its ``for_s``; asked: by the test, its end, or by hand; died:
+    with the injector, and what it had diverted flows again."""
+
+    kind: Literal["fault.healed"] = "fault.healed"
+    fault_id: int
+    why: Literal["used_up", "over", "asked", "died"]
+
+
 class Screen(Event):
     """The screen as an instrument saw it. ``lines`` is what could be read; ``unreadable`` counts cells that could not.
 
@@ -342,6 +377,7 @@ class Measurement(Event):
 AnyEvent = Annotated[
     RunOpened | RunClosed | TestOpened | TestPhase | TestClosed | OperationInvoked | OperationCompleted
     | HostChanged | HostArmed | HostJournal | HostLedger | WireFrame | WireConnection | WireBytes | WireLink
+    | FaultArmed | FaultStruck | FaultHealed
     | Screen | Slip | Cashier | Service | Counters | ChipCommand | Power | Key | UnitReplaced | Heartbeat
     | BenchFailed | Measurement,
     Field(discriminator="kind"),
