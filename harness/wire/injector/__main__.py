@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> None:
         parts.callback(guarded.close)  # it undoes what is there to undo
         splicer = make_splicer(arguments.link, arguments.keys)
         engine = Engine(devices, divert, splicer, telling, guarded.parting)
-        service = Service(clock, devices, engine, clients, guarded)
+        service = Service(clock, devices, engine, clients, guarded, divert.name)
         parts.callback(service.finish)
         gc.collect()
         gc.freeze()
