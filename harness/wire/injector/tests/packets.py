@@ -13,7 +13,7 @@ from harness.wire.faults.base import Fault, Side
 from harness.wire.injector.contract import OTHER, Splicer, Strike
 from harness.wire.injector.divert import Rule
 from harness.wire.injector.engine import Engine, Why
-from harness.wire.injector.splicing import PassOn
+from harness.wire.injector.splicer import TcpSplicer
 
 MAC: dict[Side, str] = {"terminal": "02:00:00:00:00:02", "acquirer": "02:00:00:00:00:01"}
 ADDRESS: dict[Side, str] = {"terminal": "10.97.0.2", "acquirer": "10.97.0.1"}
@@ -47,7 +47,7 @@ def arp(came: Side, op: int) -> bytes:
 class Bench:
     """An engine with nothing around it. ``sent``: (side, frame); time is whatever the test says."""
 
-    splicer: Splicer = field(default_factory=PassOn)
+    splicer: Splicer = field(default_factory=TcpSplicer)
     sent: list[tuple[Side, bytes]] = field(default_factory=list)
     strikes: list[Strike] = field(default_factory=list)
     ended: list[tuple[int, Why]] = field(default_factory=list)
