@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -259,3 +261,45 @@ def test_healed_is_told_once_for_each(wire: Bed) -> None:
     assert [(one.fault_id, one.why) for one in healed] == [
         (numbers[0], "asked"), (numbers[1], "died"), (numbers[2], "died"),
     ]
+
+
+_ORDINARY = """
+import os, signal, sys
+from pathlib import Path
+from harness.lab import rootless
+rootless.enter_in_place()
+from harness.tests.injector_helpers import bed
+from harness.tests.test_wire_healing import arrives, carries, nothing_left, probe
+from harness.tests.lab_helpers import eventually
+from harness.wire.faults.partition import Partition
+with bed(Path(sys.argv[1]), sys.argv[2]) as made, probe(made.topology) as ends:
+    assert made.injector.divert == sys.argv[2]
+    carries(ends)
+    number = made.injector.arm(Partition())
+    assert not arrives(ends)
+    made.injector.heal(number)
+    carries(ends)
+    made.injector.arm(Partition())
+    assert not arrives(ends)
+    os.kill(made.injector.pid, signal.SIGKILL)
+    carries(ends)
+    eventually(lambda: nothing_left(made.topology), "the divert interfaces are gone")
+print("healed")
+"""
+
+
+@pytest.mark.parametrize("divert", DIVERTS)
+def test_all_of_it_without_root(divert: str) -> None:
+    """As an ordinary user, in a lab that its process has entered."""
+    somebody: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": "/"}
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-B", "-c", _ORDINARY, folder, divert], env=environment, cwd="/",
+                capture_output=True, text=True, timeout=120, **somebody,
+            )
+        except PermissionError:
+            pytest.skip("no ordinary user can run this Python; whoever runs the tests as one tries it with all of them")
+        assert done.stdout == "healed\n", done.stderr
