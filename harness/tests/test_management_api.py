@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import httpx
 import pytest
 
+from harness.acquirer.management.shapes import MisbehaviourRule
+from harness.acquirer.misbehaviour import Rule
 from harness.protocol.nested import Totals
 from harness.tests.api_helpers import READING, Serve, done, serving
 from harness.tests.registration_helpers import Unit, application, binding
@@ -148,6 +151,9 @@ def test_misbehaviour_clock_and_journal(serve: Serve, api: httpx.Client) -> None
     unit = Unit(serve.exchange, tid, bytes(16), mid=mid, serial_number="API00004")
     refused = done(api.post("/misbehaviour", json={"action": "explode"}), 422)
     assert refused["problems"][0]["element"] == "rule" and "Known actions" in refused["problems"][0]["problem"]
+    script = {"action": "script", "f55": "7206860484240000", "tid": "99999999"}
+    assert done(api.post("/misbehaviour", json=script), 201)["rule_id"]
+    assert api.delete("/misbehaviour").status_code == 204
     rule = done(api.post("/misbehaviour", json={"action": "answer", "code": "91", "tid": tid}), 201)["rule_id"]
     assert done(api.get("/misbehaviour")) == {str(rule): 1}
     since = done(api.get("/status"))["last_jid"]
@@ -164,6 +170,10 @@ def test_misbehaviour_clock_and_journal(serve: Serve, api: httpx.Client) -> None
         done(api.put("/clock", json={"epoch": -1}), 422)
     finally:
         done(api.put("/clock", json={"epoch": None}))
+
+
+def test_a_rule_has_the_same_elements_at_every_door() -> None:
+    assert set(MisbehaviourRule.model_fields) == {field.name for field in fields(Rule)}
 
 
 def test_the_page_and_the_document_describe_every_route(serve: Serve) -> None:

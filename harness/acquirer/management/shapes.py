@@ -85,6 +85,7 @@ class MisbehaviourRule(Document):
     count: int | None = 1
     code: str | None = None
     delay_s: float | None = None
+    f55: str | None = None
     f62: str | None = None
     f63: str | None = None
     header_request: str | None = None
