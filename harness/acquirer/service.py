@@ -123,21 +123,26 @@ async def service(settings: Settings) -> AsyncIterator[Service]:
 
 @contextlib.contextmanager
 def _claimed(database: Path) -> Iterator[None]:
-    """The books are this process's alone until the block is left, or the process is killed.
+    """The books are this process's alone until the block is left, or the process is killed. New ones are readable for
+    their owner alone: TMKs and card numbers are in them, and SQLite gives its other files the same mode.
 
     The descriptor must not be closed before SQLite has closed the file: that would take SQLite's own locks away.
     """
+    if database == IN_MEMORY:
+        yield
+        return
     try:
-        descriptor = -1 if database == IN_MEMORY else os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError:  # what is wrong with the path, the database says better
-        descriptor = -1
+        descriptor = os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:  # SQLite would open what can only be read, and fail at the first message
+        raise BadInput(
+            f"not usable as the acquirer's database: {error.strerror}", where=str(database),
+            remedy="Give --db a file that this user may write.",
+        ) from error
     try:
-        if descriptor >= 0:
-            _lock(descriptor, database)
+        _lock(descriptor, database)
         yield
     finally:
-        if descriptor >= 0:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, database: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import signal
@@ -23,6 +24,7 @@ from harness.tests.api_helpers import ROOT, TOKEN, Serve, done, serving
 from harness.tests.registration_helpers import application, binding
 
 CARD = "6225880000000097"
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  # prctl(2), capabilities(7)
 
 
 def demo_terminal(serve: Serve) -> Pos:
@@ -165,12 +167,12 @@ def test_state_is_kept_between_runs(tmp_path: Path) -> None:
 
 
 def refused(folder: Path, *options: str, **environment: str) -> str:
-    """What a start says that must fail with status 2."""
+    """What a start says that must fail with status 2. Root has no more rights here than others."""
     command = [sys.executable, "-m", "harness.cli", "--lang", "en", "acquirer", "serve", *options]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HIL97_API")}
     run = subprocess.run(
         command, cwd=folder, env={**clean, "PYTHONPATH": str(ROOT), **environment}, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=60, check=False, preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE),
     )  # fmt: skip
     assert run.returncode == 2, (run.returncode, run.stdout, run.stderr)
     assert run.stderr.startswith("hil97: ") and "Traceback" not in run.stderr
@@ -209,6 +211,22 @@ def test_books_belong_to_one_acquirer_at_a_time(tmp_path: Path) -> None:
         assert "books.sqlite: another acquirer has these books open" in said
         with serve.client() as api:
             assert done(api.get("/merchants")) == []
+
+
+def test_books_are_their_owners_alone_and_have_to_be_writable(tmp_path: Path) -> None:
+    with serving(tmp_path) as serve:
+        files = [serve.database, *(serve.database.with_name(f"books.sqlite-{end}") for end in ("wal", "shm"))]
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    said = refused(tmp_path, "--db", str(tmp_path), "--listen", "127.0.0.1:0", "--api", "off")
+    assert f"{tmp_path}: not usable as the acquirer's database: Is a directory" in said
+
+
+def test_books_that_can_only_be_read_are_refused(tmp_path: Path) -> None:
+    with serving(tmp_path) as serve:
+        assert serve.stop() == 0
+    serve.database.chmod(0o400)
+    said = refused(tmp_path, "--db", str(serve.database), "--listen", "127.0.0.1:0", "--api", "off")
+    assert "books.sqlite: not usable as the acquirer's database: Permission denied" in said and "may write" in said
 
 
 def test_a_token_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
