@@ -41,20 +41,22 @@ class Console:
         came = self._unanswered.pop(row.connection, None)
         frame, asked = _frame(row), None if came is None else _frame(came)
         note = f"{_('NOT SENT')}: {row.note}" if row.direction == "withheld" else row.note
-        self._print(frame, note, card="" if asked is None else card_number(asked))
+        code = "" if frame is None else frame.get(39)
+        self._print(frame, code, note, card="" if asked is None else card_number(asked))
         if frame is not None and transaction_name(frame) == "batch_end" and frame.get(39) == "00" and frame.batch:
             report = self._fees.newest(frame.get(42), frame.get(41), int(frame.batch))
             if report is not None:
                 self._out.print(table(report))
 
     def _left_over(self, row: JournalRow) -> None:
-        """Came, and nothing was answered: garbage, dropped, or answered later."""
+        """Came, and nothing was answered: garbage, dropped, or answered later. F39 of what came (the reason of a
+        reversal, a response that somebody sends us) is no code of ours."""
         if self._unanswered.get(row.connection) is row:
             del self._unanswered[row.connection]
             frame = _frame(row)
-            self._print(frame, row.note, card="" if frame is None else card_number(frame))
+            self._print(frame, "", row.note, card="" if frame is None else card_number(frame))
 
-    def _print(self, frame: Frame | None, note: str, card: str) -> None:
+    def _print(self, frame: Frame | None, code: str, note: str, card: str) -> None:
         line = Text(f"{self._now():%H:%M:%S} ")
         if frame is None:
             line.append(_("no message") + " ", "yellow")
@@ -64,7 +66,6 @@ class Console:
                 name += f": {_(words(original_name(frame)))}"
             name += " " * (_NAME_CELLS - cell_len(name))
             amount = f"{int(frame.get(4)) / 100:.2f}" if frame.get(4).isdigit() else ""
-            code = frame.get(39)
             line.append(f"{frame.get(41):8} {name} {amount:>10} ")
             line.append(f"{code or '--':2} ", _CODE_STYLE.get(code, "red" if code else "yellow"))
             note = note.removeprefix(f"{code}: ")

@@ -90,6 +90,21 @@ def test_what_is_not_answered_is_told_too() -> None:
 
 
 @pytest.mark.usefixtures("language")
+def test_f39_of_what_came_is_not_shown_as_an_answer() -> None:
+    """The reason of a reversal that is dropped, and a 97 that somebody sends to us."""
+    host = Watched()
+    pos = host.terminal()
+    sale = pos.sale(100)
+    host.do("misbehave", rule={"action": "drop"})
+    with pytest.raises(AssertionError, match="no answer"):
+        pos.reverse(sale.get(11), 100)
+    assert host.exchange(pos.request("0810", {11: "000009", 39: "97"}).raw) is None
+    dropped, backwards = host.lines()[-2:]
+    assert "reversal: sale" in dropped and [dropped[54:56], backwards[54:56]] == ["--", "--"]
+    assert "0810 is no request" in backwards
+
+
+@pytest.mark.usefixtures("language")
 def test_in_chinese_where_chinese_is_asked_for() -> None:
     i18n.set_language("zh")
     host = Watched()
