@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
+import os
+import sys
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console as RichConsole
@@ -22,6 +27,30 @@ from harness.protocol.frames import Frame, FrameError, decode
 
 _CODE_STYLE = {"00": "green", "97": "bold red"}
 _NAME_CELLS = 24
+
+
+class Paper(RichConsole):
+    """Standard output, as long as it takes anything. That it takes no more (a pipe whose reader has gone, a full disk)
+    is told once on standard error, and the host goes on: what it prints is no reason to leave a terminal unanswered.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich's, but for what can't be written."""
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            self._lost(error)
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich, whose own ends the process."""
+        self._lost(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+
+    def _lost(self, error: OSError) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())  # Python writes what is left there at the end
+        with contextlib.suppress(OSError):
+            text = _("messages can't be shown any more ({problem}); the acquirer goes on without")
+            print(f"hil97: {text.format(problem=error.strerror)}", file=sys.stderr, flush=True)
 
 
 class Console:

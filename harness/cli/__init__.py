@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 2
     except OSError as error:  # ours or the machine's, never the terminal's: not 1
-        print(f"hil97: {error.filename or ''}: {translated(error)}", file=sys.stderr)
+        print(f"hil97: {f'{error.filename}: ' if error.filename else ''}{translated(error)}", file=sys.stderr)
         return 3
     return status
 

@@ -90,6 +90,27 @@ def test_it_stops_clean(tmp_path: Path, number: int) -> None:
             socket.create_connection(("127.0.0.1", serve.port))
 
 
+def test_a_pipe_whose_reader_has_gone_costs_no_answer(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness.cli", "--lang", "en", "acquirer", "serve", "--seed-demo"]
+    with (tmp_path / "said").open("w+b") as said, subprocess.Popen(
+        [*command, "--listen", "127.0.0.1:0", "--api", "off"], stdout=subprocess.PIPE, stderr=said, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        text = ""
+        while not (found := re.search(r"TMK (\w+)(?:.|\n)*terminals: 127\.0\.0\.1:(\d+)", text)):
+            text += (line := process.stdout.readline())
+            assert line, "it ended"
+        process.stdout.close()
+        with Line(("127.0.0.1", int(found[2]))) as exchange:
+            pos = Pos(exchange, TID, bytes.fromhex(found[1]), mid=MID)
+            assert [pos.sign_in().get(39), pos.sale(100).get(39), pos.sale(100).get(39)] == ["00", "00", "00"]
+        process.terminate()
+        assert process.wait(20) == 0
+        said.seek(0)
+        assert said.read() == b"hil97: messages can't be shown any more (Broken pipe); the acquirer goes on without\n"
+
+
 def test_no_answered_sale_is_lost_by_a_kill(tmp_path: Path) -> None:
     """Killed under load, several times: whatever a terminal holds an approval of is in the books afterwards."""
     approved: list[tuple[str, str, str]] = []  # batch, trace, F37
