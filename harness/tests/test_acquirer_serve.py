@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -21,6 +22,7 @@ from harness.acquirer.tokens import kept_tokens, read_tokens
 from harness.protocol.frames import decode
 from harness.tests.acquirer_terminal import Line, Pos
 from harness.tests.api_helpers import ROOT, TOKEN, Serve, done, serving
+from harness.tests.lab_helpers import eventually
 from harness.tests.registration_helpers import application, binding
 
 CARD = "6225880000000097"
@@ -88,6 +90,26 @@ def test_it_stops_clean(tmp_path: Path, number: int) -> None:
         assert sorted(path.name for path in tmp_path.glob("books*")) == ["books.sqlite"], "the books are one file"
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", serve.port))
+
+
+def test_more_terminals_than_files_may_be_open(tmp_path: Path) -> None:
+    """Those that there is room for are served, the others are told why in the journal, and the API is heard."""
+    with serving(tmp_path, "--seed-demo", files=200) as serve, contextlib.ExitStack() as open_lines:
+        pos = demo_terminal(serve)
+        lines = [open_lines.enter_context(Line(("127.0.0.1", serve.port))) for _ in range(250)]
+        kept, refused_ones = lines[:104], lines[104:]
+        assert all(line.read() is None for line in refused_ones)
+        serve.said(r"no message 104 connections are open, and the limit on open files leaves no room for more")
+        pos.exchange = kept[-1]
+        assert pos.sign_in().get(39) == "00" and pos.sale(100).get(39) == "00"
+        with serve.client() as api:
+            assert done(api.get("/status"))["connections"] == 104
+            kept[0].close()
+            eventually(lambda: done(api.get("/status"))["connections"] == 103, "the place is free")
+        pos.exchange = serve.exchange
+        assert pos.sale(100).get(39) == "00"
+        assert "Traceback" not in serve.text() and "system resource" not in serve.text()
+        assert serve.stop() == 0
 
 
 def test_a_pipe_whose_reader_has_gone_costs_no_answer(tmp_path: Path) -> None:
