@@ -61,7 +61,8 @@ def test_from_an_application_to_a_settlement_with_fees(serve: Serve, api: httpx.
 
 
 STEPS = [
-    ("suspend", {"reason": "r"}, "58"), ("restore", None, "00"), ("sign-out", None, "77"), ("tmk", None, "77"),
+    ("suspend", {"reason": "r"}, "58"), ("restore", None, "00"), ("sign-out", {"state": "closed"}, "58"),
+    ("sign-out", {"state": "maintenance"}, "77"), ("sign-out", None, "77"), ("tmk", None, "77"),
     ("unbind", {"reason": "r"}, "97"),
 ]  # fmt: skip
 
@@ -78,7 +79,7 @@ def test_each_step_is_seen_by_the_terminal(serve: Serve, api: httpx.Client) -> N
         done(api.post(f"{where}/{step}", json=body))
         assert unit.code_of_sale() == expected, step
     names = [one["step"] for one in done(api.get(where))["steps"]]
-    assert names == ["bind", "approve", "activate", "suspend", "restore", "sign_out", "issue_tmk", "unbind"]
+    assert names == ["bind", "approve", "activate", "suspend", "restore", *["sign_out"] * 3, "issue_tmk", "unbind"]
     assert done(api.post(f"/merchants/{mid}/suspend", json={"reason": "r"}))["state"] == "suspended"
     assert unit.code_of_sign_in() == "03"
 

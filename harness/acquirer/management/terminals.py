@@ -16,6 +16,7 @@ from harness.acquirer.management.shapes import (
     Days,
     KeyShape,
     Rejection,
+    SignOut,
     Swap,
     TerminalShape,
 )
@@ -93,9 +94,10 @@ def router(office: BackOffice) -> APIRouter:
             return shown(mid, tid)
 
     @routes.post(f"{_ONE}/sign-out", summary="Sign it off: 77 until it signs in", tags=["terminals"])
-    async def sign_out(mid: MidPath, tid: TidPath) -> TerminalShape:
+    async def sign_out(mid: MidPath, tid: TidPath, how: SignOut | None = None) -> TerminalShape:
+        """Or put it into maintenance: 77 too; or close it: 58. Each until it signs in."""
         with store.transaction():
-            terminals.sign_out(mid, tid)
+            terminals.sign_out(mid, tid, (how or SignOut()).state)
             return shown(mid, tid)
 
     @routes.post(f"{_ONE}/suspend", summary="Suspend it: 58", tags=["terminals"])
