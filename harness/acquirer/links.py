@@ -185,5 +185,6 @@ def server_side(
             where = keys
             made.keylog_filename = str(keys)
     except OSError as error:  # ssl.SSLError is one
-        raise BadInput(f"not usable for TLS: {error.strerror or error}", where=str(where)) from error
+        remedy = "" if where == keys else "PEM is wanted: server.pem, its server.key, ca.pem. An empty one gets them."
+        raise BadInput(f"not usable for TLS: {error.strerror or error}", where=str(where), remedy=remedy) from error
     return made

@@ -91,7 +91,8 @@ def load_named(catalogue: Path, kind: type[T], name: str) -> T:
     if path is None:
         known = ", ".join(names(catalogue, kind)) or "none"
         folder = catalogue / _FOLDERS[kind]
-        raise BadInput(f"there is no {kind.__name__.lower()} {name}; known: {known}", where=str(folder))
+        remedy = "" if folder.is_dir() else "There is no such folder. Start it in the project's folder, or give a path."
+        raise BadInput(f"there is no {kind.__name__.lower()} {name}; known: {known}", where=str(folder), remedy=remedy)
     if kind is Model:
         return load_model(path)  # type: ignore[return-value]
     return load_profile(path)  # type: ignore[return-value]

@@ -260,6 +260,8 @@ STATES_OF_TERMINALS: dict[str, tuple[Callable[[Office, Unit], Any], str, str]] =
     "unbound": (lambda office, u: office.terminals.unbind(u.mid, u.tid, "r"), "97", "97"),
     "removed": (lambda office, u: office.terminals.deregister(u.mid, u.tid, "r"), "97", "97"),
     "signed out": (lambda office, u: office.terminals.sign_out(u.mid, u.tid), "00", "77"),
+    "in maintenance": (lambda office, u: office.terminals.sign_out(u.mid, u.tid, "maintenance"), "00", "77"),
+    "closed": (lambda office, u: office.terminals.sign_out(u.mid, u.tid, "closed"), "00", "58"),
     "keys deleted": (lambda office, u: office.terminals.delete_working_keys(u.mid, u.tid), "00", "A0"),
     "merchant suspended": (lambda office, u: office.merchants.suspend(u.mid, "r"), "03", "03"),
     "merchant closed": (lambda office, u: office.merchants.close(u.mid, "r"), "03", "03"),

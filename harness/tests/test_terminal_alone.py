@@ -236,10 +236,15 @@ def test_two_can_t_use_one_flash(tmp_path: Path) -> None:
         (["--tls", "x", "--link", "http"], "--tls is for --link tls, not http"),
         (["--serial", "usb"], "--serial is pty or tcp:PORT, not 'usb'"),
         (["--time-scale", "0"], "--time-scale is from 0.01 to 1000, not 0"),
+        (["--serial-number", ""], "--serial-number has 1 to 50 letters or digits, not ''"),
+        (["--serial-number", "SN-é"], "--serial-number has 1 to 50 letters or digits, not 'SN-é'"),
         (["--set", "timeout"], "--set timeout: NAME=VALUE was expected"),
         (["--set", "timeout=0"], "the terminal refuses to set timeout: ERR 03"),
         (["--flash", "/no/such/folder/flash.bin"], "/no/such/folder: there is no such folder"),
-        (["--profile", "nothing"], "there is no profile nothing; known: "),
+        (["--flash", __file__], " bytes, this has "),
+        (["--flash", __file__], "\n  Give the path of a flash, or one where nothing is"),
+        (["--profile", "nothing"], "there is no profile nothing; known: aunz"),
+        (["--lab-config", "elsewhere"], "known: none\n  There is no such folder. Start it in the project's folder"),
     ],
 )
 def test_options_that_can_t_be_used(tmp_path: Path, options: list[str], problem: str) -> None:

@@ -20,7 +20,7 @@ from harness.acquirer.ledger import Ledger
 from harness.acquirer.registration.documents import Application, BindingRequest, Finding, NotNow, Refused, Unknown
 from harness.acquirer.registration.merchants import Merchants
 from harness.acquirer.registration.steps import Step, Steps
-from harness.acquirer.registry import HAS_ROW, Binding, Registry, SignState, TerminalState
+from harness.acquirer.registry import HAS_ROW, SIGNED_OUT, Binding, Registry, SignedOut, TerminalState
 from harness.acquirer.registry import Terminal as Row
 from harness.acquirer.store import Store
 
@@ -174,11 +174,11 @@ class Terminals:
         self._registry.delete_working_keys(mid, tid)
         self._steps.note("delete_keys", mid, tid)
 
-    def sign_out(self, mid: str, tid: str) -> None:
-        """It must sign in again: 77."""
+    def sign_out(self, mid: str, tid: str, state: SignedOut = "signed_off") -> None:
+        """It must sign in again: 77; closed: 58."""
         self._in(mid, tid, "sign out", *HAS_ROW)
-        self._registry.set_sign_state(mid, tid, SignState.SIGNED_OFF)
-        self._steps.note("sign_out", mid, tid)
+        self._registry.set_sign_state(mid, tid, SIGNED_OUT[state])
+        self._steps.note("sign_out", mid, tid, state=state)
 
     # -- service and its end ------------------------------------------------------------------------------------------
 
