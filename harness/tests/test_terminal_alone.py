@@ -234,6 +234,7 @@ def test_two_can_t_use_one_flash(tmp_path: Path) -> None:
         (["--host", "127.0.0.1:1", "--tpdu", "60"], "--tpdu has 10 digits, not '60'"),
         (["--tls", "/no/such/folder"], "/no/such/folder/ca.pem: can't be read: No such file"),
         (["--tls", "x", "--link", "http"], "--tls is for --link tls, not http"),
+        (["--link", "tls"], "a new terminal trusts no authority: --link tls needs --tls FOLDER"),
         (["--serial", "usb"], "--serial is pty or tcp:PORT, not 'usb'"),
         (["--time-scale", "0"], "--time-scale is from 0.01 to 1000, not 0"),
         (["--serial-number", ""], "--serial-number has 1 to 50 letters or digits, not ''"),

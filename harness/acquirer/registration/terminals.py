@@ -117,9 +117,10 @@ class Terminals:
     ) -> ActivationCode:
         """Another unit takes the place of this one, once it is activated; the old one is not registered any more.
 
+        A terminal that is suspended is restored first: another unit must not lift what it is suspended for.
         ``write_off``: what the old unit had not settled is lost with it. Raises :class:`Refused`.
         """
-        self._in(mid, tid, "swap", "approved", *HAS_ROW)
+        self._in(mid, tid, "swap", "approved", "active")
         before, other = self._registry.binding(mid, tid), self._registry.binding_of(serial_number)
         if other is not None:
             raise Refused([("serial_number", f"it is bound to terminal {other.tid} of merchant {other.mid}")])
