@@ -27,7 +27,7 @@ DISPUTES: dict[str, list[object]] = {
     "batch_end_balanced": ["207", "202"],
     "declines_carry_mac": [True, False],
     "sm_key_digit": ["3", "4"],
-    "sign_in_network_code": ["005", "006"],
+    "sign_in_network_code": ["001", "003", "004", "005", "006"],
     "cashier_lrc": ["with_etx", "without_etx"],
     "cashier_length": ["bcd", "binary"],
 }
