@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from harness.errors import BadInput
 from harness.lab.documents import Problem, read_document
-from harness.protocol.profile import Profile
+from harness.protocol.profile import REST, Profile
 from harness.terminal.model import Model
 
 T = TypeVar("T", Model, Profile)
@@ -65,7 +65,7 @@ def load_profile(path: Path) -> Profile:
     problems += [
         Problem(("assumed", name), f"{name} is no parameter of a profile, so nothing about it can be assumed")
         for name in profile.assumed
-        if name not in Profile.model_fields
+        if name not in Profile.model_fields and name != REST
     ]
     if profile.decline_mac == "required" and not profile.declines_carry_mac:
         problems.append(Problem(("decline_mac",), "a decline must have a MAC, and this host's declines have none"))
