@@ -409,7 +409,8 @@ def test_the_contracts_form_of_a_rule(action: str) -> None:
 
 @given(st.dictionaries(
     st.sampled_from([
-        "action", "mti", "count", "code", "delay_s", "f55", "f62", "f63", "with_mac", "tid", "x", "fields", "mac", "hex",
+        "action", "mti", "count", "code", "delay_s", "f55", "f62", "f63", "with_mac", "tid", "x", "fields", "mac",
+        "hex",
     ]),
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.sampled_from(ACTIONS)
     | st.dictionaries(st.text(max_size=3), st.none() | st.text(max_size=4), max_size=3),
