@@ -50,6 +50,7 @@ from harness.terminal.front import Front
 from harness.terminal.links import CashierLink, ServicePort
 from harness.terminal.model import Model
 from harness.wire.faults import Fault
+from harness.wire.faults.spoken import parse
 from harness.wire.injector_client import InjectorClient
 from harness.wire.tap_client import TapClient
 from harness.wire.topology import ACQUIRER_ADDRESS, BACKUP_ADDRESS, Topology
@@ -225,9 +226,10 @@ class Bench:
         self.cable.injector()
         return self._scratch / INJECTOR_CONTROL
 
-    def arm(self, fault: Fault) -> Armed | ArmedAtHost:
-        """Arms a fault where it can be done: on the cable; what changes the content of messages, at the acquirer
-        where the link is TLS. Raises BadInput with the reason where neither can."""
+    def arm(self, fault: Fault | str) -> Armed | ArmedAtHost:
+        """Arms a fault (a value, or its words) where it can be done: on the cable; what changes the content of
+        messages, at the acquirer where the link is TLS. Raises BadInput with the reason where neither can."""
+        fault = parse(fault) if isinstance(fault, str) else fault
         if fault.changes_content and self.profile.link == "tls":
             return ArmedAtHost(self.host, self.history, fault)
         return self.cable.arm(fault)

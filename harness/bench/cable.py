@@ -14,6 +14,7 @@ from typing import Protocol
 from harness.history.events import FaultArmed, FaultHealed, FaultStruck, WireLink
 from harness.history.recorder import Recorder
 from harness.wire.faults import Fault
+from harness.wire.faults.spoken import parse
 from harness.wire.topology import Topology
 
 STRIKE_S = 10.0
@@ -105,9 +106,11 @@ class Cable:
 
     # -- faults -------------------------------------------------------------------------------------------------------
 
-    def arm(self, fault: Fault) -> Armed:
-        """From now on ``fault`` strikes. Raises BadInput with the reason where this link can't do it, BenchError where
-        the injector is dead."""
+    def arm(self, fault: Fault | str) -> Armed:
+        """From now on ``fault`` strikes: a value, or its words (``harness.wire.faults.spoken``).
+
+        Raises BadInput with the reason where this link can't do it, BenchError where the injector is dead."""
+        fault = parse(fault) if isinstance(fault, str) else fault
         injector, masters, since = self.injector(), self._masters(), self._recorder.seq
         if masters != self._told:
             injector.keys(masters)
