@@ -17,10 +17,9 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
+    from harness.campaigns.cases import AnyCase
     from harness.campaigns.keeper import BenchKeeper
-    from harness.campaigns.matrix import Case
     from harness.campaigns.plan import RunPlan  # noqa: F401 - in the quoted type below
-    from harness.campaigns.troubles import Trouble
     from harness.lab.inventory import BenchEntry
     from harness.terminal.model import Model
 
@@ -35,7 +34,7 @@ MARKERS = (
 )
 DEFAULT_LAB = Path("lab_config/emulated.yaml")
 DEFAULT_SEED = "hil97"
-CASES = {"case": "", "trouble": "network", "attack": "security"}  # argument of a test -> its table of troubles, if any
+CASES = ("case", "trouble", "attack")  # by which a test asks for one (harness.campaigns.cases)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -208,19 +207,15 @@ def _has(model: Model, test: pytest.Item) -> bool:
     return True
 
 
-def cases_of(config: pytest.Config, entries: Sequence[BenchEntry], asked: str = "case") -> Sequence[Case | Trouble]:
+def cases_of(config: pytest.Config, entries: Sequence[BenchEntry], asked: str = "case") -> Sequence[AnyCase]:
     """The cases of this run that a test asks for by that name: pairwise by the seed, or with ``--cases`` a part of
     all."""
-    from harness.campaigns import matrix, troubles
+    from harness.campaigns.cases import KINDS
 
     seed, part = config.getoption("--seed"), config.getoption("--cases")
-    table = CASES[asked]
     if part is None:
-        return troubles.pairwise_cases(entries, seed, table) if table else matrix.pairwise_cases(entries, seed)
-    start, count = part_of(part)
-    if table:
-        return troubles.whole_cases(entries, seed, start, count, table)
-    return matrix.whole_cases(entries, seed, start, count)
+        return KINDS[asked].pairwise(entries, seed)
+    return KINDS[asked].whole(entries, seed, *part_of(part))
 
 
 def part_of(text: str) -> tuple[int, int]:
