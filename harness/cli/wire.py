@@ -118,8 +118,8 @@ def _level(kind: type[Fault]) -> str:
 
 
 def _about(kind: type[Fault]) -> str:
-    """The first line of its file."""
-    return (sys.modules[kind.__module__].__doc__ or "").strip().splitlines()[0]
+    """The first line of its file, in the language in force."""
+    return _((sys.modules[kind.__module__].__doc__ or "").strip().splitlines()[0])
 
 
 def _shown(value: object) -> str:
