@@ -94,7 +94,7 @@ class Engine:
         """A diverted frame."""
         if self._fast:
             for place, armed in enumerate(self._acting):
-                number = armed.thrown(frame, came, None)
+                number = armed.thrown(frame, came)
                 if number is not None:
                     packet = _packet(frame, came, now)
                     self._onward(self._strike(armed, number, packet, now), place + 1, now)
@@ -113,6 +113,7 @@ class Engine:
         if self._splicing and packet.segment is not None:
             packets, outcome = self._splicer.take(packet, now)
         self._carry_out(packets, outcome, now)
+        self._tick_acts(now)  # what was waiting for this very packet goes right behind it
 
     def tick(self, now: int) -> None:
         """Whatever is due by now; faults that are over or used up are healed; rules follow."""
@@ -121,10 +122,7 @@ class Engine:
             self._out.send(waited.to, waited.frame)
         if self._splicer.due is not None and self._splicer.due <= now:
             self._carry_out(*self._splicer.tick(now), now)
-        for place, armed in enumerate([*self._acting]):
-            assert armed.act is not None
-            if armed.act.due is not None and armed.act.due <= now:
-                self._onward(armed.act.tick(now), place + 1, now)
+        self._tick_acts(now)
         waiting = {waits.by for _, _, waits in self._later}
         for number, armed in [*self._armed.items()]:
             busy = number in waiting or (self._splicer.busy(number) if armed.act is None else armed.act.busy)
@@ -148,7 +146,7 @@ class Engine:
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    def _act(self, fault: Fault) -> acts.PacketAct | None:
+    def _act(self, fault: Fault) -> acts.AnyAct | None:
         moment = fault.match.moment
         if fault.level == "message" and not (fault.fault == "rst" and (moment is None or moment.connecting)):
             return None
@@ -200,6 +198,11 @@ class Engine:
                 self._out.send(waits[2].to, waits[2].frame)
         self._later = kept
 
+    def _tick_acts(self, now: int) -> None:
+        for place, armed in enumerate([*self._acting]):
+            if armed.act is not None and armed.act.due is not None and armed.act.due <= now:
+                self._onward(armed.act.tick(now), place + 1, now)
+
     def _carry_out(self, packets: list[Packet], outcome: Outcome, now: int) -> None:
         self._send(outcome, now)
         for packet in packets:
@@ -226,11 +229,12 @@ class Engine:
         if sending.frame is not packet.frame:
             packet = replace(packet, frame=sending.frame, segment=_segment(sending.frame, now))
         at = max(now, sending.at)
-        if armed.act.claiming and armed.fits(packet.frame, packet.came):
-            claimed = armed.act.claim(packet, at)
+        at_moment = armed.at_moment(packet)
+        if armed.act.claiming and (armed.act.both_ways or armed.meant(packet.frame, packet.came)):
+            claimed = armed.act.claim(packet, at, at_moment)
             if claimed is not None:
                 return claimed
-        number = armed.thrown(packet.frame, packet.came, packet)
+        number = armed.thrown(packet.frame, packet.came) if at_moment else None
         if number is None:
             return [sending]
         struck = self._strike(armed, number, packet, at)
