@@ -26,6 +26,9 @@ from harness.tests.reports_runs import bad_day
 
 ROOT = Path(harness.__file__).parent
 SOURCES = sorted(path for path in ROOT.rglob("*.py") if "tests" not in path.relative_to(ROOT).parts)
+FAULTS = sorted(
+    path for path in (ROOT / "wire" / "faults").glob("*.py") if path.stem not in ("__init__", "base", "spoken")
+)
 TEMPLATES = sorted((ROOT / "reports" / "templates").glob("*.html"))
 CHINESE = re.compile(r"[一-鿿]")
 # The same in both languages.
@@ -57,6 +60,8 @@ def used() -> dict[str, Path]:
         found |= dict.fromkeys(in_python(path.read_text(encoding="utf-8")), path)
     for path in TEMPLATES:
         found |= dict.fromkeys(in_template(path.read_text(encoding="utf-8")), path)
+    found |= {(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[0]: path
+              for path in FAULTS}  # fmt: skip
     found |= dict.fromkeys((field.name for field in FIELDS.values()), ROOT / "protocol" / "spec.py")
     return found
 

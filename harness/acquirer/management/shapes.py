@@ -96,6 +96,11 @@ class MisbehaviourRule(Document):
     f63: str | None = None
     header_request: str | None = None
     with_mac: bool | None = None
+    fields: dict[str, str | None] | None = None
+    mac: str | None = None
+    hex: str | None = None
+    when: str | None = None
+    then: str | None = None
 
 
 # -- what is answered -------------------------------------------------------------------------------------------------
