@@ -348,24 +348,28 @@ def test_a_router_that_says_how_much_it_carries_is_heard(wire: Bed) -> None:
 
 
 def test_slow_close(wire: Bed) -> None:
-    with connection(wire.topology) as (terminal, acquirer):
-        with armed(wire, SlowClose(match=BACK, delay_s=0.5)) as number:
-            acquirer.sendall(b"0210")
-            began = time.monotonic()
-            acquirer.shutdown(socket.SHUT_WR)
-            assert receive(terminal, 4) == b"0210" and time.monotonic() - began < 0.45
-            assert terminal.recv(1) == b"" and time.monotonic() - began >= 0.5
-            assert len(wire.injector.strikes(number)) == 1, "repetitions of the FIN are one and the same"
+    slow = SlowClose(match=BACK, delay_s=0.5)
+    with connection(wire.topology) as (terminal, acquirer), armed(wire, slow) as number:
+        acquirer.sendall(b"0210")
+        began = time.monotonic()
+        acquirer.shutdown(socket.SHUT_WR)
+        assert receive(terminal, 4) == b"0210"
+        assert terminal.recv(1) == b"" and time.monotonic() - began >= 0.5
+        assert len(wire.injector.strikes(number)) == 1, "repetitions of the FIN are one and the same"
 
 
 def test_slow_close_of_a_segment_with_data(wire: Bed) -> None:
-    with connection(wire.topology) as (terminal, acquirer), armed(wire, SlowClose(match=BACK, delay_s=0.4)):
-        began = time.monotonic()
+    slow = SlowClose(match=BACK, delay_s=3600.0)
+    with connection(wire.topology) as (terminal, acquirer):
+        number = wire.injector.arm(slow)
         acquirer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # data and FIN leave together
         acquirer.sendall(b"0210")
         acquirer.shutdown(socket.SHUT_WR)
-        assert receive(terminal, 4) == b"0210" and time.monotonic() - began < 0.35
-        assert terminal.recv(1) == b"" and time.monotonic() - began >= 0.4
+        assert receive(terminal, 4) == b"0210", "the data is not kept back"
+        assert silent(terminal)
+        assert len(wire.injector.await_strike(number, 5.0).packets) == 3, "one taken, two sent"
+        wire.injector.heal(number)
+        assert terminal.recv(1) == b""
 
 
 # -- reset -------------------------------------------------------------------------------------------------------------
@@ -397,6 +401,33 @@ def test_reset_hits_both_ends_at_the_next_packet(wire: Bed) -> None:
             assert wire.injector.await_strike(number, 5.0).what == "reset at terminal and acquirer"
         with connection(wire.topology) as ends:
             exchange(ends)
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["fresh", "used"])
+def test_reset_of_a_connection_on_which_nothing_passes(wire: Bed, used: bool) -> None:
+    with connection(wire.topology) as (terminal, acquirer):
+        if used:
+            exchange((terminal, acquirer), bytes(3000), bytes(50_000))
+        number = wire.injector.arm(Rst())
+        assert is_reset(terminal) and is_reset(acquirer)
+        assert wire.injector.await_strike(number, 5.0).what == "reset at terminal and acquirer"
+
+
+def test_reset_of_one_end(wire: Bed) -> None:
+    with connection(wire.topology) as (terminal, acquirer):
+        wire.injector.arm(Rst(side="acquirer"))
+        assert is_reset(acquirer)
+        assert silent(terminal), "it is not told"
+
+
+def test_with_no_connection_the_next_one_is_reset(wire: Bed) -> None:
+    number = wire.injector.arm(Rst())
+    with tcp_socket(wire.topology.acquirer_fd) as listener, tcp_socket(wire.topology.terminal_fd) as terminal:
+        listener.bind((ACQUIRER_ADDRESS, PORT + 2))
+        listener.listen()
+        terminal.connect((ACQUIRER_ADDRESS, PORT + 2))
+        assert is_reset(terminal), "as soon as it is made"
+    assert wire.injector.await_strike(number, 5.0)
 
 
 def test_reset_in_full_flow(wire: Bed) -> None:
