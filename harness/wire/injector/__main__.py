@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
         parts.callback(guarded.close)  # it undoes what is there to undo
         handshakes = Handshakes(arguments.interface)
         parts.callback(handshakes.close)
-        splicer = make_splicer(arguments.link, arguments.keys, arguments.terminal)
+        splicer = make_splicer(arguments.link, arguments.keys)
         engine = Engine(devices, divert, splicer, telling, guarded.parting, handshakes.provocation)
         service = Service(clock, devices, engine, clients, guarded, handshakes, divert.name)
         parts.callback(service.finish)
