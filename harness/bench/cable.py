@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Literal
 
 from harness.history.events import WireLink
 from harness.history.recorder import Recorder
-from harness.wire.injector_client import InjectorClient, Moment
+from harness.wire.faults.base import Match
+from harness.wire.faults.rst import Rst
+from harness.wire.injector_client import InjectorClient
 from harness.wire.topology import Topology
+
+Moment = Literal["after_request", "response_begins"]
+_MOMENTS: dict[Moment, str] = {"after_request": "after 0200", "response_begins": "response to 0200"}
 
 
 class Cable:
@@ -17,6 +23,7 @@ class Cable:
     def __init__(self, topology: Topology, recorder: Recorder, *, log: Path, bench: str) -> None:
         self._topology, self._recorder, self._log, self._bench = topology, recorder, log, bench
         self._injector: InjectorClient | None = None
+        self._reset = 0
         self.plugged = True
 
     def unplug(self) -> None:
@@ -34,16 +41,16 @@ class Cable:
             self._recorder.append(WireLink(t=time.monotonic_ns(), state="up"))
 
     def arm_reset(self, when: Moment) -> None:
-        """The terminal's next connection is reset at both ends at that moment (see InjectorClient.reset)."""
+        """The connection of the terminal's next 0200 is reset at both ends at that moment."""
         if self._injector is None:
             self._injector = InjectorClient.start(netns_fd=self._topology.wire_fd, log=self._log)
-        self._injector.reset(when)
+        self._reset = self._injector.arm(Rst(match=Match.model_validate({"moment": _MOMENTS[when]})))
 
     def await_reset(self, deadline_s: float = 10.0) -> None:
         """Until the armed reset was sent. Raises TerminalTimeout when its moment does not come."""
         assert self._injector is not None, "arm_reset() comes first"
         with self._recorder.waiting():
-            self._injector.await_injection(deadline_s)
+            self._injector.await_strike(self._reset, deadline_s)
 
     def heal(self) -> None:
         """No fault armed, the cable plugged."""

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Packets are lost. Which ones, the dice say (``harness.wire.injector.dice``)."""
+
+from __future__ import annotations
+
+from harness.wire.injector.acts import PacketAct
+from harness.wire.injector.contract import Packet, Sending
+
+
+class Act(PacketAct):
+    def strike(self, packet: Packet, now: int) -> tuple[list[Sending], str]:
+        return [], "lost"
