@@ -17,8 +17,8 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
+    from harness.campaigns.cases import AnyCase
     from harness.campaigns.keeper import BenchKeeper
-    from harness.campaigns.matrix import Case
     from harness.campaigns.plan import RunPlan  # noqa: F401 - in the quoted type below
     from harness.lab.inventory import BenchEntry
     from harness.terminal.model import Model
@@ -34,6 +34,7 @@ MARKERS = (
 )
 DEFAULT_LAB = Path("lab_config/emulated.yaml")
 DEFAULT_SEED = "hil97"
+CASES = ("case", "trouble", "attack")  # by which a test asks for one (harness.campaigns.cases)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -165,7 +166,7 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test that needs a bench runs once on each group of equal benches that is for its suite; one that also needs
-    a ``case``, once for each case of that group."""
+    a ``case`` (or another name of :data:`CASES`), once for each case of that group."""
     if "bench" not in metafunc.fixturenames:
         return
     labels = metafunc.config.stash.get(LABELS, None)
@@ -178,17 +179,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         label for label, entry in labels.items()
         if entry.runs(file) and (marked or not entry.physical_like) and _has(entry.model, metafunc.definition)
     ]
-    if "case" not in metafunc.fixturenames:
+    asked = next((name for name in CASES if name in metafunc.fixturenames), None)
+    if asked is None:
         metafunc.parametrize("bench", wanted, ids=[f"@{label}" for label in wanted], indirect=True)
         return
-    cases = cases_of(metafunc.config, [labels[label] for label in wanted])
+    cases = cases_of(metafunc.config, [labels[label] for label in wanted], asked)
     profiles = {label: labels[label].profile for label in wanted}
     if metafunc.config.getoption("--only-cases") is not None:
         words = set(metafunc.config.getoption("--only-cases").split(","))
         cases = [case for case in cases if words & {case.transaction, *case.declares(profiles[case.label])}]
     marks = [pytest.mark.declares(*case.declares(profiles[case.label])) for case in cases]
     metafunc.parametrize(
-        ("bench", "case"),
+        ("bench", asked),
         [pytest.param(case.label, case, marks=mark) for case, mark in zip(cases, marks, strict=True)],
         ids=[f"{case}-@{case.label}" for case in cases],
         indirect=["bench"],
@@ -205,15 +207,15 @@ def _has(model: Model, test: pytest.Item) -> bool:
     return True
 
 
-def cases_of(config: pytest.Config, entries: Sequence[BenchEntry]) -> list[Case]:
-    """The transaction cases of this run: pairwise by the seed, or with ``--cases`` a part of all."""
-    from harness.campaigns import matrix
+def cases_of(config: pytest.Config, entries: Sequence[BenchEntry], asked: str = "case") -> Sequence[AnyCase]:
+    """The cases of this run that a test asks for by that name: pairwise by the seed, or with ``--cases`` a part of
+    all."""
+    from harness.campaigns.cases import KINDS
 
     seed, part = config.getoption("--seed"), config.getoption("--cases")
     if part is None:
-        return matrix.pairwise_cases(entries, seed)
-    start, count = part_of(part)
-    return matrix.whole_cases(entries, seed, start, count)
+        return KINDS[asked].pairwise(entries, seed)
+    return KINDS[asked].whole(entries, seed, *part_of(part))
 
 
 def part_of(text: str) -> tuple[int, int]:

@@ -178,7 +178,10 @@ class Office:
         return {"rule_id": self._host.misbehaviour.arm(parse_rule(rule))}
 
     def _clear_misbehaviour(self, request: Request) -> Reply:
-        self._host.misbehaviour.clear()
+        rule_id = request.get("rule_id")
+        if rule_id is not None and (not isinstance(rule_id, int) or isinstance(rule_id, bool)):
+            raise BadInput(f"rule_id is {rule_id!r}, expected a rule's number, or none for all")
+        self._host.misbehaviour.clear(rule_id)
         return {}
 
     def _ledger(self, request: Request) -> Reply:

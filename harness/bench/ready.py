@@ -119,6 +119,7 @@ def conclude(bench: Bench) -> None:
     surroundings(bench)
     terminal = bench.terminal
     terminal.to_idle(30.0)
+    _one_host(bench)
     if "counters" in bench.model.offers and not bench.plan.physical_like:
         terminal.read_counters()
     moved, ended = terminal.money_moved, []
@@ -164,6 +165,7 @@ def _serve(bench: Bench) -> None:
     """Signed in with nothing stored, or _NotReadyError."""
     terminal = bench.terminal
     terminal.to_idle(30.0)
+    _one_host(bench)
     moved = terminal.money_moved
     for host in _merchants_in_turn(bench):
         if not moved:
@@ -177,6 +179,15 @@ def _serve(bench: Bench) -> None:
                 raise _NotReadyError(f"settlement failed: {completion.text}")
     terminal.money_moved = False
     terminal.to_idle()
+
+
+def _one_host(bench: Bench) -> None:
+    """A second host that a test told the terminal of is forgotten."""
+    if bench.second_host:
+        completion = bench.terminal.set_second_host()
+        if not completion.ok:
+            raise _NotReadyError(f"the second host could not be taken away: {completion.text}")
+        bench.second_host = False
 
 
 def _cycle(bench: Bench) -> None:

@@ -186,6 +186,7 @@ class RunPlan:
             identity=entry.identity,
             serial_number=entry.serial_number or f"HT{FIRST_SERIAL + number}",
             receive_timeout_s=entry.receive_timeout_s,
+            scope=entry.scope,
         )
 
 

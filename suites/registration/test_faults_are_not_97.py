@@ -29,10 +29,9 @@ def test_connection_closed_instead_of_an_answer(bench: Bench) -> None:
 
 def test_connection_reset_while_waiting(bench: Bench) -> None:
     bench.host.misbehave("0200", "never")
-    bench.cable.arm_reset("after_request")
-    operation = bench.terminal.begin_sale(97_00, card=MAGNETIC)
-    bench.cable.await_reset()
-    assert not operation.wait().ok
+    reset = bench.cable.arm("rst after 0200")
+    assert not bench.terminal.sale(97_00, card=MAGNETIC).ok
+    reset.await_strike()
 
 
 def test_sign_in_without_an_answer(bench: Bench) -> None:

@@ -85,10 +85,16 @@ class MisbehaviourRule(Document):
     count: int | None = 1
     code: str | None = None
     delay_s: float | None = None
+    f55: str | None = None
     f62: str | None = None
     f63: str | None = None
     header_request: str | None = None
     with_mac: bool | None = None
+    fields: dict[str, str | None] | None = None
+    mac: str | None = None
+    hex: str | None = None
+    when: str | None = None
+    then: str | None = None
 
 
 # -- what is answered -------------------------------------------------------------------------------------------------

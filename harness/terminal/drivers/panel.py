@@ -180,9 +180,9 @@ class PanelTerminal(PanelHands):
             return operation.complete(self._served(f"HOST {address} {port} {tpdu}"))
         raise AssertionError("guarded() re-raises")
 
-    def set_second_host(self, address: str, port: int) -> Completion:
-        """The address to fall back to."""
-        return self._served(f"HOST2 {address} {port}")
+    def set_second_host(self, address: str = "", port: int = 0) -> Completion:
+        """The address to fall back to; "": none."""
+        return self._served(f"HOST2 {address} {port}" if address else "HOST2 NONE")
 
     def set_tls(self, what: str, payload: str) -> Completion:
         """``what`` CA, CERT or KEY; ``payload`` base64 of DER, or NONE."""
