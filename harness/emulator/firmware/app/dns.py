@@ -14,7 +14,7 @@ from . import dns_message
 from .link import network_timeout
 from .loop import READABLE, TIMEOUT, Flow, Wait, now
 
-TRY_S = 5.0
+ALL_TRIES_S = 15.0  # together
 TRIES = 3
 LONGEST_NO_S = 10.0  # a "no such name" is believed no longer, whatever the server says: the shop is waiting
 MOST_NAMES = 16
@@ -60,7 +60,7 @@ class Resolver:
     def _ask(self, server: str, name: str) -> Flow[dns_message.Answer | None]:
         """One question to one server; None: no answer in time, or one that says that it can't tell."""
         number = int.from_bytes(os.urandom(2), "big")
-        deadline = now() + network_timeout(TRY_S, self._time_scale)
+        deadline = now() + network_timeout(ALL_TRIES_S, self._time_scale) / TRIES
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
             try:
                 sock.connect((server, self._port))
