@@ -256,6 +256,7 @@ LACKING: dict[Feature, tuple[Callable[[Model], bool], str]] = {
     "offline": (lambda m: not STORED & set(m.transactions), "it accepts nothing offline"),
     "chip": (lambda m: "chip" not in m.entry, "it reads no inserted chip"),
     "identities": (lambda m: m.identities < 2, "it has one identity"),
+    "backup_host": (lambda m: not m.backup_host, "it knows no second host"),
 }
 
 

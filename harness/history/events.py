@@ -202,7 +202,7 @@ class WireConnection(Event):
     """A TCP connection of the terminal. ``by`` says who did it, where that is known.
 
     opening: SYN seen. open: handshake complete. refused: SYN answered with RST. closed: FIN seen from ``by``.
-    reset: RST seen from ``by``.
+    reset: RST seen from ``by``. ``peer``: address:port of the other end ("" in logs of before it was noted).
     """
 
     kind: Literal["wire.connection"] = "wire.connection"
@@ -210,6 +210,7 @@ class WireConnection(Event):
     state: Literal["opening", "open", "refused", "closed", "reset"]
     by: Literal["terminal", "acquirer"] | None = None
     packet: int
+    peer: str = ""
 
 
 class WireBytes(Event):
