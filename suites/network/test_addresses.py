@@ -140,13 +140,13 @@ def test_the_address_is_taken_away_while_a_sale_is_answered(bench: Bench) -> Non
 @pytest.mark.declares("NET-05")
 @pytest.mark.parametrize("words", NAME_GONE)
 def test_the_name_is_lost_during_recovery(bench: Bench, words: str) -> None:
-    """97, registered again, and then this: the recovery is late, and nothing else."""
+    """97, then this; registered meanwhile: the recovery is late, and nothing else."""
     code = bench.profile.not_registered[0]
     bench.host.deregister()
     assert bench.terminal.sale(10_00, card=MAGNETIC).code == code
-    bench.host.register()
-    restart(bench)
     bench.cable.arm(f"{words} count=none")
+    restart(bench)
+    bench.host.register()
     trouble(bench.terminal.sign_in())
     assert again(bench, bench.terminal.sign_in).ok
     assert bench.terminal.sale(11_00, card=MAGNETIC).ok
@@ -159,9 +159,9 @@ def test_the_address_is_lost_during_recovery(bench: Bench, words: str) -> None:
     code = bench.profile.not_registered[0]
     bench.host.deregister()
     assert bench.terminal.sign_in().code == code
-    bench.host.register()
     bench.cable.arm(f"{words} count=none")
     restart(bench)
+    bench.host.register()
     trouble(bench.terminal.sign_in())
     assert again(bench, bench.terminal.sign_in).ok
     assert bench.terminal.sale(11_00, card=MAGNETIC).ok
