@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -19,7 +19,6 @@ from harness.checkers.reading import END, SECOND, Exchange, Operation, Reading
 from harness.history.events import FaultArmed, FaultHealed, FaultStruck, HostJournal, WireFrame, WireLink
 from harness.protocol.codes import answers, request_mti
 from harness.protocol.stream import FrameSplitter
-from harness.wire.faults import catalogue
 
 NEAR_NS = SECOND  # a strike and the frame that it let through are told by two programs, each with its own clock reading
 
@@ -51,14 +50,10 @@ def troubles(reading: Reading) -> tuple[Trouble, ...]:
 
 def _of_faults(reading: Reading) -> Iterator[Trouble]:
     names = {e.fault_id: str(e.fault.get("fault", "fault")) for e in reading.all(FaultArmed)}
-    healed = {e.fault_id: e for e in reading.all(FaultHealed)}
-    seen: set[int] = set()
-    for strike in reading.all(FaultStruck):
-        if strike.fault_id not in seen:
-            seen.add(strike.fault_id)
-            ended = healed.get(strike.fault_id)
-            end = max(ended.t, strike.t) if ended else END
-            yield Trouble(strike.t, end, strike, ended, names.get(strike.fault_id, "fault"))
+    for span in reading.faults:
+        if isinstance(span.began, FaultStruck):
+            ended = span.ended if isinstance(span.ended, FaultHealed) else None
+            yield Trouble(span.start, span.end, span.began, ended, names.get(span.began.fault_id, "fault"))
 
 
 def _of_the_cable(reading: Reading) -> Iterator[Trouble]:
@@ -66,18 +61,6 @@ def _of_the_cable(reading: Reading) -> Iterator[Trouble]:
         if isinstance(span.began, WireLink):
             ended = span.ended if isinstance(span.ended, WireLink) else None
             yield Trouble(span.start, span.end, span.began, ended, "cable out")
-
-
-def fault_of(reading: Reading, strike: FaultStruck) -> str:
-    """The name of the fault that struck."""
-    armed = (e for e in reading.all(FaultArmed) if e.fault_id == strike.fault_id)
-    return next((str(e.fault.get("fault", "fault")) for e in armed), "fault")
-
-
-def level_of(reading: Reading, strike: FaultStruck) -> str:
-    """What it acts on: ``message``, ``packet``, ``service``."""
-    kind = catalogue().get(fault_of(reading, strike))
-    return kind.level if kind else "packet"
 
 
 _latest_end: WeakKeyDictionary[Reading, list[int]] = WeakKeyDictionary()
@@ -164,3 +147,8 @@ def said_by_the_acquirer(reading: Reading, exchange: Exchange) -> HostJournal | 
     until = next((e.t for e in alike), END)
     frame = decoded(lines[0].hex)
     return lines[0] if lines[0].t < until and frame is not None and not answers(exchange.sent, frame) else None
+
+
+def first_falsified(reading: Reading, exchanges: Iterable[Exchange]) -> FaultStruck | None:
+    """The strike on the first of them that the bench has falsified."""
+    return next((strike for e in exchanges if (strike := falsified(reading, e))), None)

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from harness.checkers.batches import gave_up, later, result_of, same_transaction
 from harness.checkers.chip import refused_after_approval
 from harness.checkers.decoding import decoded
+from harness.checkers.faults import falsified
 from harness.checkers.finding import Finding, checker
 from harness.checkers.reading import END, SECOND, Exchange, Reading
 from harness.checkers.shown import contains
@@ -197,8 +198,11 @@ def _survived(reading: Reading, due: Due, first: Exchange) -> Finding:
 
 
 def _books_contradict(reading: Reading, due: Due, since: int) -> HostLedger | None:
-    """The first reading of the books after the acceptance, where it shows that nothing was reversed."""
+    """The first reading of the books after the acceptance, where it shows that nothing was reversed. What the bench
+    itself has falsified proves nothing."""
     original = due.original
+    if any(falsified(reading, e) for e in (original, due.delivered) if e is not None):
+        return None
     ledger = next((x for x in reading.ledgers if x.t > since and (x.mid, x.tid) == (original.mid, original.tid)), None)
     if ledger is None:
         return None

@@ -29,6 +29,8 @@ from harness.checkers.tables import FINANCIAL_OPERATIONS, ONLINE_OPERATIONS
 from harness.checkers.timeline import END, SECOND, Operation, RegistrationTimeline, Span
 from harness.history.events import (
     Cashier,
+    FaultHealed,
+    FaultStruck,
     Heartbeat,
     HostJournal,
     Key,
@@ -297,6 +299,18 @@ class Reading(Observed):
     def link_lost_within(self, start: int, end: int) -> Span | None:
         """The first time the link was down that touches the interval."""
         return next(iter(timeline.spans_within(self.link_down, start, end)), None)
+
+    @cached_property
+    def faults(self) -> tuple[timeline.Span, ...]:
+        """Faults of the wire, each from its first strike until it was healed, by their beginning."""
+        return timeline.spans_of_faults(self.all(FaultStruck), self.all(FaultHealed))
+
+    def wire_hurt_within(self, start: int, end: int) -> Span | None:
+        """The cable was out, or a fault of the wire at work, at some time in the interval: what was not sent, or not
+        answered, need not be the terminal's doing."""
+        return self.link_lost_within(start, end) or next(
+            (span for span in self.faults if span.start < end and start <= span.end), None
+        )
 
     @cached_property
     def registration(self) -> RegistrationTimeline:

@@ -75,6 +75,8 @@ class BenchDocument(BaseModel):
     time_scale: Positive | None = None
     physical_like: bool = False
     link: Literal["tcp", "tcp_standing", "tls", "http"] | None = None
+    network: Literal["static", "dhcp"] | None = None
+    resolve: Literal["address", "name"] = "address"
     suites: list[Name] = []
     limits: LimitsDocument = LimitsDocument()
     identity: Identity | None = None
@@ -93,6 +95,10 @@ class BenchDocument(BaseModel):
             found += [((), f"`{key}` is missing: a physical bench needs it") for key in missing]
             if self.time_scale not in (None, 1.0):
                 found.append((("time_scale",), "the time of a physical bench can't be scaled: leave it out"))
+            if self.network is not None:
+                found.append((("network",), "`network` is for emulated benches: a physical one has its own"))
+            if self.resolve != "address":
+                found.append((("resolve",), "`resolve` is for emulated benches: a physical one has its own"))
             if self.physical_like:
                 found.append((("physical_like",), "a physical bench is not like one: leave it out"))
             return found
