@@ -10,8 +10,8 @@ from harness.wire.faults.base import Fault
 
 
 class ArpSpoof(Fault):
-    """Every ARP answer carries ``mac`` (default: one that nobody has); ``to_terminal``: those about the peer. When it is
-    healed, or the injector dies, whoever was lied to is told the truth.
+    """Every ARP answer carries ``mac`` (default: one that nobody has); ``to_terminal``: those about the peer. When it
+    is healed, or the injector dies, whoever was lied to is told the truth.
     """
 
     fault: Literal["arp_spoof"] = "arp_spoof"

@@ -79,9 +79,9 @@ def run(arguments: argparse.Namespace) -> None:
         parts.callback(divert.close)
         guarded = Guarded([*divert.removal, *devices.removal], devices.lock.fileno(), ports)
         parts.callback(guarded.close)  # it undoes what is there to undo
-        splicer = make_splicer(arguments.link, arguments.keys, arguments.terminal)
+        splicer = make_splicer(arguments.link, arguments.keys)
         engine = Engine(devices, divert, splicer, telling, guarded.parting)
-        service = Service(clock, devices, engine, clients, guarded)
+        service = Service(clock, devices, engine, clients, guarded, divert.name)
         parts.callback(service.finish)
         gc.collect()
         gc.freeze()

@@ -204,9 +204,10 @@ class Engine:
                 self._onward(armed.act.tick(now), place + 1, now)
 
     def _carry_out(self, packets: list[Packet], outcome: Outcome, now: int) -> None:
-        self._send(outcome, now)
+        """A message goes before the reset that follows it."""
         for packet in packets:
             self._onward([Sending(packet.frame, OTHER[packet.came], of=packet)], 0, now)
+        self._send(outcome, now)
 
     def _send(self, outcome: Outcome, now: int) -> None:
         for strike in outcome.strikes:

@@ -22,9 +22,11 @@ _BATCH = 64
 class Service:
     """Until its owner's stdin is closed."""
 
-    def __init__(self, clock: Clock, devices: Devices, engine: Engine, clients: Clients, guarded: Guarded) -> None:
+    def __init__(
+        self, clock: Clock, devices: Devices, engine: Engine, clients: Clients, guarded: Guarded, divert: str
+    ) -> None:
         self._clock, self._devices, self._engine, self._clients = clock, devices, engine, clients
-        self._guarded = guarded
+        self._guarded, self._divert = guarded, divert
         faults.catalogue()  # imported now, not when the first fault is armed
         self._readers = {devices.reader(side): side for side in SIDES}
         for fd in self._readers:
@@ -33,7 +35,7 @@ class Service:
 
     def run(self) -> None:
         engine, clients = self._engine, self._clients
-        clients.say({"ev": "ready"})
+        clients.say({"ev": "ready", "divert": self._divert, "guardian": self._guarded.pid})
         clients.flush()
         while True:
             for fd, _ in self._clock.wait(engine.due):
