@@ -7,9 +7,7 @@ that a terminal holds is in the books also after ``kill -9``.
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -28,6 +26,7 @@ from harness.acquirer.registry import HAS_ROW, Registry, Terminal
 from harness.acquirer.store import RESERVED, Store
 from harness.acquirer.switch import SETTLING, Known, MacState, Request, classify, decide, words
 from harness.acquirer.transactions import Transactions
+from harness.acquirer.troubles import Troubles
 from harness.acquirer.units import foreign_unit
 from harness.acquirer.uploads import Uploads
 from harness.errors import BadInput
@@ -72,6 +71,7 @@ class Host:
         self.registry = Registry(
             store, keys_outlive_registration=profile.keys_outlive_registration, now=self.clock.now
         )
+        self.troubles = Troubles()
         self.misbehaviour = Misbehaviour(self.journal.last_rule_id())
         self.uploads, self.downloads = Uploads(store), Downloads(store, downloads)
         self._dressing = Dressing(self.registry, profile)
@@ -96,8 +96,8 @@ class Host:
         try:
             with self.store.messages():
                 return self._process(connection, frame, t)
-        except Exception:  # a bug of ours: the real host's answer to that is 96, and nothing is booked
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # a bug of ours: the real host's answer to that is 96, and nothing is booked
+            self.troubles.note(error)
             with self.store.messages():
                 came = self.journal.append(t, connection, "in", raw, "internal error of the acquirer, see its log")
                 sent = self._dressing.compose(frame, Answer("96", "internal error"), self._stamp())
