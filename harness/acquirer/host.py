@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.acquirer.answers import Answer, Stamp
 from harness.acquirer.cards import IssuerCard
@@ -43,8 +43,7 @@ _TPDU_ID = "60"
 _MAC_OPTIONAL = "0620"  # the surveyed host looks at no MAC of a script notice; here one that is there must be right
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the server has to do: push ``rows`` (they are committed), then send ``send`` (None: nothing), then close.
 
     With ``delay_s`` the answer is sent that much later, and :meth:`Host.delivered` journals it then.
@@ -69,7 +68,7 @@ class Host:
         self.store, self.profile = store, profile
         self.ledger, self.journal, self.clock = Ledger(store), Journal(store), HostClock(store)
         self.registry = Registry(
-            store, keys_outlive_registration=profile.keys_outlive_registration, now=self.clock.now
+            store, keys_outlive_registration=profile.keys_outlive_registration, seconds=self.clock.seconds
         )
         self.misbehaviour = Misbehaviour(self.journal.last_rule_id())
         self.uploads, self.downloads = Uploads(store), Downloads(store, downloads)
@@ -149,9 +148,9 @@ class Host:
         return self.journal.append(time.monotonic_ns(), connection, direction, frame.raw, note, rule_id)
 
     def _stamp(self) -> Stamp:
-        now = self.clock.now()
+        moment = self.clock.moment()
         number = self.store.next_number("rrn", RESERVED) % 1_000_000
-        return Stamp(now, f"{now.month:02d}{now.day:02d}{now.hour:02d}{number:06d}")
+        return Stamp(moment, f"{moment.date}{moment.time[:2]}{number:06d}")
 
     # -- deciding -----------------------------------------------------------------------------------------------------
 
@@ -171,7 +170,7 @@ class Host:
             transaction, frame.mti, frame.get(42), frame.get(41), int(frame.batch), frame.get(11),
             frame.message_type, frame.network_code,
         )
-        known = self._look_up(request, frame)
+        known = self._look_up(request, frame, stamp.moment.epoch)
         refusal = decide(request, known, self.profile)
         if refusal is None:
             assert known.terminal is not None
@@ -183,11 +182,12 @@ class Host:
             self.ledger.note_refused(request.mid, request.tid, request.batch, request.trace, answer.code)
         return answer
 
-    def _look_up(self, request: Request, frame: Frame) -> Known:
+    def _look_up(self, request: Request, frame: Frame, at: int) -> Known:
+        """``at``: seconds since 1970 on the host's clock."""
         application = self.registry.application(request.mid, request.tid)
         terminal = application if application is not None and application.state in HAS_ROW else None
         if terminal is not None:
-            self.registry.saw(terminal)
+            self.registry.saw(terminal, at)
         return Known(
             duplicate=application is not None and self._is_duplicate(request, frame, application),
             mac=self._check_mac(frame),
@@ -230,5 +230,5 @@ def _missing(frame: Frame) -> str:
 
 
 def _named(frame: Frame) -> str:
-    values = (("trace", frame.get(11)), ("batch", frame.batch), ("TID", frame.get(41)))
-    return ",".join([f" {frame.mti}", *(f" {name} {value}" for name, value in values if value)])
+    trace, batch, tid = frame.get(11), frame.batch, frame.get(41)
+    return f" {frame.mti}{trace and f', trace {trace}'}{batch and f', batch {batch}'}{tid and f', TID {tid}'}"
