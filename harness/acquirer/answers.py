@@ -57,7 +57,8 @@ class Stamp(NamedTuple):
 
 def card_number(request: Frame) -> str:
     """The PAN of F2, or of track 2 (F35) up to its separator; "" where the request has neither."""
-    return request.get(2) or request.get(35).partition("D")[0]
+    fields = request.fields
+    return fields.get(2) or fields.get(35, "").partition("D")[0]
 
 
 def compose(

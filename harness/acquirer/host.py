@@ -119,8 +119,10 @@ class Host:
 
     def _process(self, connection: int, frame: Frame, t: int) -> Outcome:
         transaction = classify(frame, self.profile)
-        taken = self.misbehaviour.take(frame.mti, frame.network_code, frame.message_type, frame.get(41))
-        rule_id, rule = taken if taken is not None else (None, None)
+        taken = None
+        if not self.misbehaviour.honest:
+            taken = self.misbehaviour.take(frame.mti, frame.network_code, frame.message_type, frame.get(41))
+        rule_id, rule = taken or (None, None)
         said = f"{words(transaction)}{_named(frame)}"
 
         def came(note: str) -> JournalRow:
@@ -131,7 +133,7 @@ class Host:
             note = "connection closed instead of an answer" if closing else "dropped, not decided"
             return Outcome((came(f"{said}: {note}"),), close=closing)
 
-        answer, stamp = self._told(frame, transaction, rule), self._stamp()
+        answer, stamp = None if rule is None else self._told(frame, transaction, rule), self._stamp()
         if answer is None:
             answer = self._decide(frame, transaction, stamp, keeps_keys=rule is not None and rule.action == "no_keys")
         sent, twist = self._dressing.dress(frame, answer, stamp, rule)
@@ -154,9 +156,9 @@ class Host:
 
     # -- deciding -----------------------------------------------------------------------------------------------------
 
-    def _told(self, frame: Frame, transaction: str, rule: Rule | None) -> Answer | None:
+    def _told(self, frame: Frame, transaction: str, rule: Rule) -> Answer | None:
         """The answer that a rule gives instead of a decision; None: decide."""
-        if rule is None or rule.code is None:
+        if rule.code is None:
             return None
         if transaction in REVERSIBLE and 11 in frame and len(frame.batch) == _BATCH_DIGITS:
             self.ledger.note_refused(frame.get(42), frame.get(41), int(frame.batch), frame.get(11), rule.code)
@@ -166,9 +168,10 @@ class Host:
         missing = _missing(frame)
         if missing:
             return Answer("30", f"{missing} missing")
+        fields = frame.fields
         request = Request(
-            transaction, frame.mti, frame.get(42), frame.get(41), int(frame.batch), frame.get(11),
-            frame.message_type, frame.network_code,
+            transaction, frame.mti, fields[42], fields[41], int(frame.batch), fields.get(11, ""), frame.message_type,
+            frame.network_code,
         )
         known = self._look_up(request, frame, stamp.moment.epoch)
         refusal = decide(request, known, self.profile)
@@ -230,5 +233,9 @@ def _missing(frame: Frame) -> str:
 
 
 def _named(frame: Frame) -> str:
-    trace, batch, tid = frame.get(11), frame.batch, frame.get(41)
-    return f" {frame.mti}{trace and f', trace {trace}'}{batch and f', batch {batch}'}{tid and f', TID {tid}'}"
+    said = frame.fields.get
+    trace, batch, tid = said(11), frame.batch, said(41)
+    return "".join([
+        f" {frame.mti}", f", trace {trace}" if trace else "", f", batch {batch}" if batch else "",
+        f", TID {tid}" if tid else "",
+    ])

@@ -155,9 +155,9 @@ class Ledger:
         self._db.execute(
             "INSERT INTO entries (batch_id, mid, tid, registration, batch, trace, kind, amount, rrn, date, pan,"
             " auth_code, state, original, entry_mode, voucher)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'approved', ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'approved', nullif(?, 0), ?, ?)",
             (self.ensure_batch(b.mid, b.tid, b.batch), b.mid, b.tid, b.registration, b.batch, b.trace, b.kind, b.amount,
-             b.rrn, b.date, b.pan, b.auth_code, b.original, b.entry_mode, b.voucher),
+             b.rrn, b.date, b.pan, b.auth_code, b.original or 0, b.entry_mode, b.voucher),
         )
         booked = (b.mid, b.tid, b.registration, b.batch)
         if b.trace > self._highest.get(booked, b.trace):

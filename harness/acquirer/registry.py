@@ -264,7 +264,10 @@ class Registry:
             self._terminals[where] = Terminal(
                 *where, terminal.registration, terminal.state, SignState.SIGNED_IN, batch, ever_signed_in=True
             )
-        self._db.execute("UPDATE keys SET pik = ?, mak = ?, tdk = ? WHERE mid = ? AND tid = ?", (pik, mak, tdk, *where))
+        self._db.execute(
+            "UPDATE keys SET pik = ?, mak = ?, tdk = nullif(?, x'') WHERE mid = ? AND tid = ?",
+            (bytearray(pik), bytearray(mak), bytearray(tdk or b""), *where),
+        )
         known = self._keys.get(where)
         if known is not None:
             self._keys[where] = Keys(known.tmk, pik, mak, tdk)

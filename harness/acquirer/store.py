@@ -1,5 +1,8 @@
 """The acquirer's database: one SQLite file in WAL mode, one writer (this process).
 
+Where it is a matter of each message, None and bytes are bound as a 0 or nothing that ``nullif`` takes for NULL, and as
+bytearray: for each None and each bytes Python's sqlite3 looks for an adapter, which there is none of.
+
 ``synchronous=NORMAL`` in WAL mode writes a commit into the page cache without waiting for the disk: what was committed
 outlives ``kill -9`` of this process (not a power failure of the machine, which no test here is about), at some 50 us.
 """
@@ -107,7 +110,7 @@ class Appended:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self.rows: list[tuple[object, ...]] = []
+        self.rows: list[tuple[int, int, int, str, bytes, str, int | None]] = []  # the table's columns
         self.last = int(db.execute("SELECT coalesce(max(jid), 0) FROM journal").fetchone()[0])  # that is committed
 
     @property
@@ -118,7 +121,10 @@ class Appended:
     def write(self) -> None:
         """Before the commit."""
         if self.rows:
-            self._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", self.rows)
+            self._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, nullif(?, 0))", [
+                (jid, t, connection, direction, bytearray(frame), note, rule_id or 0)
+                for jid, t, connection, direction, frame, note, rule_id in self.rows
+            ])
 
     def written(self) -> None:
         """After the commit."""

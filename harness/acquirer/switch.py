@@ -70,8 +70,9 @@ def classify(frame: Frame, profile: Profile) -> str:
     kind = KINDS.get(name)
     if kind is not None:
         mti = profile.offline_chip_mti if name == "offline_chip_sale" else kind.mti
-        fits = frame.mti == mti and frame.get(3, kind.processing) == kind.processing
-        return name if fits and frame.get(25, kind.condition) == kind.condition else UNKNOWN
+        said = frame.fields.get
+        fits = frame.mti == mti and said(3, kind.processing) == kind.processing
+        return name if fits and said(25, kind.condition) == kind.condition else UNKNOWN
     if frame.mti == "0320":
         if frame.network_code in (profile.batch_end_balanced, profile.batch_end_unbalanced):
             return "batch_end"

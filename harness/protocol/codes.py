@@ -188,7 +188,8 @@ def mti_name(mti: str) -> str:
 
 
 def _name(mti: str, frame: Frame) -> str:
-    message_type, network_code = frame.message_type, frame.network_code
+    f60 = frame.fields.get(60, "")
+    message_type, network_code = f60[:2], f60[8:11]
     if message_type:
         table = _BY_F60.get(mti, {})
         return table.get((message_type, network_code)) or table.get((message_type, None)) or "unknown"

@@ -94,7 +94,7 @@ def decrypt(key: bytes, data: bytes, algorithm: Algorithm = "des") -> bytes:
 
 def kcv(key: bytes, algorithm: Algorithm = "des") -> bytes:
     """Check value: the first 4 bytes of one block of zero bytes enciphered."""
-    return encrypt(key, bytes(_BLOCK[algorithm]), algorithm)[:4]
+    return _enciphering(key, algorithm).update(_ZERO if algorithm == "des" else _ZERO * 2)[:4]
 
 
 def wrap(kek: bytes, key: bytes, algorithm: Algorithm = "des") -> bytes:
