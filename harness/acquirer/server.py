@@ -135,13 +135,14 @@ class Connection(asyncio.Protocol):
                 self.hang_up()
 
     def data_received(self, data: bytes) -> None:
-        self._stop_waiting()
+        if self._partial is not None:
+            self._stop_waiting()
         try:
             self._divide(data if self._tls is None else self._decrypt(self._tls, data))
         except Exception as error:  # a fault of the link could not be journalled
             self._server.host.troubles.note(error)
             self.hang_up()
-        if self._unfinished and not self.done:
+        if not self.done and self._unfinished:
             loop = asyncio.get_running_loop()
             self._partial = loop.call_later(self._server.partial_s, self._cut_short, "no rest came in time")
         if self._tls is not None and self._tls.ended and not self._half_closed and not self.eof_received():
