@@ -98,7 +98,7 @@ def test_delay(came: Side, delay_ms: float, jitter_ms: float, distribution: str)
     at_once = made.passed(frame, came, now=7)
     due = made.engine.due
     if at_once:
-        assert due is None and delay_ms <= jitter_ms * 10
+        assert due is None and delay_ms <= jitter_ms * 10 + 1e-6  # less than a nanosecond is none
         return
     assert due is not None and due > 7
     if distribution == "uniform":
