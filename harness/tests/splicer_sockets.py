@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
-from harness.protocol.frames import build
-from harness.tests.lab_helpers import receive
+from harness.protocol.frames import build, decode
+from harness.protocol.stream import HTTP_PATH
+from harness.wire.http import CONTENT_TYPE
 
 
 def message(mti: str, number: int, filler: int = 0, **fields: str) -> bytes:
@@ -19,17 +22,61 @@ def message(mti: str, number: int, filler: int = 0, **fields: str) -> bytes:
     return build(mti, values | {int(name[1:]): value for name, value in fields.items()}).raw
 
 
-def read_message(end: socket.socket) -> bytes:
+class End(Protocol):
+    """What of a socket is needed: also of one that speaks TLS, or of :class:`HttpEnd`."""
+
+    def recv(self, size: int, /) -> bytes: ...
+    def sendall(self, data: bytes, /) -> None: ...
+
+
+class HttpEnd:
+    """Messages as bodies of HTTP requests (the terminal) or responses, strictly by their Content-Length."""
+
+    def __init__(self, end: socket.socket, *, terminal: bool) -> None:
+        self._end, self._terminal = end, terminal
+        self._buffer = self._body = b""
+
+    def sendall(self, data: bytes) -> None:
+        line = b"POST %s HTTP/1.1\r\nHost: acquirer" % HTTP_PATH.encode() if self._terminal else b"HTTP/1.1 200 OK"
+        head = line + b"\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (CONTENT_TYPE, len(data))
+        self._end.sendall(head + data)
+
+    def recv(self, size: int) -> bytes:
+        """Of the next body; b"" where the other end closed before it."""
+        while not self._body:
+            head, found, rest = self._buffer.partition(b"\r\n\r\n")
+            if found:
+                assert head.startswith(b"HTTP/1.1 200 OK\r\n" if self._terminal else b"POST "), head
+                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+                if len(rest) >= length:
+                    self._body, self._buffer = rest[:length], rest[length:]
+                    break
+            more = self._end.recv(65536)
+            if not more:
+                return b""
+            self._buffer += more
+        part, self._body = self._body[:size], self._body[size:]
+        return part
+
+
+def read_message(end: End) -> bytes:
     """The next one; b"" where the other end has closed; a part, where it closed in the middle."""
-    head = receive(end, 2)
-    return head + receive(end, int.from_bytes(head, "big")) if len(head) == 2 else head
+    head = _receive(end, 2)
+    return head + _receive(end, int.from_bytes(head, "big")) if len(head) == 2 else head
+
+
+def _receive(end: End, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (part := end.recv(size - len(data))):
+        data += part
+    return data
 
 
 class Host:
     """Answers each message at ``end`` with what ``answer`` makes of it, until it is closed or reset. ``heard``: all
-    that came, ``ended`` how it ended: "", "closed" or "reset"."""
+    that came, ``ended`` how it ended: "", "closed", "reset", or "broken": TLS without its proper end."""
 
-    def __init__(self, end: socket.socket, answer: Callable[[bytes], bytes]) -> None:
+    def __init__(self, end: End, answer: Callable[[bytes], bytes]) -> None:
         self._end, self._answer = end, answer
         self.heard: list[bytes] = []
         self.ended = ""
@@ -44,6 +91,8 @@ class Host:
             self.ended = "closed"
         except ConnectionResetError:
             self.ended = "reset"
+        except ssl.SSLEOFError:
+            self.ended = "broken"
         except OSError as error:
             self.ended = f"failed: {error}"
 
@@ -58,6 +107,4 @@ def approve(request: bytes) -> bytes:
 
 
 def _stan(frame: bytes) -> str:
-    from harness.protocol.frames import decode
-
     return decode(frame).get(11)
