@@ -1,4 +1,4 @@
-"""A terminal with a modem loses its network: at start, during a sale, during recovery. Never a 97, and back by itself."""
+"""A terminal with a modem loses its network: at start, during a sale, during recovery. Never a 97; back by itself."""
 
 from collections.abc import Callable
 
