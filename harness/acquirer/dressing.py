@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 from harness.acquirer import answers
 from harness.acquirer.answers import Answer, Stamp
 from harness.acquirer.misbehaviour import FRESH_KEYS, SIGN_IN_ACTIONS, Rule
 from harness.acquirer.registry import Registry, new_key
 from harness.acquirer.sign_in import new_working_keys
-from harness.protocol import keys
+from harness.protocol import altered, keys
 from harness.protocol.frames import Frame
 from harness.protocol.profile import Profile
 
@@ -76,6 +77,32 @@ class Dressing:
             return sent, f"{twist}; without F64"
         wanted = bool(rule.with_mac) or self._wanted(answer)
         return answers.seal(sent, mak, self.algorithm, wanted=wanted), twist
+
+    def content(self, request: Frame, answer: Frame, rule: Rule) -> list[tuple[bytes, str, bool]]:
+        """What a content rule makes of an honest answer: (bytes, in words, whether they are sent), in this order.
+
+        Raises :class:`BadInput` where the answer can't be changed so.
+        """
+        true, other = (answer.raw, "the true answer"), bytes.fromhex(rule.hex or "")
+        match rule.action:
+            case "rewrite":
+                fields, mac = rule.fields or {}, cast(altered.Mac, rule.mac or "keep")
+                changed = altered.rewritten(answer, fields, mac, self.mak(request), self.algorithm)
+                named = [f"F{number}" for number in fields] + {"keep": []}.get(mac, [f"F64 {mac}"])
+                return [(*true, False), (changed.raw, f"rewritten: {', '.join(named)}", True)]
+            case "replace":
+                return [(*true, False), (other, "sent in the answer's place", True)]
+            case "replay":
+                replayed = (other, "an earlier message, replayed", True)
+                if rule.when == "before":
+                    return [replayed, (*true, True)]
+                return [(*true, True), replayed] if rule.when == "after" else [(*true, False), replayed]
+            case _:
+                mac_of_it = cast(altered.ForgedMac, rule.mac or "wrong")
+                made = altered.forged(
+                    request, rule.code or "", rule.fields or {}, mac_of_it, self.mak(request), self.algorithm
+                )
+                return [(made.raw, "forged", True), (*true, rule.then == "deliver")]
 
     def _wanted(self, answer: Answer) -> bool:
         return answer.approved or self._profile.declines_carry_mac

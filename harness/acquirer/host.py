@@ -22,7 +22,7 @@ from harness.acquirer.download_data import DownloadData
 from harness.acquirer.dressing import Dressing
 from harness.acquirer.journal import Direction, Journal, JournalRow
 from harness.acquirer.ledger import Ledger
-from harness.acquirer.misbehaviour import Misbehaviour, Rule
+from harness.acquirer.misbehaviour import CONTENT_ACTIONS, Misbehaviour, Rule
 from harness.acquirer.money import repeated
 from harness.acquirer.registry import HAS_ROW, Registry, Terminal
 from harness.acquirer.store import RESERVED, Store
@@ -30,6 +30,7 @@ from harness.acquirer.switch import SETTLING, Known, MacState, Request, classify
 from harness.acquirer.transactions import Transactions
 from harness.acquirer.units import foreign_unit
 from harness.acquirer.uploads import Uploads
+from harness.errors import BadInput
 from harness.protocol import keys
 from harness.protocol.codes import carries_mac
 from harness.protocol.frames import Frame, FrameError, decode, offset_of, offset_of_bit
@@ -137,6 +138,8 @@ class Host:
             answer = self._decide(frame, transaction, stamp, keeps_keys=rule is not None and rule.action == "no_keys")
         sent, twist = self._dressing.dress(frame, answer, stamp, rule)
         note = f"{answer.code}: {answer.why}{twist}"
+        if rule is not None and rule.action in CONTENT_ACTIONS:
+            return self._changed(connection, came(said), frame, sent, note, rule, rule_id)
         if rule is not None and rule.action == "never":
             row = came(f"{said}: answer {answer.code} withheld")
             return Outcome((row, self._row(connection, "withheld", sent, note, rule_id)))
@@ -144,6 +147,24 @@ class Host:
             row = came(f"{said}: answer {answer.code} held back for {rule.delay_s:g} s")
             return Outcome((row,), sent.raw, rule.delay_s, rule_id, note)
         return Outcome((came(said), self._row(connection, "out", sent, note, rule_id)), sent.raw)
+
+    def _changed(
+        self, connection: int, came: JournalRow, request: Frame, answer: Frame, note: str, rule: Rule,
+        rule_id: int | None,
+    ) -> Outcome:
+        """The answer as a content rule wants it; each part of it is a row of its own. What can't be made is not."""
+        try:
+            parts = self._dressing.content(request, answer, rule)
+        except BadInput as error:
+            parts = [(answer.raw, f"not changed: {error.message}", True)]
+        rows = [
+            self.journal.append(
+                time.monotonic_ns(), connection, "out" if sent else "withheld", raw,
+                f"{note}; {what}" if raw == answer.raw else what, rule_id,
+            )
+            for raw, what, sent in parts
+        ]
+        return Outcome((came, *rows), b"".join(raw for raw, _, sent in parts if sent))
 
     def _row(self, connection: int, direction: Direction, frame: Frame, note: str, rule_id: int | None) -> JournalRow:
         return self.journal.append(time.monotonic_ns(), connection, direction, frame.raw, note, rule_id)
@@ -157,7 +178,7 @@ class Host:
 
     def _told(self, frame: Frame, transaction: str, rule: Rule | None) -> Answer | None:
         """The answer that a rule gives instead of a decision; None: decide."""
-        if rule is None or rule.code is None:
+        if rule is None or rule.code is None or rule.action in CONTENT_ACTIONS:
             return None
         if transaction in REVERSIBLE and 11 in frame and len(frame.batch) == _BATCH_DIGITS:
             self.ledger.note_refused(frame.get(42), frame.get(41), int(frame.batch), frame.get(11), rule.code)

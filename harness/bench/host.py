@@ -181,10 +181,10 @@ class Host:
         """Answer the next ``count`` requests of ``mti`` with ``code`` instead of deciding."""
         return self.misbehave(mti, "answer", count=count, code=code, **parameters)
 
-    def behave(self) -> None:
-        """Forget every misbehaviour."""
-        self._ask("clear_misbehaviour")
-        self._recorder.append(HostArmed(t=time.monotonic_ns(), rule_id=0, rule={}))
+    def behave(self, rule_id: int = 0) -> None:
+        """Forget every misbehaviour, or that rule."""
+        self._ask("clear_misbehaviour", **({"rule_id": rule_id} if rule_id else {}))
+        self._recorder.append(HostArmed(t=time.monotonic_ns(), rule_id=rule_id, rule={}))
 
     # -- books --------------------------------------------------------------------------------------------------------
 

@@ -134,7 +134,8 @@ class HostChanged(Event):
 
 
 class HostArmed(Event):
-    """The acquirer was told to misbehave (``rule`` as in docs/acquirer.md), or (``rule`` empty) to stop that."""
+    """The acquirer was told to misbehave (``rule`` as in docs/acquirer.md), or (``rule`` empty) to stop that: rule
+    ``rule_id``, or all of them where it is 0."""
 
     kind: Literal["host.armed"] = "host.armed"
     rule_id: int

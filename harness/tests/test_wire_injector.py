@@ -1,153 +1,164 @@
-"""The injector: connections are really reset, at both ends; and its licence stays its own."""
+"""The injector as a program: faults strike real traffic, both ways of diverting; and its licence stays its own."""
 
 from __future__ import annotations
 
 import ast
-import socket
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import harness
-from harness.errors import BenchError, TerminalTimeout
-from harness.history.events import WireConnection
-from harness.tests.lab_helpers import connection, make_sure_of_a_lab, receive
-from harness.wire.injector_client import InjectorClient
-from harness.wire.tap_client import TapClient, WireEvent
-from harness.wire.topology import Topology
+from harness.errors import BadInput, BenchError, TerminalTimeout
+from harness.history.events import FaultArmed, FaultHealed
+from harness.tests.injector_helpers import DIVERTS, Bed, bed
+from harness.tests.lab_helpers import PORT, connection, receive
+from harness.wire.faults import Match
+from harness.wire.faults.drop import Drop
+from harness.wire.topology import ACQUIRER_ADDRESS, BACKUP_ADDRESS
 
 PACKAGE = Path(harness.__file__).parent
 INJECTOR = PACKAGE / "wire" / "injector"
 
 
-@pytest.fixture(scope="module")
-def wire(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Topology, InjectorClient, TapClient, list[WireEvent]]]:
-    make_sure_of_a_lab()
-    folder = tmp_path_factory.mktemp("injector")
-    events: list[WireEvent] = []
-    with Topology.build() as topology:
-        tap = TapClient.start(
-            netns_fd=topology.wire_fd, pcapng=folder / "wire.pcapng", log=folder / "tap.log", on_event=events.append
-        )
-        injector = InjectorClient.start(netns_fd=topology.wire_fd, log=folder / "injector.log")
-        yield topology, injector, tap, events
-        injector.close()
-        tap.close()
+@pytest.fixture(scope="module", params=DIVERTS)
+def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    with bed(tmp_path_factory.mktemp("injector"), request.param) as made:
+        yield made
 
 
-Wire = tuple[Topology, InjectorClient, TapClient, list[WireEvent]]
+@pytest.fixture(autouse=True)
+def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "wire" in request.fixturenames:
+        made = request.getfixturevalue("wire")
+        made.injector.heal()
 
 
-def is_reset(end: socket.socket) -> bool:
-    """Whether the end has been reset (rather than closed, or left alone) within its time-out."""
-    try:
-        while end.recv(4096):
-            pass
-    except ConnectionResetError:
-        return True
-    return False
+def test_with_nothing_armed_nothing_is_touched(wire: Bed) -> None:
+    with connection(wire.topology) as (terminal, acquirer):
+        terminal.sendall(b"0200")
+        assert receive(acquirer, 4) == b"0200"
+    assert wire.injector.armed() == {}
 
 
-def test_reset_now_resets_both_ends(wire: Wire) -> None:
-    topology, injector, tap, events = wire
-    with connection(topology) as (terminal, acquirer):
-        for size in (1, 500, 3000):
-            terminal.sendall(bytes(size))
-            receive(acquirer, size)
-            acquirer.sendall(bytes(size))
-            receive(terminal, size)
-        injector.reset()
-        sent = injector.await_injection(5.0)
-        assert is_reset(terminal) and is_reset(acquirer)
-    assert {packet.to for packet in sent} == {"terminal", "acquirer"}
-    assert all(packet.fault == "reset" and 0 < packet.t <= time.monotonic_ns() for packet in sent)
-    tap.sync()
-    last = [event for event in events if isinstance(event, WireConnection)][-1]
-    assert (last.state, last.by) == ("reset", "acquirer"), "on the wire it looks as if the acquirer had done it"
+def test_what_a_fault_takes_never_arrives_until_it_is_healed(wire: Bed) -> None:
+    with connection(wire.topology) as (terminal, acquirer):
+        fault = wire.injector.arm(Drop(match=Match(direction="to_acquirer")))
+        terminal.sendall(b"0200")
+        first = wire.injector.await_strike(fault, 10.0)
+        again = wire.injector.await_strike(fault, 10.0, number=2)  # TCP repeats it
+        assert (first.match, again.match, first.what, first.direction) == (1, 2, "lost", "to_acquirer")
+        acquirer.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            acquirer.recv(4)
+        wire.injector.heal(fault)
+        acquirer.settimeout(10.0)
+        assert receive(acquirer, 4) == b"0200", "TCP's next repetition passes"
+    healed = wire.injector.healed(fault)
+    assert healed is not None and healed.why == "asked"
 
 
-def test_reset_after_the_request_leaves_no_answer(wire: Wire) -> None:
-    topology, injector, _, _ = wire
-    with connection(topology) as (terminal, acquirer):
-        injector.reset("after_request")
-        terminal.sendall(b"\x00\x30" + bytes(48))
-        injector.await_injection(5.0)
-        assert is_reset(terminal)
-        acquirer.settimeout(5.0)
-        assert is_reset(acquirer)
+def test_a_fault_whose_count_is_used_up_heals_itself(wire: Bed) -> None:
+    with connection(wire.topology) as (terminal, acquirer):
+        fault = wire.injector.arm(Drop(match=Match(direction="to_acquirer", port=PORT), count=1))
+        terminal.sendall(b"0200")
+        assert receive(acquirer, 4) == b"0200"
+    wire.injector.sync()
+    assert len(wire.injector.strikes(fault)) == 1
+    ended = wire.injector.healed(fault)
+    assert ended is not None and ended.why == "used_up"
+    assert wire.injector.armed() == {}
+    with pytest.raises(BenchError, match="ended"):
+        wire.injector.await_strike(fault, 5.0, number=2)
 
 
-def test_reset_when_the_response_begins(wire: Wire) -> None:
-    topology, injector, _, _ = wire
-    with connection(topology) as (terminal, acquirer):
-        injector.reset("response_begins")
-        terminal.sendall(b"request")
-        receive(acquirer, 7)
-        with pytest.raises(TerminalTimeout):
-            injector.await_injection(0.2)
-        acquirer.sendall(b"\x00")
-        injector.await_injection(5.0)
-        assert is_reset(terminal) and is_reset(acquirer)
+def test_a_fault_ends_when_its_time_is_over(wire: Bed) -> None:
+    fault = wire.injector.arm(Drop(for_s=0.2))
+    with connection(wire.topology) as (terminal, acquirer):  # its first SYN, or more, is lost
+        terminal.sendall(b"0200")
+        assert receive(acquirer, 4) == b"0200"
+    ended = wire.injector.healed(fault)
+    assert ended is not None and ended.why == "over"
+    assert ended.t - armed_at(wire, fault) >= 200_000_000
 
 
-def test_a_reset_hits_the_connection_of_now_and_the_next_one_is_untouched(wire: Wire) -> None:
-    topology, injector, _, _ = wire
-    for _ in range(10):
-        with connection(topology) as (terminal, acquirer):
-            terminal.sendall(b"a")
-            receive(acquirer, 1)
-            injector.reset()
-            injector.await_injection(5.0)
-            assert is_reset(terminal) and is_reset(acquirer)
-        with connection(topology) as (terminal, acquirer):
-            terminal.sendall(b"b")
-            assert receive(acquirer, 1) == b"b"
-            acquirer.sendall(b"c")
-            assert receive(terminal, 1) == b"c"
+def armed_at(wire: Bed, fault: int) -> int:
+    return next(one.t for one in wire.events if isinstance(one, FaultArmed) and one.fault_id == fault)
 
 
-def test_a_reset_finds_its_way_through_a_stream_in_full_flow(wire: Wire) -> None:
-    """The number to hit moves while the reset is made."""
-    topology, injector, _, _ = wire
-    with connection(topology) as (terminal, acquirer):
-        injector.reset("response_begins")
-        with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            for _ in range(100000):
-                acquirer.sendall(b"\x7f" * 20000)
-                terminal.recv(65536)
-        injector.await_injection(5.0)
+@pytest.mark.parametrize(
+    "match",
+    [Match(port=PORT + 1), Match(address=BACKUP_ADDRESS), Match(address=ACQUIRER_ADDRESS, port=PORT + 1)],
+    ids=str,
+)
+def test_a_fault_for_somebody_else_leaves_the_link_alone(wire: Bed, match: Match) -> None:
+    fault = wire.injector.arm(Drop(match=match))
+    with connection(wire.topology) as (terminal, acquirer):
+        terminal.sendall(b"0200")
+        assert receive(acquirer, 4) == b"0200"
+    with pytest.raises(TerminalTimeout):
+        wire.injector.await_strike(fault, 0.05)
 
 
-def test_what_is_healed_does_not_strike(wire: Wire) -> None:
-    topology, injector, _, _ = wire
-    with connection(topology) as (terminal, acquirer):
-        injector.heal()
-        before = injector.injected
-        injector.reset("after_request")
-        injector.heal()
-        terminal.sendall(b"a")
-        assert receive(acquirer, 1) == b"a"
-        injector.heal()  # a reply comes after everything that it did before
-        assert injector.injected == before
+@pytest.mark.parametrize("match", [Match(port=PORT), Match(address=ACQUIRER_ADDRESS), Match(address=ACQUIRER_ADDRESS,
+                         port=PORT, direction="to_terminal")], ids=str)
+def test_a_fault_for_this_peer_finds_it(wire: Bed, match: Match) -> None:
+    with connection(wire.topology) as (terminal, acquirer):
+        fault = wire.injector.arm(Drop(match=match, count=1))
+        terminal.sendall(b"0200")
+        assert receive(acquirer, 4) == b"0200"
+        wire.injector.await_strike(fault, 10.0)
 
 
-def test_with_no_connection_there_is_nothing_to_reset(tmp_path: Path) -> None:
-    make_sure_of_a_lab()
-    with Topology.build() as topology:
-        injector = InjectorClient.start(netns_fd=topology.wire_fd, log=tmp_path / "log")
-        with pytest.raises(BenchError, match="there is no connection to reset"):
-            injector.reset()
-        with connection(topology) as (terminal, acquirer):
-            terminal.sendall(b"a")
-            receive(acquirer, 1)
-        with pytest.raises(BenchError, match="there is no connection to reset"):
-            injector.reset()  # both ends have closed
-        injector.close()
-        injector.close()
+def test_what_is_matched_but_not_struck_passes_whole(wire: Bed) -> None:
+    """Megabytes in both directions, segmented by the kernel on the way to the injector: nothing lost, nothing bent."""
+    data = bytes(range(256)) * 4096
+    wire.injector.arm(Drop(percent=0))
+    with connection(wire.topology) as (terminal, acquirer):
+        for source, sink in ((terminal, acquirer), (acquirer, terminal)):
+            sending = threading.Thread(target=source.sendall, args=(data,))
+            sending.start()
+            assert receive(sink, len(data)) == data
+            sending.join()
+
+
+def test_two_faults_at_once_and_one_healed(wire: Bed) -> None:
+    with connection(wire.topology) as (terminal, acquirer):
+        out = wire.injector.arm(Drop(match=Match(direction="to_acquirer")))
+        back = wire.injector.arm(Drop(match=Match(direction="to_terminal")))
+        assert set(wire.injector.armed()) == {out, back}
+        wire.injector.heal(out)
+        terminal.sendall(b"0200")
+        assert receive(acquirer, 4) == b"0200"
+        wire.injector.await_strike(back, 10.0)
+        assert wire.injector.strikes(out) == ()
+
+
+def test_refusals_say_why_and_change_nothing(wire: Bed) -> None:
+    with pytest.raises(BenchError, match="unknown operation 'explode'"):
+        wire.injector._pipe.request("explode")
+    with pytest.raises(BenchError, match="every_nth"):
+        wire.injector._pipe.request("arm", fault={"fault": "drop", "every_nth": 0})
+    with pytest.raises(BadInput, match="every_nth"):
+        wire.injector.arm(Drop.model_construct(every_nth=0))
+    assert wire.injector.armed() == {}
+
+
+def test_everything_is_told_in_its_order(wire: Bed) -> None:
+    wire.injector.heal()
+    begin = len(wire.events)
+    with connection(wire.topology) as (terminal, acquirer):
+        fault = wire.injector.arm(Drop(match=Match(direction="to_acquirer"), count=2))
+        terminal.sendall(b"0200")
+        assert receive(acquirer, 4) == b"0200"
+    wire.injector.sync()
+    told = [event for event in wire.events[begin:] if event.fault_id == fault]
+    assert [event.kind for event in told] == ["fault.armed", "fault.struck", "fault.struck", "fault.healed"]
+    assert [event.t for event in told] == sorted(event.t for event in told)
+    assert isinstance(told[0], FaultArmed) and told[0].fault["fault"] == "drop" and told[0].fault["count"] == 2
+    assert isinstance(told[-1], FaultHealed)
 
 
 # -- licence -----------------------------------------------------------------------------------------------------------
@@ -175,7 +186,7 @@ def test_only_the_injector_imports_scapy_and_nobody_imports_the_injector() -> No
         for module in imported(path):
             assert not is_of(module, "scapy"), f"{path} imports {module}, which is GPL-2.0-only"
             assert not is_of(module, "harness.wire.injector"), f"{path} imports {module}, which is GPL-2.0-only"
-    assert any(is_of(module, "scapy") for path in INJECTOR.glob("*.py") for module in imported(path))
+    assert any(is_of(module, "scapy") for path in INJECTOR.rglob("*.py") for module in imported(path))
 
 
 def test_every_file_of_the_injector_names_its_licence_and_the_text_is_there() -> None:

@@ -17,20 +17,33 @@ _START_S = 15.0
 _POLL_S = 0.05
 
 
-class PipeClient:
-    """``on_message`` gets every message with ``ev`` but ``ready``, from the reader thread, in the order of writing.
+class Refused(BenchError):
+    """The program said no. ``reply`` is what it said, whole."""
 
-    What it raises is kept and raised by :meth:`check`. The program says ``{"ev":"ready"}`` first.
+    def __init__(self, message: str, reply: Message) -> None:
+        self.reply = reply
+        super().__init__(message)
+
+
+class PipeClient:
+    """``on_message`` gets every message with ``ev`` but ``ready``, from the reader thread, in the order of writing;
+    ``on_end`` is called by it when there will be no more.
+
+    What they raise is kept and raised by :meth:`check`. The program says ``{"ev":"ready"}`` first.
     """
 
-    def __init__(self, child: Child, on_message: Callable[[Message], object]) -> None:
-        self.child, self._on_message = child, on_message
+    def __init__(
+        self, child: Child, on_message: Callable[[Message], object], on_end: Callable[[], object] = lambda: None
+    ) -> None:
+        self.child, self._on_message, self._on_end = child, on_message, on_end
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._waiting: dict[int, threading.Event] = {}
         self._replies: dict[int, Message] = {}
         self._ready = threading.Event()
         self._fault: Exception | None = None
+        self.greeting: Message = {}
+        """What it said when it was ready."""
         self._closed = False
         self._reader = threading.Thread(target=self._read, name=f"{child.name} reader", daemon=True)
         self._reader.start()
@@ -47,7 +60,7 @@ class PipeClient:
     def request(self, operation: str, *, seconds: float = 10.0, **arguments: object) -> Message:
         """Sends a request and returns its reply; everything written before the reply has been handed on by then.
 
-        Raises :class:`BenchError` when it is refused, or not answered in time.
+        Raises :class:`Refused` when it is refused, :class:`BenchError` when it is not answered in time.
         """
         done = threading.Event()
         with self._lock:
@@ -57,7 +70,7 @@ class PipeClient:
         self._await(done, seconds, f"did not answer {operation!r}")
         reply = self._replies.pop(number)
         if not reply.get("ok"):
-            raise BenchError(f"the {self.child.name} refused {operation!r}: {reply.get('error')}")
+            raise Refused(f"the {self.child.name} refused {operation!r}: {reply.get('error')}", reply)
         return reply
 
     def check(self) -> None:
@@ -105,9 +118,14 @@ class PipeClient:
                     self._take(json.loads(line))
                 except Exception as error:
                     self._fault = self._fault or error
+        try:
+            self._on_end()
+        except Exception as error:
+            self._fault = self._fault or error
 
     def _take(self, message: Message) -> None:
         if message.get("ev") == "ready":
+            self.greeting = message
             self._ready.set()
         elif "ev" in message:
             self._on_message(message)

@@ -3,12 +3,14 @@
 
     divert  ->  splicer (TCP: messages, and numbers that must stay true)  ->  acts (packets)  ->  sent at the other side
 
-The engine owns the sockets, the clock and the dice; splicer and acts own no I/O, so they can be tested without any.
+The engine owns the sockets, the clock and the dice; splicer and acts (``harness.wire.injector.acts.PacketAct``) own no
+I/O, so they can be tested without any.
 All times are nanoseconds of CLOCK_MONOTONIC.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -36,12 +38,16 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A frame to be sent towards ``to``, not before ``at`` (0: now). ``of``: the packet that it was; None: new."""
+    """A frame to be sent towards ``to``, not before ``at`` (0: now). ``of``: the packet that it was; None: new.
+
+    ``by``: the fault for which it waits; until it is sent that fault is not used up, and when that is healed, it goes.
+    """
 
     frame: bytes
     to: Side
     at: int = 0
     of: Packet | None = None
+    by: int = 0
 
     def later(self, at: int) -> Sending:
         return replace(self, at=at)
@@ -90,23 +96,6 @@ class Dice(Protocol):
         """It will never strike again."""
 
 
-class Act(Protocol):
-    """One armed fault on packets. The engine has matched and thrown the dice before it calls :meth:`strike`."""
-
-    def strike(self, packet: Packet, now: int) -> tuple[list[Sending], str]:
-        """What is sent in the packet's place (nothing: it is lost), and what was done, in words."""
-
-    def tick(self, now: int) -> list[Sending]:
-        """What is due by now."""
-
-    @property
-    def due(self) -> int | None:
-        """When :meth:`tick` wants to be called."""
-
-    def heal(self, now: int) -> list[Sending]:
-        """No more strikes: whatever is still kept is let go."""
-
-
 class Splicer(Protocol):
     """All faults on messages, over all TCP connections that are diverted. Keeps each connection valid on both sides:
     whatever it added or took is hidden from sequence numbers, acknowledgements and SACK blocks until the connection
@@ -118,6 +107,13 @@ class Splicer(Protocol):
 
     def heal(self, fault_id: int, now: int) -> Outcome:
         """Disarms; what is held is delivered."""
+
+    def busy(self, fault_id: int) -> bool:
+        """Whether something of the fault is still held or to come. Once its dice are used up and this is false, the
+        engine heals it as used up."""
+
+    def keys(self, masters: Sequence[Mapping[str, str]]) -> None:
+        """Master keys of terminals, to recompute MACs: ``{"tid", "mid", "tmk"}``, the key in hex."""
 
     def watch(self, moments: bool) -> None:
         """Whether packets are to say which messages they carry (:attr:`Packet.carries`): each message is then kept back

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From the bytes of a connection to its messages, with where in the stream each begins and ends. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.protocol.spec import MIN_LENGTH, OFFSET_MTI
+from harness.protocol.stream import FrameSplitter, Piece
+from harness.wire.faults.base import Side
+from harness.wire.injector.splicer.plan import Message
+
+_TPDU = 0x60
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Original bytes ``start`` to ``end`` of what ``sender`` says, of which all is decided together. ``frame``: the
+    message in it, b"" where it is none. ``head``: where in the unit the frame begins; None: it can't be read there."""
+
+    sender: Side
+    start: int
+    end: int
+    frame: bytes = b""
+    head: int | None = 0
+
+
+class Assembly(Protocol):
+    """Of one connection, both directions."""
+
+    def feed(self, sender: Side, data: bytes, now: int) -> list[Unit]:
+        """The next bytes; gives what is whole now, in the order of the stream."""
+
+    def retry(self, now: int) -> list[Unit]:
+        """What had to wait for something else than bytes."""
+
+    def lost(self, sender: Side, at: int) -> None:
+        """Bytes before the offset ``at`` were never seen."""
+
+    def begun(self, sender: Side) -> int:
+        """Offset behind the last unit: where the one that is not whole yet begins."""
+
+    def message(self, unit: Unit, raw: bytes) -> Message:
+        """The message in a unit that has one, of which ``raw`` are the bytes."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether :meth:`retry` may find something soon."""
+
+
+class _Frames:
+    """One direction of plain frames."""
+
+    def __init__(self, sender: Side, begun: bool) -> None:
+        self._sender = sender
+        self._splitter = FrameSplitter()
+        self._at = 0
+        self._sure = begun  # the next byte begins a message
+
+    def lost(self, at: int) -> None:
+        self._splitter, self._at, self._sure = FrameSplitter(), at, False
+
+    @property
+    def begun(self) -> int:
+        return self._at + self._splitter.start_of_rest
+
+    def feed(self, data: bytes) -> list[Unit]:
+        if not self._sure:
+            if not _begins(data):  # in the middle of something: a later segment will begin one
+                start, self._at = self._at, self._at + len(data)
+                return [Unit(self._sender, start, self._at)]
+            self._sure = True
+        units = [self._unit(piece) for piece in self._splitter.split(data)]
+        if self._splitter.lost:
+            self.lost(self._at + self._splitter.start_of_rest)
+        return units
+
+    def _unit(self, piece: Piece) -> Unit:
+        frame = b"" if piece.reason else piece.data
+        return Unit(self._sender, self._at + piece.start, self._at + piece.end, frame)
+
+
+class PlainFrames:
+    """Messages behind their length, and nothing else. ``begun``: the connection was seen from its beginning; else, and
+    after bytes that were missed, a message is found again where a segment begins with one."""
+
+    def __init__(self, begun: bool) -> None:
+        self._sides: dict[Side, _Frames] = {
+            "terminal": _Frames("terminal", begun), "acquirer": _Frames("acquirer", begun)
+        }
+
+    def feed(self, sender: Side, data: bytes, now: int) -> list[Unit]:
+        return self._sides[sender].feed(data)
+
+    def retry(self, now: int) -> list[Unit]:
+        return []
+
+    def lost(self, sender: Side, at: int) -> None:
+        self._sides[sender].lost(at)
+
+    def begun(self, sender: Side) -> int:
+        return self._sides[sender].begun
+
+    def message(self, unit: Unit, raw: bytes) -> Message:
+        return Message(unit.sender, unit.frame, raw, unit.head, _same, _same)
+
+    @property
+    def waits(self) -> bool:
+        return False
+
+
+def _same(frame: bytes) -> bytes:
+    return frame
+
+
+def _begins(data: bytes) -> bool:
+    """Whether a message begins here, as far as can be seen."""
+    length = int.from_bytes(data[:2], "big")
+    if len(data) >= 2 and not MIN_LENGTH <= length <= 9999:
+        return False
+    mti = data[OFFSET_MTI : OFFSET_MTI + 2].hex()
+    return data[2:3] in (b"", bytes([_TPDU])) and (not mti or (mti[0] == "0" and mti.isdigit()))
