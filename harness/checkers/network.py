@@ -240,7 +240,7 @@ def _references(reading: Reading, sent: list[Exchange], until: int) -> Iterator[
     for e in sent:
         for line in lines_for(reading, e):
             frame = decoded(line.hex)
-            if e.t - SECOND <= line.t < until and frame is not None and frame.batch in ("", e.batch):
+            if e.t <= line.t < until and frame is not None and frame.batch in ("", e.batch):
                 yield frame.get(37)
 
 
