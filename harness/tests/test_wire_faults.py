@@ -403,6 +403,33 @@ def test_reset_hits_both_ends_at_the_next_packet(wire: Bed) -> None:
             exchange(ends)
 
 
+@pytest.mark.parametrize("used", [False, True], ids=["fresh", "used"])
+def test_reset_of_a_connection_on_which_nothing_passes(wire: Bed, used: bool) -> None:
+    with connection(wire.topology) as (terminal, acquirer):
+        if used:
+            exchange((terminal, acquirer), bytes(3000), bytes(50_000))
+        number = wire.injector.arm(Rst())
+        assert is_reset(terminal) and is_reset(acquirer)
+        assert wire.injector.await_strike(number, 5.0).what == "reset at terminal and acquirer"
+
+
+def test_reset_of_one_end(wire: Bed) -> None:
+    with connection(wire.topology) as (terminal, acquirer):
+        wire.injector.arm(Rst(side="acquirer"))
+        assert is_reset(acquirer)
+        assert silent(terminal), "it is not told"
+
+
+def test_with_no_connection_the_next_one_is_reset(wire: Bed) -> None:
+    number = wire.injector.arm(Rst())
+    with tcp_socket(wire.topology.acquirer_fd) as listener, tcp_socket(wire.topology.terminal_fd) as terminal:
+        listener.bind((ACQUIRER_ADDRESS, PORT + 2))
+        listener.listen()
+        terminal.connect((ACQUIRER_ADDRESS, PORT + 2))
+        assert is_reset(terminal), "as soon as it is made"
+    assert wire.injector.await_strike(number, 5.0)
+
+
 def test_reset_in_full_flow(wire: Bed) -> None:
     """The number to hit moves while the reset is made."""
     with connection(wire.topology) as (terminal, acquirer):

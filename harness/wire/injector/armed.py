@@ -38,8 +38,9 @@ class Armed:
 
     @property
     def reads_messages(self) -> bool:
+        """Whether its packets must say which messages they carry. What acts on messages itself sees them anyway."""
         moment = self.fault.match.moment
-        return moment is not None and not moment.connecting
+        return self.act is not None and moment is not None and not moment.connecting
 
     def rules(self) -> set[Rule]:
         """All that it can match, and what it has to see besides."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from harness.errors import BadInput, BenchError
-from harness.wire.faults.base import Fault, Side
+from harness.wire.faults.base import Fault, Match, Side
 from harness.wire.injector import acts
 from harness.wire.injector.armed import Armed
 from harness.wire.injector.contract import OTHER, Outcome, Packet, Sending, Splicer, Strike
@@ -39,12 +39,15 @@ class Telling(Protocol):
 
 
 class Engine:
-    """``parting``: is given what must be sent should we be killed, whenever that changes."""
+    """``parting``: is given what must be sent should we be killed, whenever that changes. ``provocation``: gives what
+    makes the terminal's end of the present connection speak."""
 
     def __init__(
         self, out: Out, divert: Divert, splicer: Splicer, telling: Telling,
         parting: Callable[[list[Sending]], None] = lambda sendings: None,
+        provocation: Callable[[Match], bytes | None] = lambda match: None,
     ) -> None:
+        self._provocation = provocation
         self._out, self._divert, self._splicer, self._telling, self._parting = out, divert, splicer, telling, parting
         self._armed: dict[int, Armed] = {}
         self._acting: list[Armed] = []
@@ -73,6 +76,10 @@ class Engine:
             self._forget(number, now)
             raise
         self._telling.armed(number, fault, now)
+        if act is not None and act.provokes and fault.match.moment is None:
+            stray = self._provocation(fault.match)
+            if stray is not None:
+                self._out.send("terminal", stray)
         return number
 
     def heal(self, fault_id: int | None, why: Why, now: int) -> None:

@@ -31,6 +31,8 @@ class PacketAct(Generic[F]):
     """It acts before the splicer, on numbers as they are on the side where the packet came from."""
     claiming: ClassVar[bool] = False
     """It has to be asked by :meth:`claim` about each packet of its rules before the dice are thrown."""
+    provokes: ClassVar[bool] = False
+    """Without a moment it strikes at once: the present connection is made to speak."""
     from_then_on: ClassVar[bool] = False
     """Once its moment was there, it is there for good."""
 

@@ -49,6 +49,7 @@ class Act(PacketAct[Rst]):
     raw = True
     claiming = True
     both_ways = True
+    provokes = True
 
     def __init__(self, fault: Rst) -> None:
         super().__init__(fault)

@@ -90,6 +90,13 @@ class Armory:
             if one.wants(peer, message.sender):
                 one.is_at(message)
 
+    def cannot(self, peer: Endpoint, sender: Side, why: str) -> list[Struck]:
+        """What is to be told where the messages of a connection can't be found: nothing will be done to them."""
+        return [
+            Struck(one.fault_id, 0, f"not done: {why}", b"", False)
+            for one in self._armed.values() if one.wants(peer, sender)
+        ]
+
     def judge(self, message: Message, peer: Endpoint) -> tuple[Plan, list[Struck]]:
         """The faults that strike this message, in the order in which they were armed, and what becomes of it."""
         plan = Plan(message, message.frame)

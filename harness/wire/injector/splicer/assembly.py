@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from harness.protocol.spec import MIN_LENGTH, OFFSET_MTI
 from harness.protocol.stream import FrameSplitter, Piece
 from harness.wire.faults.base import Side
+from harness.wire.injector.contract import OTHER
 from harness.wire.injector.splicer.plan import Message
 
 _TPDU = 0x60
@@ -16,14 +18,18 @@ _TPDU = 0x60
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Original bytes ``start`` to ``end`` of what ``sender`` says, of which all is decided together. ``frame``: the
-    message in it, b"" where it is none. ``head``: where in the unit the frame begins; None: it can't be read there."""
+    """Original bytes ``start`` to ``end`` of what ``sender`` says, of which all is decided together.
+
+    ``frame``: the message in it, b"" where it is none. ``head``: where in the unit the frame begins; None: it can't be
+    read there. ``also``: further messages, not to be parted from it (in one TLS record).
+    """
 
     sender: Side
     start: int
     end: int
     frame: bytes = b""
     head: int | None = 0
+    also: tuple[bytes, ...] = ()
 
 
 class Assembly(Protocol):
@@ -48,15 +54,30 @@ class Assembly(Protocol):
     def waits(self) -> bool:
         """Whether :meth:`retry` may find something soon."""
 
+    @property
+    def unreadable(self) -> str:
+        """Why no messages can be found in this connection; "" while they can."""
 
-class _Frames:
-    """One direction of plain frames."""
+
+class Divider(Protocol):
+    """One direction of what lies open: bytes in, units out, with offsets in what it was fed."""
+
+    def feed(self, data: bytes) -> list[Unit]: ...
+
+    def lost(self, at: int) -> None: ...
+
+    @property
+    def begun(self) -> int: ...
+
+
+class Frames:
+    """Messages behind their length. ``begun``: the first byte begins one."""
 
     def __init__(self, sender: Side, begun: bool) -> None:
         self._sender = sender
         self._splitter = FrameSplitter()
         self._at = 0
-        self._sure = begun  # the next byte begins a message
+        self._sure = begun
 
     def lost(self, at: int) -> None:
         self._splitter, self._at, self._sure = FrameSplitter(), at, False
@@ -81,14 +102,13 @@ class _Frames:
         return Unit(self._sender, self._at + piece.start, self._at + piece.end, frame)
 
 
-class PlainFrames:
-    """Messages behind their length, and nothing else. ``begun``: the connection was seen from its beginning; else, and
-    after bytes that were missed, a message is found again where a segment begins with one."""
+class Open:
+    """Messages that lie open in the stream, divided by ``divider`` (made for each side). After bytes that were missed,
+    and where the connection was not seen from its beginning, a message is found again where a segment begins with
+    one."""
 
-    def __init__(self, begun: bool) -> None:
-        self._sides: dict[Side, _Frames] = {
-            "terminal": _Frames("terminal", begun), "acquirer": _Frames("acquirer", begun)
-        }
+    def __init__(self, divider: Callable[[Side], Divider]) -> None:
+        self._sides = {side: divider(side) for side in OTHER}
 
     def feed(self, sender: Side, data: bytes, now: int) -> list[Unit]:
         return self._sides[sender].feed(data)
@@ -105,9 +125,8 @@ class PlainFrames:
     def message(self, unit: Unit, raw: bytes) -> Message:
         return Message(unit.sender, unit.frame, raw, unit.head, _same, _same)
 
-    @property
-    def waits(self) -> bool:
-        return False
+    waits = False
+    unreadable = ""
 
 
 def _same(frame: bytes) -> bytes:

@@ -7,16 +7,15 @@ Both ends keep a true view: numbers, acknowledgements and SACK blocks are those 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from harness.wire.faults.base import Side
 from harness.wire.injector.contract import OTHER, Outcome, Packet, Sending, Strike
-from harness.wire.injector.splicer.armory import Struck
-from harness.wire.injector.splicer.assembly import Assembly, Unit
+from harness.wire.injector.splicer.armory import Armory
+from harness.wire.injector.splicer.assembly import Assembly
 from harness.wire.injector.splicer.ends import Farewell, Gone, Repeats
 from harness.wire.injector.splicer.half import Half, Made
-from harness.wire.injector.splicer.plan import Message, Plan
+from harness.wire.injector.splicer.messages import Messages
 from harness.wire.injector.splicer.script import NEVER, Ending
 from harness.wire.injector.splicer.segments import header
 from harness.wire.injector.splicer.speaker import Speaker
@@ -28,53 +27,22 @@ PATIENCE_NS = 3_000_000_000
 RETRY_NS = 10_000_000
 LINGER_NS = 60_000_000_000
 """A connection that is over is remembered for so long: for what is still under way."""
-_KNOWN = 64
 
-
-
-class Judge(Protocol):
-    """The armed faults (:class:`~.armory.Armory`)."""
-
-    def judge(self, message: Message, peer: Endpoint) -> tuple[Plan, list[Struck]]: ...
-    def count(self, message: Message, peer: Endpoint) -> None: ...
-
-
-
-@dataclass(slots=True)
-class _Blow:
-    """A strike that is being told. ``sent``: what was made since."""
-
-    struck: Struck
-    message: Message
-    took: tuple[tuple[Side, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A message that passed, at these delivered offsets."""
-
-    start: int
-    end: int
-    frame: bytes
 
 
 class Connection:
-    """``judge`` decides about each whole message, and counts those that can't be struck any more; ``learn`` is told of
-    each that goes to the terminal."""
+    """``armory`` decides about each whole message; ``learn`` is told of each that goes to the terminal."""
 
     def __init__(
-        self, peer: Endpoint, assembly: Assembly, judge: Judge, learn: Callable[[bytes], None],
+        self, peer: Endpoint, assembly: Assembly, armory: Armory, learn: Callable[[bytes], None],
         patience: int = PATIENCE_NS,
     ) -> None:
         self.peer, self._patience = peer, patience
-        self._assembly, self._judge, self._learn = assembly, judge, learn
         self.halves: dict[Side, Half] = {"terminal": Half("terminal"), "acquirer": Half("acquirer")}
         self._speakers: dict[Side, Speaker] = {"terminal": Speaker(), "acquirer": Speaker()}
         self._translation = Translation(self.halves, self._speakers)
+        self._messages = Messages(peer, self.halves, assembly, armory, learn)
         self._repeats: dict[Side, Repeats] = {"terminal": Repeats(), "acquirer": Repeats()}
-        self._known: dict[Side, list[_Known]] = {"terminal": [], "acquirer": []}
-        self._insertions: dict[Side, list[bytes]] = {"terminal": [], "acquirer": []}
-        self._true_answers: list[tuple[Struck, Callable[[bytes], bool]]] = []
         self._windows: dict[Side, int] = {}
         self._opening = False
         self._rejoins: set[Side] = set()
@@ -84,7 +52,6 @@ class Connection:
         self.heard = 0
         self._packets: list[Packet] = []
         self._outcome = Outcome()
-        self._blows: list[_Blow] = []
         self._tell: set[Side] = set()
         """Who is to hear of an acknowledgement that no packet carries."""
 
@@ -93,14 +60,15 @@ class Connection:
     @property
     def stays(self) -> bool:
         """Whether its packets must come here even if nothing is armed any more."""
-        if self._end is not None or self._true_answers or any(self._insertions.values()):
+        if self._end is not None or self._messages.pending:
             return True
         return any(h.edits.differ or h.scripts or h.forced or h.own_rest() for h in self.halves.values())
 
     def busy(self, fault_id: int) -> bool:
         """Whether something of this fault is held or to come."""
-        waits = any(by.fault_id == fault_id for by, _ in self._true_answers)
-        return waits or any(fault_id in script.fault_ids for half in self.halves.values() for script in half.scripts)
+        return self._messages.busy(fault_id) or any(
+            fault_id in script.fault_ids for half in self.halves.values() for script in half.scripts
+        )
 
     def rejoin(self) -> None:
         """Packets may have passed unseen until now."""
@@ -109,7 +77,8 @@ class Connection:
 
     def withhold(self, terminal: bool, acquirer: bool) -> None:
         """Whether messages of each end are kept back until they are whole."""
-        self.halves["terminal"].withholding, self.halves["acquirer"].withholding = terminal, acquirer
+        self.halves["terminal"].withholding = terminal
+        self.halves["acquirer"].withholding = acquirer or self._messages.pending
 
     @property
     def due(self) -> int:
@@ -120,7 +89,7 @@ class Connection:
             if half.waiting and not half.scripts:
                 if not half.stream.gapped:
                     times.append(half.grown + self._patience)
-                if self._assembly.waits:
+                if self._messages.waits:
                     times.append(self.heard + RETRY_NS)
             times.append(self._repeats[side].at)
         return min(times)
@@ -148,8 +117,8 @@ class Connection:
 
     def tick(self, now: int) -> tuple[list[Packet], Outcome]:
         if self._end is None:
-            if self._assembly.waits:
-                self._judge_units(self._assembly.retry(now), now)
+            if self._messages.waits:
+                self._messages.retry(now)
             for half in self.halves.values():
                 stalled = half.waiting and not half.scripts and not half.stream.gapped
                 if stalled and now >= half.grown + self._patience:
@@ -163,7 +132,7 @@ class Connection:
         return self._done(now)
 
     def heal(self, fault_id: int, now: int) -> tuple[list[Packet], Outcome]:
-        self._true_answers = [one for one in self._true_answers if one[0].fault_id != fault_id]
+        self._messages.heal(fault_id)
         for half in self.halves.values():
             for script in half.scripts:
                 if fault_id in script.fault_ids:
@@ -193,7 +162,7 @@ class Connection:
         self._packets.append(replace(moved, connecting=self._opening))
         for half in self.halves.values():
             half.scripts.clear()
-        self._true_answers.clear()
+        self._messages.give_up()
         self.over_at = min(self.over_at, now + LINGER_NS)
 
     def _carry(self, packet: Packet, segment: Segment, now: int) -> None:
@@ -230,9 +199,7 @@ class Connection:
     def _skip(self, half: Half, seq: int) -> None:
         if half.offset(seq) > half.received:
             half.skip(seq)
-            self._assembly.lost(half.sender, half.settled)
-            if half.unsettled:
-                self._judge_units(self._assembly.feed(half.sender, bytes(half.unsettled), self.heard), self.heard)
+            self._messages.lost(half, self.heard)
 
     def _pure(self, packet: Packet, segment: Segment, original: int) -> Packet:
         own = self.halves[packet.came]
@@ -259,7 +226,7 @@ class Connection:
             return
         data = half.take(segment, packet, now)
         if data:
-            self._judge_units(self._assembly.feed(packet.came, data, now), now)
+            self._messages.feed(half, data, now)
         if half.stream.finished or not half.withholding:
             half.settle_all()
         place = half.edits.place(start)
@@ -278,70 +245,11 @@ class Connection:
         elif half.force():
             self._tell.add(packet.came)
 
-    # -- messages -----------------------------------------------------------------------------------------------------
-
-    def _judge_units(self, units: list[Unit], now: int) -> None:
-        for unit in units:
-            half = self.halves[unit.sender]
-            if unit.end <= half.settled:
-                continue
-            whole = unit.start >= half.settled and not half.passed(unit.start, unit.end)
-            if unit.start > half.settled:
-                half.settle(unit.start)
-            if unit.frame and unit.sender == "acquirer":
-                self._learn(unit.frame)
-            start = half.end
-            if unit.frame and whole and half.withholding:
-                self._strike(unit, half, now)
-            else:
-                if unit.frame:
-                    self._judge.count(self._assembly.message(unit, b""), self.peer)
-                half.settle(unit.end)
-            if unit.frame:
-                known = self._known[unit.sender]
-                known.append(_Known(start, half.end, unit.frame))
-                del known[:-_KNOWN]
-
-    def _strike(self, unit: Unit, half: Half, now: int) -> None:
-        message = self._assembly.message(unit, bytes(half.unsettled[: unit.end - unit.start]))
-        plan, struck = self._judge.judge(message, self.peer)
-        self._swallow_true(plan, struck)
-        took = tuple((packet.came, packet.frame) for packet in half.kept_in(unit.start, unit.end))
-        self._blows += [_Blow(one, message, took if one.done else ()) for one in struck]
-        start = half.end
-        half.settle(unit.end, plan.raw, before=plan.raw_before, after=plan.raw_after)
-        script = plan.script({one.fault_id for one in struck}, start, now)
-        if script is not None:
-            half.scripts.append(script)
-        if plan.forged:
-            self._insertions[OTHER[unit.sender]].append(message.answer(plan.forged))
-        if plan.true_answer is not None:
-            by = next(one for one in reversed(struck) if one.done)
-            self._true_answers.append((by, plan.true_answer))
-
-    def _swallow_true(self, plan: Plan, struck: list[Struck]) -> None:
-        """The true answer where a forged one came before it."""
-        for waiting in self._true_answers:
-            by, is_it = waiting
-            if plan.message.sender == "acquirer" and is_it(plan.message.frame):
-                self._true_answers.remove(waiting)
-                plan.frame = b""
-                struck.append(replace(by, what="the true answer was swallowed, and acknowledged to its sender",
-                                      delivered=b""))
-                return
-
-    def _insert(self) -> None:
-        """Forged answers, as soon as no message of that direction is half delivered."""
-        for side, waiting in self._insertions.items():
-            half = self.halves[side]
-            while waiting and half.started and self._assembly.begun(side) >= half.settled and not half.fin_sent:
-                half.insert(waiting.pop(0))
-
     # -- what follows from it -----------------------------------------------------------------------------------------
 
     def _proceed(self, now: int) -> None:
         """Whatever may go, goes; scripts take their steps; what was swallowed is acknowledged."""
-        self._insert()
+        self._messages.insert()
         for side, half in self.halves.items():
             while self._end is None:
                 for made in half.release():
@@ -376,10 +284,10 @@ class Connection:
             self._send(victim, self._translation.reset(victim))
         for one in self.halves.values():
             one.scripts.clear()
-        self._true_answers.clear()
+        self._messages.give_up()
 
     def _emit(self, half: Half, made: Made, now: int) -> None:
-        carries = tuple(one.frame for one in self._known[half.sender] if one.start < made.end and one.end > made.start)
+        carries = self._messages.between(half.sender, made.start, made.end)
         told = self.halves[OTHER[half.sender]].told
         if made.packet is not None and made.packet.segment is not None:
             packets = [self._translation.moved(made.packet, made.packet.segment, made.start, told)]
@@ -400,11 +308,11 @@ class Connection:
         sent = tuple((OTHER[p.came], p.frame) for p in packets if p.t == now) + tuple(
             (one.to, one.frame) for one in outcome.send
         )
-        for blow in self._blows:
+        for blow in self._messages.take_blows():
             to = OTHER[blow.message.sender]
             outcome.strikes.append(Strike(
                 blow.struck.fault_id, now, blow.struck.match, blow.struck.what, to, blow.message.frame,
                 blow.struck.delivered, blow.took, sent if blow.struck.done else (),
             ))
-        self._packets, self._outcome, self._blows, self._tell = [], Outcome(), [], set()
+        self._packets, self._outcome, self._tell = [], Outcome(), set()
         return packets, outcome

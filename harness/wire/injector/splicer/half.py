@@ -53,6 +53,7 @@ class Half:
         self.scripts: deque[Script] = deque()
         self.withholding = False
         """Whether a message is kept back until it is whole."""
+        self.muted = False  # what is settled from now on is swallowed
         self.settled = 0
         self.unsettled = bytearray()
         self.sent = self.acked = 0  # delivered offsets
@@ -148,6 +149,8 @@ class Half:
         if len(raw) < size:
             raise AssertionError(f"{size} bytes are to be settled, {len(raw)} are there")
         del self.unsettled[:size]
+        if self.muted:
+            delivered, before, after = b"", b"", b""
         if before:
             self.edits.add(self.settled, 0, len(before))
             self._out += before

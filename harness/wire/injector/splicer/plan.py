@@ -43,7 +43,7 @@ class Cut:
 class Plan:
     """``frame`` is delivered in the place of the message (b"": nothing), between ``before`` and ``after``; all three
     are frames. ``hold``: ns, or NEVER. ``pieces``: size and gap (ns) of each. ``forged``: an answer to it, and whether
-    a later message is the true one, that is then swallowed.
+    a later message is the true one, that is then swallowed. ``mute``: nothing of this direction arrives any more.
     """
 
     message: Message
@@ -57,6 +57,7 @@ class Plan:
     reset_after: bool = False
     forged: bytes = b""
     true_answer: Callable[[bytes], bool] | None = None
+    mute: bool = False
 
     @property
     def changed(self) -> bool:

@@ -7,9 +7,8 @@ from harness.errors import BadInput
 from harness.wire.faults.base import Fault
 from harness.wire.faults.forge import Forge
 from harness.wire.injector.splicer.deeds import names
+from harness.wire.injector.splicer.links import ENCRYPTED
 from harness.wire.injector.splicer.session_keys import SessionKeys
-
-_ENCRYPTED = ("tls", "https")
 
 
 def check(fault: Fault, link: str, keys: SessionKeys) -> None:
@@ -28,7 +27,7 @@ def check(fault: Fault, link: str, keys: SessionKeys) -> None:
         raise BadInput(
             f"{moment} is no request", where="forge: moment", remedy="A forged answer's moment is its request."
         )
-    if fault.changes_content and link in _ENCRYPTED:
+    if fault.changes_content and link in ENCRYPTED:
         raise BadInput(
             f"{name} changes what is in the stream, and nobody on the wire can write into a TLS session",
             where=f"{name}: link {link}",

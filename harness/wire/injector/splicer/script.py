@@ -60,6 +60,7 @@ class Script:
         if not self._steps or self.at > now:
             return False
         self.limit = max(self.limit, self._steps.popleft().limit)
+        self.at = max(self.at, now)  # late once, the pieces still keep their distance
         self._next_wait()
         return True
 

@@ -11,8 +11,8 @@ from harness.errors import BadInput
 from harness.wire.faults.base import Fault
 from harness.wire.injector.contract import OTHER, Dice, Outcome, Packet, Sending
 from harness.wire.injector.splicer.armory import Armory
-from harness.wire.injector.splicer.assembly import Assembly, PlainFrames
 from harness.wire.injector.splicer.connection import PATIENCE_NS, Connection
+from harness.wire.injector.splicer.links import assemblies
 from harness.wire.injector.splicer.refusals import check
 from harness.wire.injector.splicer.script import NEVER
 from harness.wire.injector.splicer.session_keys import SessionKeys, read_masters
@@ -31,7 +31,8 @@ class TcpSplicer:
     def __init__(self, link: str = "tcp", keys: Path | None = None, *, patience: int = PATIENCE_NS) -> None:
         if link not in LINKS:
             raise BadInput(f"there is no link {link!r}", where="link", remedy=f"Known: {', '.join(LINKS)}.")
-        self._link, self._keys, self._patience = link, keys, patience
+        self._link, self._patience = link, patience
+        self._assembly = assemblies(link, keys)
         self.session_keys = SessionKeys()
         self._armory = Armory(self.session_keys)
         self._connections: OrderedDict[tuple[Endpoint, Endpoint], Connection] = OrderedDict()
@@ -124,9 +125,6 @@ class TcpSplicer:
             gone = next((key for key, one in self._connections.items() if not one.stays), None)
             del self._connections[gone or next(iter(self._connections))]
         return connection
-
-    def _assembly(self, begun: bool) -> Assembly:
-        return PlainFrames(begun)
 
 
 def _as_sendings(packets: Iterable[Packet]) -> Outcome:

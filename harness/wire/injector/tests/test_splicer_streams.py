@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The splicer between two modelled ends: whatever the network does, each gets exactly the stream that it should."""
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.protocol.frames import build
-from harness.tests.splicer_model import MS, Network
 from harness.wire import faults
 from harness.wire.faults.base import Side
 from harness.wire.injector.dice import dice
 from harness.wire.injector.splicer import TcpSplicer
+from harness.wire.injector.tests.splicer_model import MS, Network
 
 SIDES: tuple[Side, Side] = ("terminal", "acquirer")
 MTI: dict[Side, str] = {"terminal": "0200", "acquirer": "0210"}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Two ends of a TCP connection in virtual time, with whatever lies between them: to hold the splicer against.
 
 An end is a plain TCP: handshake, window, cumulative and selective acknowledgements, timestamps with their protection
