@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from harness.campaigns.keeper import BenchKeeper
     from harness.campaigns.plan import RunPlan  # noqa: F401 - in the quoted type below
     from harness.lab.inventory import BenchEntry
-    from harness.terminal.model import Model
 
 PLAN = pytest.StashKey["RunPlan"]()
 KEEPER = pytest.StashKey["BenchKeeper"]()
@@ -29,11 +28,13 @@ LABELS = pytest.StashKey[dict[str, Any]]()
 MARKERS = (
     "declares(*requirements): requirements that this test must decide; an undecided one is no success",
     "physical: also runs on physical and physical-like benches",
-    "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others)",
+    "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others);"
+    " network='dhcp' and resolve='name': only on benches that are so",
     "long: takes long; is started early",
 )
 DEFAULT_LAB = Path("lab_config/emulated.yaml")
 DEFAULT_SEED = "hil97"
+OF_THE_BENCH = ("network", "resolve")
 CASES = ("case", "trouble", "attack")  # by which a test asks for one (harness.campaigns.cases)
 
 
@@ -177,7 +178,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     file = Path(str(metafunc.definition.path))
     wanted = [
         label for label, entry in labels.items()
-        if entry.runs(file) and (marked or not entry.physical_like) and _has(entry.model, metafunc.definition)
+        if entry.runs(file) and (marked or not entry.physical_like) and _has(entry, metafunc.definition)
     ]
     asked = next((name for name in CASES if name in metafunc.fixturenames), None)
     if asked is None:
@@ -197,11 +198,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
-def _has(model: Model, test: pytest.Item) -> bool:
-    """Whether the model declares what the test's ``needs`` markers ask for."""
+def _has(entry: BenchEntry, test: pytest.Item) -> bool:
+    """Whether the model declares what the test's ``needs`` markers ask for, and the bench is what they ask for."""
     for mark in test.iter_markers("needs"):
         for name, wanted in mark.kwargs.items():
-            declared = getattr(model, name)
+            if name in OF_THE_BENCH:
+                if getattr(entry, name) != wanted:
+                    return False
+                continue
+            declared = getattr(entry.model, name)
             if not (wanted in declared if isinstance(declared, list) else declared >= wanted):
                 return False
     return True

@@ -44,6 +44,12 @@ class SignState(IntEnum):
     CLOSED = 4
 
 
+SignedOut = Literal["signed_off", "maintenance", "closed"]
+SIGNED_OUT: Mapping[SignedOut, SignState] = {
+    "signed_off": SignState.SIGNED_OFF, "maintenance": SignState.MAINTENANCE, "closed": SignState.CLOSED,
+}
+
+
 @dataclass(frozen=True)
 class Merchant:
     mid: str

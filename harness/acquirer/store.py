@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.errors import BadInput
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 RESERVED = 100  # numbers of messages that are written down at a time
 
 _SCHEMA = """
@@ -69,6 +69,10 @@ CREATE TABLE batches (  -- settled: an 0510 was given after which the host's num
     settled INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX batches_of ON batches (mid, tid, number);
+CREATE TABLE batch_fees (  -- of a closed batch, where its merchant's fees were changed afterwards; cap as in fees
+    batch_id INTEGER NOT NULL REFERENCES batches, card_type TEXT NOT NULL, basis_points INTEGER NOT NULL, cap INTEGER,
+    PRIMARY KEY (batch_id, card_type)
+) WITHOUT ROWID;
 CREATE TABLE entries (  -- pan: of a scanned payment the payment code; entry_mode: F22, first two digits
     id INTEGER PRIMARY KEY, batch_id INTEGER NOT NULL REFERENCES batches, mid TEXT NOT NULL, tid TEXT NOT NULL,
     registration INTEGER NOT NULL, batch INTEGER NOT NULL, trace TEXT NOT NULL, kind TEXT NOT NULL,

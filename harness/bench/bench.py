@@ -20,6 +20,7 @@ from harness.bench.cable import Armed, Cable, FaultEvent, Injector
 from harness.bench.content import ArmedAtHost
 from harness.bench.door import Card, Door
 from harness.bench.host import Host
+from harness.bench.network import PLAIN, Network
 from harness.bench.ready import HOST_PORT
 from harness.errors import BenchError
 from harness.history.events import (
@@ -53,7 +54,7 @@ from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 from harness.wire.injector_client import InjectorClient
 from harness.wire.tap_client import TapClient
-from harness.wire.topology import ACQUIRER_ADDRESS, BACKUP_ADDRESS, Topology
+from harness.wire.topology import BACKUP_ADDRESS, END, Topology
 
 TICK_S = 0.25
 SESSION_KEYS = "wire.keys"  # beside wire.pcapng
@@ -67,7 +68,7 @@ class BenchPlan:
     """All that is needed to open one bench: its entry of the inventory resolved, the image, where evidence goes.
 
     ``identity`` is (TID, MID). ``receive_timeout_s`` is the terminal's own, before scaling; None leaves its default.
-    ``scope``: that of its lease.
+    ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer.
     """
 
     run: str
@@ -85,6 +86,7 @@ class BenchPlan:
     serial_number: str
     receive_timeout_s: float | None = None
     scope: str = ""
+    network: Network = PLAIN
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:
@@ -156,7 +158,7 @@ class Bench:
         (self._scratch / "profile.json").write_text(plan.profile.model_dump_json(), encoding="utf-8")
         (self._scratch / "model.json").write_text(plan.model.model_dump_json(), encoding="utf-8")
         self._start_heartbeat()
-        topology = Topology.build()
+        topology = Topology.build(addressed=False)
         self._stack.callback(topology.close)
         self._topology = topology
         self.tap = TapClient.start(
@@ -169,6 +171,9 @@ class Bench:
         )
         self._stack.callback(self.tap.close)
         self._start_acquirer(topology)
+        self.site = plan.network.start_site(topology.acquirer_fd, plan.folder / "logs" / "site.log")
+        if self.site is not None:
+            self._stack.callback(self.site.close)
         self.cable = Cable(
             topology, self.history, start=self._start_injector, masters=self._masters, on_death=self.fail
         )
@@ -182,6 +187,7 @@ class Bench:
     def _start_acquirer(self, topology: Topology) -> None:
         plan = self.plan
         control = self._scratch / "acquirer.sock"
+        first, *others = plan.network.listening
         child = spawn(
             [
                 sys.executable,
@@ -192,9 +198,8 @@ class Bench:
                 "--db",
                 str(plan.folder / "acquirer.sqlite"),
                 "--listen",
-                f"{ACQUIRER_ADDRESS}:{HOST_PORT}",
-                "--also",
-                f"{BACKUP_ADDRESS}:{HOST_PORT}",
+                f"{first}:{HOST_PORT}",
+                *(text for address in others for text in ("--also", f"{address}:{HOST_PORT}")),
                 "--profile",
                 str(self._scratch / "profile.json"),
                 *self._link_options(),
@@ -206,8 +211,8 @@ class Bench:
         self._adopt(child)
         client = AcquirerClient.connect(control, child=child)
         self._stack.callback(client.close)
-        (tid, mid), *others = plan.identities
-        self.host = Host(client, self.history, mid=mid, tid=tid, bench=self.name, others=others)
+        (tid, mid), *further = plan.identities
+        self.host = Host(client, self.history, mid=mid, tid=tid, bench=self.name, others=further)
 
     def _start_injector(self, on_event: Callable[[FaultEvent], object]) -> Injector:
         plan = self.plan
@@ -269,6 +274,8 @@ class Bench:
                 str(plan.time_scale),
                 "--image",
                 str(plan.image),
+                "--ethernet",
+                END,
             ],
             netns_fd=self._topology.terminal_fd,
             log=plan.folder / "logs" / "terminal.log",
@@ -332,6 +339,8 @@ class Bench:
                 raise
         self.tap.check()
         self.cable.check()
+        if self.site is not None:
+            self.site.check()
 
     def fail(self, what: str) -> None:
         """Record that the bench failed, once."""

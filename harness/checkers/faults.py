@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -19,9 +19,9 @@ from harness.checkers.reading import END, SECOND, Exchange, Operation, Reading
 from harness.history.events import FaultArmed, FaultHealed, FaultStruck, HostJournal, WireFrame, WireLink
 from harness.protocol.codes import answers, request_mti
 from harness.protocol.stream import FrameSplitter
-from harness.wire.faults import catalogue
 
-NEAR_NS = SECOND  # a strike and the frame that it let through are told by two programs, each with its own clock reading
+CLOCKS_NS = SECOND // 200  # tap and injector read one clock, each in its own way
+SOON_NS = 5 * SECOND  # what was put in a message's place comes as soon as the stream allows
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,10 @@ def troubles(reading: Reading) -> tuple[Trouble, ...]:
 
 def _of_faults(reading: Reading) -> Iterator[Trouble]:
     names = {e.fault_id: str(e.fault.get("fault", "fault")) for e in reading.all(FaultArmed)}
-    healed = {e.fault_id: e for e in reading.all(FaultHealed)}
-    seen: set[int] = set()
-    for strike in reading.all(FaultStruck):
-        if strike.fault_id not in seen:
-            seen.add(strike.fault_id)
-            ended = healed.get(strike.fault_id)
-            end = max(ended.t, strike.t) if ended else END
-            yield Trouble(strike.t, end, strike, ended, names.get(strike.fault_id, "fault"))
+    for span in reading.faults:
+        if isinstance(span.began, FaultStruck):
+            ended = span.ended if isinstance(span.ended, FaultHealed) else None
+            yield Trouble(span.start, span.end, span.began, ended, names.get(span.began.fault_id, "fault"))
 
 
 def _of_the_cable(reading: Reading) -> Iterator[Trouble]:
@@ -66,18 +62,6 @@ def _of_the_cable(reading: Reading) -> Iterator[Trouble]:
         if isinstance(span.began, WireLink):
             ended = span.ended if isinstance(span.ended, WireLink) else None
             yield Trouble(span.start, span.end, span.began, ended, "cable out")
-
-
-def fault_of(reading: Reading, strike: FaultStruck) -> str:
-    """The name of the fault that struck."""
-    armed = (e for e in reading.all(FaultArmed) if e.fault_id == strike.fault_id)
-    return next((str(e.fault.get("fault", "fault")) for e in armed), "fault")
-
-
-def level_of(reading: Reading, strike: FaultStruck) -> str:
-    """What it acts on: ``message``, ``packet``, ``service``."""
-    kind = catalogue().get(fault_of(reading, strike))
-    return kind.level if kind else "packet"
 
 
 _latest_end: WeakKeyDictionary[Reading, list[int]] = WeakKeyDictionary()
@@ -115,8 +99,8 @@ def delivered_frames(strike: FaultStruck) -> list[str]:
 
 def put_in_its_place(reading: Reading, frame: WireFrame) -> FaultStruck | None:
     """The strike that put this frame on the wire, which its sender by name never sent."""
-    near = strikes_between(reading, frame.t - NEAR_NS, frame.t + NEAR_NS)
-    return next((s for s in near if frame.hex in delivered_frames(s)), None)
+    before = strikes_between(reading, frame.t - SOON_NS, frame.t + CLOCKS_NS)
+    return next((s for s in before if frame.hex in delivered_frames(s)), None)
 
 
 def forged_answer(reading: Reading, exchange: Exchange) -> FaultStruck | None:
@@ -126,7 +110,8 @@ def forged_answer(reading: Reading, exchange: Exchange) -> FaultStruck | None:
 
 def falsified_request(reading: Reading, exchange: Exchange) -> FaultStruck | None:
     """The strike in which the acquirer got another request than the terminal had sent."""
-    for strike in strikes_between(reading, exchange.t - NEAR_NS, exchange.t + NEAR_NS):
+    again = next((e.t for e in later_with_its_trace(reading, exchange) if e.mti == exchange.mti), END)
+    for strike in strikes_between(reading, exchange.t - CLOCKS_NS, min(exchange.t + SOON_NS, again)):
         given = [decoded(text) for text in delivered_frames(strike)] if strike.message == exchange.request.hex else []
         if any(frame is None or not frame.is_response for frame in given):
             return strike
@@ -157,10 +142,15 @@ def lines_for(reading: Reading, exchange: Exchange) -> list[HostJournal]:
 def said_by_the_acquirer(reading: Reading, exchange: Exchange) -> HostJournal | None:
     """What the acquirer answered to this request, sent or withheld, whatever became of it on the way. The next message
     of the same kind and number is another (a reversal has the number of all its repeats)."""
-    lines = [line for line in lines_for(reading, exchange) if line.t >= exchange.t - NEAR_NS]
+    lines = [line for line in lines_for(reading, exchange) if line.t >= exchange.t]
     if not lines:
         return None
     alike = (e for e in later_with_its_trace(reading, exchange) if e.mti == exchange.mti)
     until = next((e.t for e in alike), END)
     frame = decoded(lines[0].hex)
     return lines[0] if lines[0].t < until and frame is not None and not answers(exchange.sent, frame) else None
+
+
+def first_falsified(reading: Reading, exchanges: Iterable[Exchange]) -> FaultStruck | None:
+    """The strike on the first of them that the bench has falsified."""
+    return next((strike for e in exchanges if (strike := falsified(reading, e))), None)

@@ -29,6 +29,8 @@ from harness.checkers.tables import FINANCIAL_OPERATIONS, ONLINE_OPERATIONS
 from harness.checkers.timeline import END, SECOND, Operation, RegistrationTimeline, Span
 from harness.history.events import (
     Cashier,
+    FaultHealed,
+    FaultStruck,
     Heartbeat,
     HostJournal,
     Key,
@@ -297,6 +299,27 @@ class Reading(Observed):
     def link_lost_within(self, start: int, end: int) -> Span | None:
         """The first time the link was down that touches the interval."""
         return next(iter(timeline.spans_within(self.link_down, start, end)), None)
+
+    @cached_property
+    def faults(self) -> tuple[timeline.Span, ...]:
+        """Faults of the wire, each from its first strike until it was healed, by their beginning."""
+        return timeline.spans_of_faults(self.all(FaultStruck), self.all(FaultHealed))
+
+    def wire_hurt_within(self, start: int, end: int) -> Span | None:
+        """The cable was out, or a fault of the wire at work, at some time in the interval: what was not sent, or not
+        answered, need not be the terminal's doing."""
+        down = self.link_lost_within(start, end)
+        index = bisect.bisect_left(self.faults, end, key=lambda span: span.start) - 1
+        while down is None and index >= 0 and self._faults_over[index] >= start:
+            if self.faults[index].end >= start:
+                return self.faults[index]
+            index -= 1
+        return down
+
+    @cached_property
+    def _faults_over(self) -> list[int]:
+        """For each fault when it and all that began before it were healed."""
+        return list(itertools.accumulate((span.end for span in self.faults), max))
 
     @cached_property
     def registration(self) -> RegistrationTimeline:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.cli import wire_open
 from harness.errors import BadInput
 from harness.i18n import _
 
@@ -46,6 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     arm.add_argument("fault", nargs="+", metavar="FAULT",
                      help=_("FAULT [key=value ...] [at MOMENT], such as: swallow at response to 0200"))
     arm.set_defaults(run=_arm)
+    wire_open.add_parser(commands)
 
 
 def _seconds(text: str) -> float:

@@ -43,8 +43,9 @@ class BoardProcess:
 
     def __init__(
         self, *, flash: Flash, model: dict[str, Any], boot_key: bytes, serial_number: str, time_scale: float,
-        control: Path,
+        control: Path, ethernet: str = "",
     ) -> None:
+        self._ethernet = ethernet
         self._flash, self._model, self._boot_key = flash, model, boot_key
         self._serial_number, self._time_scale = serial_number, time_scale
         self._font = load()
@@ -222,7 +223,8 @@ class BoardProcess:
             faulthandler.register(signal.SIGUSR1, file=2)
             hardware = Board(model=self._model, serial_number=self._serial_number, time_scale=self._time_scale,
                              flash=self._flash, font=self._font, wires=wires, reader=reader,
-                             cashier_fd=self._cashier.master, service_fd=self._service.master)
+                             cashier_fd=self._cashier.master, service_fd=self._service.master,
+                             ethernet=self._ethernet)
             boot(hardware, self._boot_key)
         except BaseException:
             traceback.print_exc()

@@ -5,12 +5,19 @@ from __future__ import annotations
 import pytest
 
 from harness.tests.golden_stories import Stories, Story
-from harness.tests.histories import network_97, network_after, network_hosts, network_outcomes, security
+from harness.tests.histories import (
+    faults_elsewhere,
+    network_97,
+    network_after,
+    network_hosts,
+    network_outcomes,
+    security,
+)
 
 network = Stories.joined(
     network_outcomes.stories, network_97.stories, network_after.stories, network_hosts.stories
 )  # fmt: skip
-families = [network, security.stories]
+families = [network, security.stories, faults_elsewhere.stories]
 
 
 def family_of(story: Story) -> Stories:
@@ -43,7 +50,7 @@ def test_no_occasion_no_finding(story: Story) -> None:
 
 
 def test_every_rule_of_the_wire_has_good_and_bad_histories() -> None:
-    for family in families:
+    for family in (network, security.stories):
         assert {story.rule for story in family.kept} == {story.rule for story in family.broken} == set(family.rules)
     assert network.rules == [f"NET-{n:02d}" for n in range(1, 7)]
     assert security.stories.rules == [f"SEC-{n:02d}" for n in range(1, 4)]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import string
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -140,6 +143,14 @@ def reason_templates() -> set[str]:
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
     return found | {f"{{}} {text}" for text in found}  # a predicate, put behind what it is about
+
+
+def test_what_the_output_can_not_encode_is_escaped() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "--lang", "zh", "acquirer", "--help"], cwd=ROOT.parent, timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "") and "serve" in run.stdout and "\\u" in run.stdout
 
 
 def test_reasons_of_a_bad_day_are_chinese() -> None:

@@ -6,7 +6,6 @@ from harness.bench.bench import Bench
 from harness.terminal.cards import MAGNETIC
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
-from harness.wire.topology import ACQUIRER_ADDRESS
 
 pytestmark = [pytest.mark.declares("NET-06"), pytest.mark.needs(backup_host=True)]
 UNREACHABLE = ["rst count=none at connecting", "syn_blackhole", "icmp_unreachable code=port at connecting"]
@@ -19,16 +18,16 @@ def two_hosts(bench: Bench) -> Bench:
     return bench
 
 
-def first_host(words: str) -> Fault:
+def first_host(bench: Bench, words: str) -> Fault:
     """The fault, for connections to the first host only."""
     name, *rest = words.split(" ", 1)
-    return parse(" ".join([name, f"address={ACQUIRER_ADDRESS}", *rest]))
+    return parse(" ".join([name, f"address={bench.plan.network.address}", *rest]))
 
 
 @pytest.mark.parametrize("words", UNREACHABLE)
 def test_first_host_can_not_be_reached(two_hosts: Bench, words: str) -> None:
     """Sold at the second host; sold at the first again when it is back and the terminal's time is over."""
-    armed = two_hosts.cable.arm(first_host(words))
+    armed = two_hosts.cable.arm(first_host(two_hosts, words))
     assert two_hosts.terminal.sale(10_00, card=MAGNETIC).ok
     armed.await_strike()
     two_hosts.cable.heal()

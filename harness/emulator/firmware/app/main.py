@@ -12,6 +12,7 @@ from .dialogs import Dialogs
 from .downloads import Downloads
 from .hardware import Board
 from .loop import CASHIER, PANEL, Loop, Signal, now
+from .network import Network
 from .operator import Merchant, Operator
 from .screen import Printer, Screen
 from .service import ServicePort
@@ -59,7 +60,8 @@ class Terminal:
         self._by_itself: list[Unattended] = []
         image = getattr(board, "firmware", None) or {}
         firmware = f"{image.get('name', version.NAME)} {image.get('version', version.VERSION)}"
-        self._line = Line(board.time_scale)
+        network = Network(board, lambda: store.state)
+        self._line = Line(board.time_scale, network)
         self._dialogs = Dialogs(board, store, self.screen)
         self._till = cashier.Receiver(lambda: store.state.dialect)
         self._till_read_at, self._till_answer = 0.0, b""
@@ -70,9 +72,10 @@ class Terminal:
             firmware=firmware, to_till=self._answer_till, note_seen=lambda: self._note(""),
         )
         self._service = ServicePort(
-            stores, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
-            busy=lambda: self._line.busy,
+            stores, network, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
+            has_interface=bool(board.ethernet), busy=lambda: self._line.busy,
         )
+        self._loop.start(network.run())
         self._loop.start(self._operator.run())
         for unattended in self._by_itself:
             self._loop.start(unattended.run())

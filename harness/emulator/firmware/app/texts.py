@@ -69,6 +69,7 @@ CA_KEYS_DONE, CHIP_PARAMETERS_DONE, BLACKLIST_DONE = "公钥下载完成", "IC�
 BLACKLISTED, NOT_ALLOWED = "黑名单卡,拒绝交易", "不允许此交易"
 REPRINT_DONE, SETTING_DONE = "重打印完成", "设置成功"
 DECLINED, NO_ANSWER, NOT_CONNECTED, NO_VALID_ANSWER = "交易失败", "通讯超时", "连接失败", "应答无效"
+NAME_UNKNOWN, NETWORK_DOWN = "域名解析失败", "网络未就绪"  # no connection, and this is why
 SIGN_IN_FIRST, SETTLE_FIRST, REVERSAL_STUCK = "请先签到", "请先结算", "冲正未成功"
 SCRIPT_STUCK, STORED_STUCK = "脚本通知未成功", "离线交易上送未成功"
 REPEAT, TOTALS_RESET = "已重新签到,请重试", "总额已清零"
