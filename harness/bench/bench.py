@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from harness import __version__
 from harness.acquirer.client import AcquirerClient
+from harness.bench.air import Air
 from harness.bench.cable import Armed, Cable, FaultEvent, Injector
 from harness.bench.content import ArmedAtHost
 from harness.bench.door import Card, Door
@@ -41,6 +43,7 @@ from harness.history.events import (
     WireLink,
 )
 from harness.history.recorder import Recorder
+from harness.instruments.modem import Modem
 from harness.lab.process import Child, spawn
 from harness.lab.scratch import scratch_folder
 from harness.protocol.profile import Profile
@@ -54,7 +57,7 @@ from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 from harness.wire.injector_client import InjectorClient
 from harness.wire.tap_client import TapClient
-from harness.wire.topology import BACKUP_ADDRESS, END, Topology
+from harness.wire.topology import BACKUP_ADDRESS, END, TERMINAL_PORT, Topology
 
 TICK_S = 0.25
 SESSION_KEYS = "wire.keys"  # beside wire.pcapng
@@ -174,7 +177,8 @@ class Bench:
         self.site = plan.network.start_site(topology.acquirer_fd, plan.folder / "logs" / "site.log")
         if self.site is not None:
             self._stack.callback(self.site.close)
-        self.cable = Cable(
+        way = partial(Air, self._its_modem) if plan.model.modem else Cable
+        self.cable = way(
             topology, self.history, start=self._start_injector, masters=self._masters, on_death=self.fail
         )
         self._stack.callback(self.cable.close)
@@ -223,6 +227,9 @@ class Bench:
             control=self._scratch / INJECTOR_CONTROL, on_event=on_event,
         )
 
+    def _its_modem(self) -> Modem:
+        return self.modem
+
     def _masters(self) -> list[dict[str, str]]:
         return [{"tid": one.tid, "mid": one.mid, "tmk": one.tmk} for one in self.host.merchants if one.tmk]
 
@@ -255,6 +262,7 @@ class Bench:
         plan = self.plan
         self._units += 1
         control = self._scratch / f"panel-{self._units}.sock"
+        wire = self._topology.wire_fd
         child = spawn(
             [
                 sys.executable,
@@ -276,8 +284,10 @@ class Bench:
                 str(plan.image),
                 "--ethernet",
                 END,
+                *(("--data-port", TERMINAL_PORT, "--data-netns-fd", str(wire)) if plan.model.modem else ()),
             ],
             netns_fd=self._topology.terminal_fd,
+            pass_fds=(wire,),
             log=plan.folder / "logs" / "terminal.log",
             name="terminal",
         )
@@ -287,6 +297,7 @@ class Bench:
         self.front = Front(control, plan.model, self.history, plan.folder, self.name)
         self._unit.callback(self.front.close)
         self.power = self.front.supply
+        self.modem: Modem = self.front.modem
         self.provisioned = self.second_host = False
         cashier = service = None
         if plan.model.cashier_link:

@@ -68,8 +68,8 @@ NETWORK: dict[str, Deed] = {
     "corrupt": Deed("corrupt count=1", {"request": "repaired", "response": "repaired"}),
     "bandwidth": Deed("bandwidth kbit_s=128", {"between": "repaired"}),
     "slow-close": Deed("slow_close delay_s=0.5", {"between": "repaired"}, links=("tcp", "tls", "http")),
-    "dribble": Deed("dribble size=1 gap_ms=1", _MESSAGE),
-    "small-segments": Deed("dribble size=40 variation=8 gap_ms=2", _MESSAGE),
+    "dribble": Deed("dribble size=1 gap_ms=1", _MESSAGE, links=("tcp", "tcp_standing")),
+    "small-segments": Deed("dribble size=20 variation=8 gap_ms=2", _MESSAGE),
     "hold-short": Deed("hold release_s=0.5", _MESSAGE),
     "cut-healed": Deed("cut after_bytes=20 then=heal pause_s=0.3", _MESSAGE),
     # noticed at once
@@ -134,9 +134,12 @@ SECURITY: dict[str, Deed] = {
     "replayed-first": Deed(
         "replay hex={earlier} when=before", _AN_ANSWER, links=("tcp",), works=_EASY, declares=("SEC-02",), mismatch=True
     ),
-    "no-message": Deed("replace hex=0006DEADBEEF9797", _AN_ANSWER, works=(*_FINANCIAL, "sign_in", "settle")),
+    "no-message": Deed(
+        "replace hex=0006DEADBEEF9797", _AN_ANSWER, works=(*_FINANCIAL, "sign_in", "settle"), mismatch=True
+    ),
     "bitmap-damaged": Deed(
-        "corrupt fix_checksum=yes bits=8 offset=17 count=1", _AN_ANSWER, links=("tcp", "tcp_standing"), works=_FINANCIAL
+        "corrupt fix_checksum=yes bits=8 offset=17 count=1", _AN_ANSWER, links=("tcp", "tcp_standing"),
+        works=_FINANCIAL, mismatch=True,
     ),
 }  # fmt: skip
 

@@ -224,10 +224,24 @@ class WireBytes(Event):
 
 
 class WireLink(Event):
-    """The cable between terminal and wire was plugged or unplugged."""
+    """The cable between terminal and wire was plugged or unplugged; of a terminal with a modem: its data session began
+    again, or ended although nobody had switched it off."""
 
     kind: Literal["wire.link"] = "wire.link"
     state: Literal["up", "down"]
+
+
+class Radio(Event):
+    """What is around the terminal's modem, and what came of it: ``registered`` in the mobile network, ``session`` a
+    data session. While there is none the terminal has no carrier, which ``wire.link`` tells too."""
+
+    kind: Literal["radio"] = "radio"
+    signal: Literal["none", "weak", "good"]
+    sim: Literal["present", "missing"]
+    registration: Literal["home", "denied"]
+    data: Literal["granted", "refused"]
+    registered: bool
+    session: bool
 
 
 class FaultArmed(Event):
@@ -379,7 +393,7 @@ class Measurement(Event):
 AnyEvent = Annotated[
     RunOpened | RunClosed | TestOpened | TestPhase | TestClosed | OperationInvoked | OperationCompleted
     | HostChanged | HostArmed | HostJournal | HostLedger | WireFrame | WireConnection | WireBytes | WireLink
-    | FaultArmed | FaultStruck | FaultHealed
+    | FaultArmed | FaultStruck | FaultHealed | Radio
     | Screen | Slip | Cashier | Service | Counters | ChipCommand | Power | Key | UnitReplaced | Heartbeat
     | BenchFailed | Measurement,
     Field(discriminator="kind"),

@@ -13,7 +13,9 @@ from typing import Literal, Protocol
 
 from harness.terminal.cards import Card
 
-NOT_CONNECTED = ("连接失败", "网络未就绪", "域名解析失败")
+NOT_CONNECTED = (
+    "连接失败", "网络未就绪", "域名解析失败", "未插SIM卡", "无信号", "网络注册失败", "数据连接失败", "通讯模块故障",
+)
 """What the emulated models show where nothing could be sent."""
 
 Via = Literal["keypad", "cashier", "service", "operator"]

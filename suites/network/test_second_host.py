@@ -2,6 +2,7 @@
 
 import pytest
 
+from fixtures.rough_line import hang_up
 from harness.bench.bench import Bench
 from harness.terminal.cards import MAGNETIC
 from harness.wire.faults import Fault
@@ -15,8 +16,9 @@ UNREACHABLE = ["rst count=none at connecting", "syn_blackhole", "icmp_unreachabl
 def two_hosts(bench: Bench) -> Bench:
     """The bench with the acquirer's second address set at the terminal."""
     bench.use_second_host()
-    bench.power.cycle()  # it forgets which of them it last preferred, and a connection that stands
+    bench.power.cycle()  # it forgets which of them it last preferred
     bench.terminal.await_idle(20)
+    hang_up(bench)
     return bench
 
 

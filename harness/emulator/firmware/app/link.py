@@ -141,7 +141,8 @@ class Links:
                 fell_back = address == way.second
                 self._second_until = now() + FIRST_AGAIN_S / self._time_scale if fell_back else 0.0
             return Link(self, stream, way, address)
-        return why
+        # a modem that has lost its network meanwhile is the better reason
+        return self._network.trouble or why if self._network else why
 
     def keep(self, link: Link) -> None:
         """It stands, and is free for the next message."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,8 @@ from .network import DHCP, NONE, STATIC
 from .provisioning import Refused
 from .store import Store
 
-_FORM = "NET DHCP, NET STATIC address/prefix [router] [dns], NET DNS server[,server], NET NONE"
+_FORM = "NET DHCP, NET STATIC address/prefix [router] [dns], NET DNS server[,server], NET APN name, NET NONE"
+_APN = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,97}[0-9A-Za-z])?")  # 3GPP TS 23.003, 9.1
 _MOST_SERVERS = 3
 
 
@@ -23,6 +25,12 @@ def obey(stores: Sequence[Store], words: Sequence[str], *, has_interface: bool) 
         case ["DNS", servers]:
             _commit(stores, dns=_servers(servers))
             return f"NET DNS {servers}"
+        case ["APN", "NONE"]:
+            _commit(stores, apn="")
+            return "NET APN NONE"
+        case ["APN", name] if _APN.fullmatch(name):
+            _commit(stores, apn=name)
+            return f"NET APN {name}"
         case ["NONE"]:
             _commit(stores, network=NONE, address="", router="", dns="")
             return "NET NONE"

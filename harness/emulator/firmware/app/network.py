@@ -18,6 +18,7 @@ from .records import State
 if TYPE_CHECKING:
     from .dhcp import Client
     from .interface import Interface
+    from .modem import Modem
 
 READY_S = 20.0  # how long a message waits for an address
 AGAIN_S = 10.0  # after the kernel refused something about the interface
@@ -37,12 +38,11 @@ class Setting(NamedTuple):
 
 
 class Network:
-    """``settings`` gives the terminal's state. ``trouble``: why there is no connection at a lower level, "" where there
-    is none or where nothing is known of it."""
+    """``settings`` gives the terminal's state. ``modem``: what the interface is behind, on a model that has one."""
 
-    def __init__(self, board: Board, settings: Callable[[], State], trouble: Callable[[], str] = str) -> None:
+    def __init__(self, board: Board, settings: Callable[[], State], modem: Modem | None = None) -> None:
         self._name, self._time_scale, self._settings = board.ethernet, board.time_scale, settings
-        self._trouble = trouble
+        self._modem = modem
         self._interface: Interface | None = None
         self._client: Client | None = None
         self._applied: Setting | None = None
@@ -71,10 +71,12 @@ class Network:
     def ready(self) -> Flow[str]:
         """Waits a while for an address, if there is none. "" or why there is none, for the operator."""
         if not self._up():
+            if self._modem is not None:
+                self._modem.hurry()
             if self._client is not None:
                 self._client.hurry()
             yield Wait(until=self._up, deadline=now() + network_timeout(READY_S, self._time_scale))
-        return "" if self._up() else self._trouble() or texts.NETWORK_DOWN
+        return "" if self._up() else self.trouble or texts.NETWORK_DOWN
 
     def report(self) -> str:
         """What ``NET?`` answers."""
@@ -86,7 +88,7 @@ class Network:
             told = f"DHCP {self._of_lease()}"
         else:
             told = "NONE"
-        return f"{told} dns={dns}"
+        return f"{told} dns={dns}" + (f" {self._modem.report}" if self._modem else "")
 
     def _of_lease(self) -> str:
         client = self._client
@@ -96,10 +98,17 @@ class Network:
         ends = "never" if left is None else f"{left:.0f}"
         return f"{client.state} {lease.address}/{lease.prefix} router={lease.router or 'none'} lease={ends}"
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the modem, for the operator; ""."""
+        return self._modem.trouble if self._modem is not None else ""
+
     def _up(self) -> bool:
+        if self.trouble:
+            return False
         if not self._name:
             return True
-        if self._trouble() or self._applied is None or self._applied.mode == NONE:
+        if self._applied is None or self._applied.mode == NONE:
             return False
         return self._client is None or self._client.lease is not None
 

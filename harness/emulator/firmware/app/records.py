@@ -104,6 +104,7 @@ class State:
     network: str = ""  # how it gets its address: "dhcp", "static", "" it does not
     address: str = ""  # the static one, with its prefix
     router: str = ""
+    apn: str = ""  # the access point of a mobile network; "" leaves it to the network
     dns: str = ""  # name servers, commas between
     tls_ca: str = ""  # certificates and key of a TLS link, base64 of DER
     tls_cert: str = ""
