@@ -61,6 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     from harness.wire.injector.engine import Engine
     from harness.wire.injector.guarded import Guarded
     from harness.wire.injector.handshakes import Handshakes
+    from harness.wire.injector.prompt import be_prompt
     from harness.wire.injector.service import Service
     from harness.wire.injector.splicing import make_splicer
     from harness.wire.injector.telling import Telling
@@ -86,6 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
         engine = Engine(devices, divert, splicer, telling, guarded.parting, handshakes.provocation)
         service = Service(clock, devices, engine, clients, guarded, handshakes, divert.name)
         parts.callback(service.finish)
+        be_prompt()
         gc.collect()
         gc.freeze()
         service.run()
