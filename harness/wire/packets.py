@@ -76,5 +76,5 @@ def intact(frame: bytes) -> bool:
     segment = frame[start + header : start + total if total else len(frame)]
     pseudo = frame[start + 12 : start + 20] + struct.pack("!HH", _TCP, len(segment) & 0xFFFF)
     words = pseudo + segment + bytes(len(segment) % 2)
-    total: int = sum(struct.unpack(f"!{len(words) // 2}H", words))
-    return total % 0xFFFF == 0
+    folded: int = sum(struct.unpack(f"!{len(words) // 2}H", words))
+    return folded % 0xFFFF == 0
