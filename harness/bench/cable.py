@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from harness.errors import BenchError
 from harness.history.events import FaultArmed, FaultHealed, FaultStruck, WireLink
 from harness.history.recorder import Recorder
 from harness.wire.faults import Fault
@@ -56,16 +57,19 @@ class Armed:
 
     @property
     def strikes(self) -> tuple[FaultStruck, ...]:
-        """All so far."""
+        """All so far; what could not be done is none."""
         since = self._recorder.since(self._armed_at)
-        return tuple(event for event in since if isinstance(event, FaultStruck) and self._is_strike(event))
+        return tuple(e for e in since if isinstance(e, FaultStruck) and self._is_strike(e) and e.done)
 
     def await_strike(self, deadline_s: float = STRIKE_S) -> FaultStruck:
-        """The next strike that was not awaited yet. Raises TerminalTimeout when its moment does not come."""
+        """The next strike that was not awaited yet. Raises TerminalTimeout when its moment does not come, BenchError
+        with the reason when it came and the wire could not do it."""
         what = f"the wire to strike: {self.fault.title}"
         event = self._recorder.wait_for(self._is_strike, deadline_s, what, since=self._awaited)
         assert isinstance(event, FaultStruck)
         self._awaited = event.seq
+        if not event.done:
+            raise BenchError(f"the wire could not do it ({self.fault.title}): {event.what}")
         return event
 
     def heal(self) -> None:

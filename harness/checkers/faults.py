@@ -84,8 +84,8 @@ def touched_by(reading: Reading, operation: Operation) -> Trouble | None:
 
 
 def strikes_between(reading: Reading, start: int, end: int) -> tuple[FaultStruck, ...]:
-    """``start <= t < end``."""
-    return reading.between(FaultStruck, start, end)
+    """``start <= t < end``. What could not be done is none."""
+    return tuple(strike for strike in reading.between(FaultStruck, start, end) if strike.done)
 
 
 # -- what was said in somebody else's name -----------------------------------------------------------------------------

@@ -130,7 +130,8 @@ def spans_of_faults(struck: Iterable[FaultStruck], healed: Iterable[FaultHealed]
     ends = {event.fault_id: event for event in healed}
     first: dict[int, FaultStruck] = {}
     for strike in struck:
-        first.setdefault(strike.fault_id, strike)
+        if strike.done:
+            first.setdefault(strike.fault_id, strike)
     return tuple(
         Span(strike.t, max(end.t, strike.t) if end else END, strike, end)
         for number, strike in first.items() for end in [ends.get(number)]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.checkers import shown
+from harness.checkers.faults import strikes_between
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import (
     is_blank,
@@ -25,7 +26,7 @@ from harness.checkers.observing import (
 from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Connection, Exchange, Operation, Reading
 from harness.checkers.tables import KINDS, OWN, STORED
 from harness.checkers.telling import says_97, says_approved
-from harness.history.events import Cashier, Event, FaultStruck, Screen, Slip
+from harness.history.events import Cashier, Event, Screen, Slip
 
 Shown = Screen | Slip | Cashier
 WHERE = {"screen": "the screen", "slip": "a slip", "cashier": "the till"}
@@ -212,7 +213,7 @@ def _no_connection(reading: Reading, operation: Operation, tried: Sequence[Conne
         if connection.fate == "open" and reading.profile.link == "tls" and connection.opened and connection.ended:
             ends = (connection.opened, connection.ended)
             return _Fault("the connection came to nothing", ends, connection.ended.t, known=False)
-    strike = None if tried else next(iter(reading.between(FaultStruck, operation.t, operation.done + 1)), None)
+    strike = None if tried else next(iter(strikes_between(reading, operation.t, operation.done + 1)), None)
     return _Fault(f"nothing was sent: {strike.what}", (strike,), strike.t, known=False) if strike else None
 
 

@@ -258,6 +258,7 @@ class FaultStruck(Event):
 
     ``direction`` and ``message``: the message at the moment, whole; ``delivered``: what its receiver got in its place
     (empty: nothing of it, or the same). ``packets``: numbers in ``faults.pcapng``, what it took and what it sent.
+    ``done`` False: its moment was there, and it could not be done; ``what`` says why, and everything passed as it was.
     """
 
     kind: Literal["fault.struck"] = "fault.struck"
@@ -268,6 +269,7 @@ class FaultStruck(Event):
     message: Hex = ""
     delivered: Hex = ""
     packets: list[int] = []
+    done: bool = True
 
 
 class FaultHealed(Event):

@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,9 +29,11 @@ def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(autouse=True)
-def _healed(wire: Bed) -> Iterator[None]:
+def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    wire.injector.heal()
+    if "wire" in request.fixturenames:
+        made = request.getfixturevalue("wire")
+        made.injector.heal()
 
 
 @contextmanager
@@ -266,3 +269,18 @@ def test_what_cannot_be_is_refused(wire: Bed) -> None:
     ):
         with pytest.raises(BadInput, match=why):
             arm(wire, **values)
+
+
+def test_a_standing_connection_whose_numbers_differ_ends_with_the_injector(tmp_path: Path) -> None:
+    with bed(tmp_path) as own:
+        with exchange(own) as (terminal, host):
+            arm(own, fault="replace", hex=message("0210", 97, 400).hex(), match={"moment": "0210"})
+            assert ask(terminal, 1) == message("0210", 97, 400)
+            usable(terminal)
+            own.injector.close()
+            with pytest.raises(ConnectionResetError):
+                terminal.recv(1)
+            host.join()
+            assert host.ended == "reset"
+        with exchange(own) as (terminal, _):
+            usable(terminal)

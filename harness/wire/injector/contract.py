@@ -55,8 +55,8 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A fault struck. ``match``: which match since it was armed (1, 2, ...). ``what``: in words, for people; where it
-    begins with ``not done:`` it says why nothing was.
+    """A fault struck. ``match``: which match since it was armed (1, 2, ...). ``what``: in words, for people. ``done``
+    False: it could not be done, and ``what`` says why.
 
     ``message``: the message at the moment; ``delivered``: what its receiver got in its place. ``took`` and ``sent``:
     the Ethernet frames that were taken and sent because of it, with the side at which; the engine puts them into the
@@ -72,6 +72,7 @@ class Strike:
     delivered: bytes = b""
     took: tuple[tuple[Side, bytes], ...] = ()
     sent: tuple[tuple[Side, bytes], ...] = ()
+    done: bool = True
 
 
 @dataclass(slots=True)
@@ -112,6 +113,9 @@ class Splicer(Protocol):
     def busy(self, fault_id: int) -> bool:
         """Whether something of the fault is still held or to come. Once its dice are used up and this is false, the
         engine heals it as used up."""
+
+    def leave(self) -> Outcome:
+        """The program ends, and nobody will translate numbers any more: resets for the connections that need it."""
 
     def keys(self, masters: Sequence[Mapping[str, str]]) -> None:
         """Master keys of terminals, to recompute MACs: ``{"tid", "mid", "tmk"}``, the key in hex, and ``"sign_in"``,

@@ -91,6 +91,10 @@ class Engine:
             self._forget(number, now)
             self._telling.healed(number, why, now)
 
+    def leave(self, now: int) -> None:
+        """Before the rules go: connections that can't live without us are ended, rather than left to hang."""
+        self._send(self._splicer.leave(), now)
+
     @property
     def armed(self) -> dict[int, Fault]:
         return {number: one.fault for number, one in self._armed.items()}

@@ -60,6 +60,7 @@ class Service:
         """Nothing armed, and what was diverted until now passed on."""
         self._engine.heal(None, "asked", time.monotonic_ns())
         self._catch_up()
+        self._engine.leave(time.monotonic_ns())
 
     def _pass(self, fd: int) -> bool:
         """Diverted packets, some at a time; whether there were any."""

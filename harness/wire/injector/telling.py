@@ -42,7 +42,7 @@ class Telling:
             "ev": "struck", "fault_id": strike.fault_id, "t": strike.t, "match": strike.match, "what": strike.what,
             "direction": None if strike.to is None else f"to_{strike.to}",
             "message": strike.message.hex().upper(), "delivered": strike.delivered.hex().upper(),
-            "packets": [number for number in packets if number],
+            "packets": [number for number in packets if number], "done": strike.done,
         })
 
     def healed(self, fault_id: int, why: Why, t: int) -> None:

@@ -93,7 +93,7 @@ class Armory:
     def cannot(self, peer: Endpoint, sender: Side, why: str) -> list[Struck]:
         """What is to be told where the messages of a connection can't be found: nothing will be done to them."""
         return [
-            Struck(one.fault_id, 0, f"not done: {why}", b"", False)
+            Struck(one.fault_id, 0, why, b"", False)
             for one in self._armed.values() if one.wants(peer, sender)
         ]
 
@@ -110,7 +110,7 @@ class Armory:
             try:
                 what, delivered = deed(one.fault).strike(one.fault, plan, self._keys, match)
             except BadInput as error:
-                struck.append(Struck(one.fault_id, match, f"not done: {error.message}", b"", False))
+                struck.append(Struck(one.fault_id, match, error.message, b"", False))
             else:
                 struck.append(Struck(one.fault_id, match, what, delivered))
         return plan, struck

@@ -49,6 +49,7 @@ class Connection:
         self._opening = False
         self._rejoins: dict[Side, int] = {}  # until when a gap may yet be filled
         self._end: Gone | Farewell | None = None
+        self._left_in_the_dark: frozenset[int] = frozenset()  # the faults that reset one end and let the other believe
         self.begun_at: int | None = None  # number of the SYN that began it
         self.over_at = NEVER
         self.heard = 0
@@ -68,7 +69,7 @@ class Connection:
 
     def busy(self, fault_id: int) -> bool:
         """Whether something of this fault is held or to come."""
-        return self._messages.busy(fault_id) or any(
+        return fault_id in self._left_in_the_dark or self._messages.busy(fault_id) or any(
             fault_id in script.fault_ids for half in self.halves.values() for script in half.scripts
         )
 
@@ -142,6 +143,9 @@ class Connection:
 
     def heal(self, fault_id: int, now: int) -> tuple[list[Packet], Outcome]:
         self._messages.heal(fault_id)
+        if fault_id in self._left_in_the_dark:
+            self._end, self._left_in_the_dark = None, frozenset()
+            self.over_at = now + LINGER_NS
         for half in self.halves.values():
             for script in half.scripts:
                 if fault_id in script.fault_ids:
@@ -149,6 +153,14 @@ class Connection:
         if self._end is None:
             self._proceed(now)
         return self._done(now)
+
+    def leave(self) -> Outcome:
+        """Nobody will translate any more: where the numbers differ, both ends are reset."""
+        if self._end is None and any(half.edits.differ or half.forced > half.acked for half in self.halves.values()):
+            for victim in OTHER:
+                self._send(victim, self._translation.reset(victim))
+        outcome, self._outcome = self._outcome, Outcome()
+        return outcome
 
     # -- one packet ---------------------------------------------------------------------------------------------------
 
@@ -304,7 +316,10 @@ class Connection:
         if ending.kind == "reset":
             victims = ["terminal", "acquirer"] if ending.sides == "both" else [ending.sides]
             self._end = Gone(self._translation, frozenset(victims))
-            self.over_at = now + (LINGER_NS if len(victims) == 2 else 40 * LINGER_NS)
+            self.over_at = now + LINGER_NS
+            if len(victims) == 1:
+                self.over_at = NEVER
+                self._left_in_the_dark = half.scripts[0].fault_ids
         else:
             half.finish()
             for packet in self._translation.anew(half, Made(half.sent, half.sent, True), now):
@@ -343,6 +358,7 @@ class Connection:
             outcome.strikes.append(Strike(
                 blow.struck.fault_id, now, blow.struck.match, blow.struck.what, to, blow.message.frame,
                 blow.struck.delivered, blow.took, sent if blow.struck.done else (),
+                blow.struck.done,
             ))
         self._packets, self._outcome, self._tell = [], Outcome(), set()
         return packets, outcome

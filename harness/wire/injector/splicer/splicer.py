@@ -67,6 +67,13 @@ class TcpSplicer:
         for connection in self._connections.values():
             self._set(connection)
 
+    def leave(self) -> Outcome:
+        whole = Outcome()
+        for connection in self._connections.values():
+            whole.add(connection.leave())
+        self._connections.clear()
+        return whole
+
     def busy(self, fault_id: int) -> bool:
         return any(connection.busy(fault_id) for connection in self._connections.values())
 

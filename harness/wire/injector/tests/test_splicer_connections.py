@@ -292,4 +292,28 @@ def test_a_reset_at_one_end_leaves_the_other_in_the_dark(side: Side) -> None:
     network.run(lambda: network.ends[side].reset, seconds=5)
     network.run(lambda: False, seconds=20)
     assert network.ends[side].reset and not network.ends[OTHER[side]].reset
-    assert network.ends["terminal"].got == b""
+    assert network.ends["terminal"].got == b"" and network.splicer.busy(1)
+    network.splicer.heal(1, network.now)
+    network.ends[OTHER[side]].say(message(MTI[OTHER[side]], 2))
+    assert network.run(lambda: network.ends[OTHER[side]].reset, seconds=60), "healed, it hears of it"
+
+
+def test_when_the_injector_leaves_connections_that_need_it_end() -> None:
+    network = network_of(CALM, random.Random(6))
+    arm(network.splicer, 1, fault="replace", hex=message("0210", 97, 300).hex(), match={"moment": "0210"})
+    network.open()
+    network.ends["acquirer"].say(message("0210", 1))
+    network.run(lambda: network.ends["acquirer"].quiet, seconds=5)
+    for sending in network.splicer.leave().send:
+        network.ends[sending.to].take(sending.frame)
+    assert all(end.reset for end in network.ends.values())
+    assert network.splicer.leave().send == []
+
+
+def test_when_the_injector_leaves_other_connections_live_on() -> None:
+    network = network_of(CALM, random.Random(7))
+    arm(network.splicer, 1, fault="hold", release_s=0.1, match={"moment": "0210"})
+    network.open()
+    network.ends["acquirer"].say(message("0210", 1))
+    network.run(lambda: network.ends["acquirer"].quiet, seconds=5)
+    assert network.splicer.leave().send == []
