@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
-from harness.errors import BadInput
 from harness.wire.faults.base import Fault, Side
-from harness.wire.injector.contract import OTHER, Dice, Outcome, Packet, Splicer, Strike
+from harness.wire.injector.contract import OTHER, Splicer, Strike
 from harness.wire.injector.divert import Rule
 from harness.wire.injector.engine import Engine, Why
+from harness.wire.injector.splicer import TcpSplicer
 
 MAC: dict[Side, str] = {"terminal": "02:00:00:00:00:02", "acquirer": "02:00:00:00:00:01"}
 ADDRESS: dict[Side, str] = {"terminal": "10.97.0.2", "acquirer": "10.97.0.1"}
@@ -44,40 +43,11 @@ def arp(came: Side, op: int) -> bytes:
     return bytes(Ether(src=MAC[came], dst=MAC[to]) / packet)
 
 
-class PassOn:
-    """Knows no messages, and refuses every fault on them."""
-
-    due: int | None = None
-    peers: frozenset[tuple[str, int]] = frozenset()
-
-    def arm(self, fault_id: int, fault: Fault, dice: Dice) -> None:
-        raise BadInput(f"{fault.fault} acts on messages, which this injector does not read", where="fault")
-
-    def heal(self, fault_id: int, now: int) -> Outcome:
-        return Outcome()
-
-    def busy(self, fault_id: int) -> bool:
-        return False
-
-    def keys(self, masters: Sequence[Mapping[str, str]]) -> None:
-        return
-
-    def watch(self, moments: bool) -> None:
-        if moments:
-            raise BadInput("this injector does not read messages: a moment can only be `connecting`", where="moment")
-
-    def take(self, packet: Packet, now: int) -> tuple[list[Packet], Outcome]:
-        return [packet], Outcome()
-
-    def tick(self, now: int) -> tuple[list[Packet], Outcome]:
-        return [], Outcome()
-
-
 @dataclass
 class Bench:
     """An engine with nothing around it. ``sent``: (side, frame); time is whatever the test says."""
 
-    splicer: Splicer = field(default_factory=PassOn)
+    splicer: Splicer = field(default_factory=TcpSplicer)
     sent: list[tuple[Side, bytes]] = field(default_factory=list)
     strikes: list[Strike] = field(default_factory=list)
     ended: list[tuple[int, Why]] = field(default_factory=list)
