@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import traceback
 from collections.abc import Callable
 from typing import cast
 
@@ -97,8 +96,8 @@ class Server:
                         outcome = connection.decide(piece)
                         connection.done = outcome.close
                         done.append((connection, piece, outcome))
-        except Exception:  # the journal itself failed: these terminals lose their connections, the others live on
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # the journal itself failed: these terminals lose their connections, no others
+            self.host.troubles.note(error)
             for connection, _ in waiting:
                 connection.hang_up()
             return
@@ -131,18 +130,19 @@ class Connection(asyncio.Protocol):
             why = f"{server.room} connections are open, and the limit on open files leaves no room for more"
             try:
                 self._carry_out(server.host.garbage(self._number, b"", why))
-            except Exception:  # it could not be journalled
-                traceback.print_exc(file=sys.stderr)
+            except Exception as error:  # it could not be journalled
+                self._server.host.troubles.note(error)
                 self.hang_up()
 
     def data_received(self, data: bytes) -> None:
-        self._stop_waiting()
+        if self._partial is not None:
+            self._stop_waiting()
         try:
             self._divide(data if self._tls is None else self._decrypt(self._tls, data))
-        except Exception:  # a fault of the link could not be journalled
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # a fault of the link could not be journalled
+            self._server.host.troubles.note(error)
             self.hang_up()
-        if self._unfinished and not self.done:
+        if not self.done and self._unfinished:
             loop = asyncio.get_running_loop()
             self._partial = loop.call_later(self._server.partial_s, self._cut_short, "no rest came in time")
         if self._tls is not None and self._tls.ended and not self._half_closed and not self.eof_received():
@@ -192,8 +192,8 @@ class Connection(asyncio.Protocol):
             if piece.reason:
                 self._write(self._framing.refusal())
             self._carry_out(outcome)
-        except Exception:
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:
+            self._server.host.troubles.note(error)
             self.hang_up()
 
     def _carry_out(self, outcome: Outcome) -> None:

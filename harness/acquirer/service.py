@@ -79,6 +79,7 @@ class Service:
         self.on_row: list[Callable[[JournalRow], None]] = []
         self.server = Server(self.host, self._push, link=settings.link, room=_room())
         self.control = Control(Office(self.host), last_jid=self.host.journal.last_jid, status=self.status)
+        self.host.troubles.tell.append(self.control.tell_trouble)
 
     @property
     def shut_down(self) -> asyncio.Event:

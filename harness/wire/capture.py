@@ -13,7 +13,8 @@ _ETH_P_ALL = 0x0003
 _SOL_PACKET = 263
 _PACKET_STATISTICS = 6
 _PACKET_AUXDATA = 8
-_CSUM_NOT_READY = 0x08  # TP_STATUS_CSUMNOTREADY of packet(7)
+_CHECKSUM_NOT_READY = 1 << 3  # tp_status: the sender's kernel has left it to hardware
+_CHECKSUM_VALID = 1 << 7  # ... : a card has looked at it
 _PACKET_OUTGOING = 4
 _SO_RCVBUFFORCE = 33
 _SO_TIMESTAMPNS_NEW = 64
@@ -24,15 +25,14 @@ _LARGEST = 262144
 @dataclass(frozen=True, slots=True)
 class Packet:
     """A frame as it passed. ``t``: ns of CLOCK_MONOTONIC, ``wall_ns``: since 1970, ``outgoing``: left the interface.
-    ``filled``: its checksums stand in it; else they were left to hardware, which on a veth pair is not there.
-    """
+    ``checksummed``: its checksums are filled in, and nobody has looked at them yet."""
 
     frame: bytes
     length: int
     t: int
     wall_ns: int
     outgoing: bool
-    filled: bool = False
+    checksummed: bool = False
 
 
 class Capture:
@@ -84,7 +84,7 @@ class Capture:
                     raise
                 continue  # told once when the interface goes down; the socket works on when it is up again
             monotonic, now = time.monotonic_ns(), time.time_ns()
-            wall, status = now, _CSUM_NOT_READY
+            wall, status = now, _CHECKSUM_NOT_READY
             for level, kind, data in ancillary:
                 if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS_NEW:
                     seconds, nanoseconds = struct.unpack("=qq", data)
@@ -94,5 +94,5 @@ class Capture:
             # a wall clock that is set in between must not put a packet into the future or before its predecessor
             self._last = max(self._last, min(monotonic, wall - now + monotonic))
             frame = bytes(memoryview(self._buffer)[: min(size, _LARGEST)])
-            filled = not status & _CSUM_NOT_READY and size <= _LARGEST
-            return Packet(frame, size, self._last, wall, address[2] == _PACKET_OUTGOING, filled)
+            unseen = not status & (_CHECKSUM_NOT_READY | _CHECKSUM_VALID)
+            return Packet(frame, size, self._last, wall, address[2] == _PACKET_OUTGOING, unseen)

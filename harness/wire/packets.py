@@ -1,7 +1,6 @@
-"""From an Ethernet frame to the TCP segment in it. Pure.
-
-A segment may be longer than any cable would carry (segmentation offload), and its checksum need not be filled in: on a
-veth pair the kernel leaves that to hardware that is not there.
+"""From an Ethernet frame to the TCP segment in it. Pure. :func:`parse` looks at no checksum: on a veth pair the kernel
+leaves them to hardware that is not there; :func:`intact` is for packets in which they are filled. A segment may be
+longer than any cable would carry (segmentation offload).
 """
 
 from __future__ import annotations
@@ -68,15 +67,14 @@ def parse(frame: bytes, *, t: int, packet: int) -> Segment | None:
     return Segment(t, packet, (source, sport), (destination, dport), seq, ack, flags, bytes(frame[data:end]))
 
 
-def damaged(frame: bytes) -> bool:
-    """Whether the receiver's TCP drops this frame: its checksum is wrong. To be asked only where it was filled in, of
-    a frame in which :func:`parse` finds a segment.
-    """
+def intact(frame: bytes) -> bool:
+    """The TCP checksum of a frame that :func:`parse` takes is right: what its receiver's kernel does not throw away."""
     start = 14
     while struct.unpack_from("!H", frame, start - 2)[0] in _VLAN:
         start += 4
-    header, total = (frame[start] & 0x0F) * 4, struct.unpack_from("!H", frame, start + 2)[0]
-    segment = frame[start + header : start + total if total else len(frame)]
-    data = frame[start + 12 : start + 20] + struct.pack("!HH", _TCP, len(segment)) + segment + bytes(len(segment) % 2)
-    total_of_words: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    return total_of_words % 0xFFFF != 0
+    header, size = (frame[start] & 0x0F) * 4, struct.unpack_from("!H", frame, start + 2)[0]
+    segment = frame[start + header : start + size if size else len(frame)]
+    pseudo = frame[start + 12 : start + 20] + struct.pack("!HH", _TCP, len(segment) & 0xFFFF)
+    words = pseudo + segment + bytes(len(segment) % 2)
+    total: int = sum(struct.unpack(f"!{len(words) // 2}H", words))
+    return total % 0xFFFF == 0
