@@ -8,7 +8,7 @@ from harness.terminal.cards import MAGNETIC
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 
-pytestmark = [pytest.mark.declares("NET-06"), pytest.mark.needs(backup_host=True)]
+pytestmark = [pytest.mark.declares("NET-06"), pytest.mark.needs(backup_host=True), pytest.mark.needs(resolve="address")]
 UNREACHABLE = ["rst count=none at connecting", "syn_blackhole", "icmp_unreachable code=port at connecting"]
 
 
