@@ -18,3 +18,10 @@ def at_least(name: str, value: float, least: float) -> bool:
     """A ratio that must reach a limit. True when it does."""
     print(f"{name:44} {value:10.3f}     at least {least:.3f}, ratio {least / value:6.2f}", flush=True)
     return value >= least
+
+
+def no_more(name: str, value: float, peer: str, theirs: float, most: float, unit: str) -> bool:
+    """The ratio to a named peer in the same run, which must not exceed ``most``. True when it does not."""
+    ratio = value / theirs
+    print(f"{name:44} {value:10.3f} {unit:3} {peer} {theirs:.3f} {unit}, ratio {ratio:.2f}, at most {most}", flush=True)
+    return ratio <= most

@@ -7,11 +7,9 @@ that a terminal holds is in the books also after ``kill -9``.
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.acquirer.answers import Answer, Stamp
 from harness.acquirer.cards import IssuerCard
@@ -28,6 +26,7 @@ from harness.acquirer.registry import HAS_ROW, Registry, Terminal
 from harness.acquirer.store import RESERVED, Store
 from harness.acquirer.switch import SETTLING, Known, MacState, Request, classify, decide, words
 from harness.acquirer.transactions import Transactions
+from harness.acquirer.troubles import Troubles
 from harness.acquirer.units import foreign_unit
 from harness.acquirer.uploads import Uploads
 from harness.errors import BadInput
@@ -44,8 +43,7 @@ _TPDU_ID = "60"
 _MAC_OPTIONAL = "0620"  # the surveyed host looks at no MAC of a script notice; here one that is there must be right
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the server has to do: push ``rows`` (they are committed), then send ``send`` (None: nothing), then close.
 
     With ``delay_s`` the answer is sent that much later, and :meth:`Host.delivered` journals it then.
@@ -70,8 +68,9 @@ class Host:
         self.store, self.profile = store, profile
         self.ledger, self.journal, self.clock = Ledger(store), Journal(store), HostClock(store)
         self.registry = Registry(
-            store, keys_outlive_registration=profile.keys_outlive_registration, now=self.clock.now
+            store, keys_outlive_registration=profile.keys_outlive_registration, seconds=self.clock.seconds
         )
+        self.troubles = Troubles()
         self.misbehaviour = Misbehaviour(self.journal.last_rule_id())
         self.uploads, self.downloads = Uploads(store), Downloads(store, downloads)
         self._dressing = Dressing(self.registry, profile)
@@ -96,8 +95,8 @@ class Host:
         try:
             with self.store.messages():
                 return self._process(connection, frame, t)
-        except Exception:  # a bug of ours: the real host's answer to that is 96, and nothing is booked
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # a bug of ours: the real host's answer to that is 96, and nothing is booked
+            self.troubles.note(error)
             with self.store.messages():
                 came = self.journal.append(t, connection, "in", raw, "internal error of the acquirer, see its log")
                 sent = self._dressing.compose(frame, Answer("96", "internal error"), self._stamp())
@@ -121,8 +120,10 @@ class Host:
 
     def _process(self, connection: int, frame: Frame, t: int) -> Outcome:
         transaction = classify(frame, self.profile)
-        taken = self.misbehaviour.take(frame.mti, frame.network_code, frame.message_type, frame.get(41))
-        rule_id, rule = taken if taken is not None else (None, None)
+        taken = None
+        if not self.misbehaviour.honest:
+            taken = self.misbehaviour.take(frame.mti, frame.network_code, frame.message_type, frame.get(41))
+        rule_id, rule = taken or (None, None)
         said = f"{words(transaction)}{_named(frame)}"
 
         def came(note: str) -> JournalRow:
@@ -133,7 +134,7 @@ class Host:
             note = "connection closed instead of an answer" if closing else "dropped, not decided"
             return Outcome((came(f"{said}: {note}"),), close=closing)
 
-        answer, stamp = self._told(frame, transaction, rule), self._stamp()
+        answer, stamp = None if rule is None else self._told(frame, transaction, rule), self._stamp()
         if answer is None:
             answer = self._decide(frame, transaction, stamp, keeps_keys=rule is not None and rule.action == "no_keys")
         sent, twist = self._dressing.dress(frame, answer, stamp, rule)
@@ -170,15 +171,15 @@ class Host:
         return self.journal.append(time.monotonic_ns(), connection, direction, frame.raw, note, rule_id)
 
     def _stamp(self) -> Stamp:
-        now = self.clock.now()
+        moment = self.clock.moment()
         number = self.store.next_number("rrn", RESERVED) % 1_000_000
-        return Stamp(now, f"{now.month:02d}{now.day:02d}{now.hour:02d}{number:06d}")
+        return Stamp(moment, f"{moment.date}{moment.time[:2]}{number:06d}")
 
     # -- deciding -----------------------------------------------------------------------------------------------------
 
-    def _told(self, frame: Frame, transaction: str, rule: Rule | None) -> Answer | None:
+    def _told(self, frame: Frame, transaction: str, rule: Rule) -> Answer | None:
         """The answer that a rule gives instead of a decision; None: decide."""
-        if rule is None or rule.code is None or rule.action in CONTENT_ACTIONS:
+        if rule.code is None or rule.action in CONTENT_ACTIONS:
             return None
         if transaction in REVERSIBLE and 11 in frame and len(frame.batch) == _BATCH_DIGITS:
             self.ledger.note_refused(frame.get(42), frame.get(41), int(frame.batch), frame.get(11), rule.code)
@@ -188,11 +189,12 @@ class Host:
         missing = _missing(frame)
         if missing:
             return Answer("30", f"{missing} missing")
+        fields = frame.fields
         request = Request(
-            transaction, frame.mti, frame.get(42), frame.get(41), int(frame.batch), frame.get(11),
-            frame.message_type, frame.network_code,
+            transaction, frame.mti, fields[42], fields[41], int(frame.batch), fields.get(11, ""), frame.message_type,
+            frame.network_code,
         )
-        known = self._look_up(request, frame)
+        known = self._look_up(request, frame, stamp.moment.epoch)
         refusal = decide(request, known, self.profile)
         if refusal is None:
             assert known.terminal is not None
@@ -204,11 +206,12 @@ class Host:
             self.ledger.note_refused(request.mid, request.tid, request.batch, request.trace, answer.code)
         return answer
 
-    def _look_up(self, request: Request, frame: Frame) -> Known:
+    def _look_up(self, request: Request, frame: Frame, at: int) -> Known:
+        """``at``: seconds since 1970 on the host's clock."""
         application = self.registry.application(request.mid, request.tid)
         terminal = application if application is not None and application.state in HAS_ROW else None
         if terminal is not None:
-            self.registry.saw(terminal)
+            self.registry.saw(terminal, at)
         return Known(
             duplicate=application is not None and self._is_duplicate(request, frame, application),
             mac=self._check_mac(frame),
@@ -251,5 +254,9 @@ def _missing(frame: Frame) -> str:
 
 
 def _named(frame: Frame) -> str:
-    values = (("trace", frame.get(11)), ("batch", frame.batch), ("TID", frame.get(41)))
-    return ",".join([f" {frame.mti}", *(f" {name} {value}" for name, value in values if value)])
+    said = frame.fields.get
+    trace, batch, tid = said(11), frame.batch, said(41)
+    return "".join([
+        f" {frame.mti}", f", trace {trace}" if trace else "", f", batch {batch}" if batch else "",
+        f", TID {tid}" if tid else "",
+    ])

@@ -208,6 +208,11 @@ class Misbehaviour:
         else:
             self._armed.pop(rule_id, None)
 
+    @property
+    def honest(self) -> bool:
+        """No rule is armed."""
+        return not self._armed
+
     def armed(self) -> dict[int, int | None]:
         """Rule number -> how many requests it still has (None: no limit)."""
         return {rule_id: armed.left for rule_id, armed in self._armed.items()}

@@ -216,7 +216,10 @@ class Bench:
         client = AcquirerClient.connect(control, child=child)
         self._stack.callback(client.close)
         (tid, mid), *further = plan.identities
-        self.host = Host(client, self.history, mid=mid, tid=tid, bench=self.name, others=further)
+        self.host = Host(
+            client, self.history, mid=mid, tid=tid, bench=self.name, others=further,
+            on_trouble=lambda what: self.fail(f"the acquirer had an internal error: {what}; see logs/acquirer.log"),
+        )
 
     def _start_injector(self, on_event: Callable[[FaultEvent], object]) -> Injector:
         plan = self.plan

@@ -15,12 +15,18 @@ from harness.history.events import FaultArmed, FaultHealed, FaultStruck, WireLin
 from harness.history.recorder import Recorder
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
-from harness.wire.topology import Topology
 
 STRIKE_S = 10.0
 FaultEvent = FaultArmed | FaultStruck | FaultHealed
 Master = Mapping[str, str]
 """``tid``, ``mid`` and ``tmk`` (hex) of a terminal: by it the injector opens the keys that a sign-in brings."""
+
+
+class Plug(Protocol):
+    """Where the terminal's cable is in: the topology of an emulated bench, the card of a physical one."""
+
+    def link(self, up: bool) -> None:
+        """Plugs or pulls it; returns when the kernel says so."""
 
 
 class Injector(Protocol):
@@ -78,10 +84,10 @@ class Cable:
     """
 
     def __init__(
-        self, topology: Topology, recorder: Recorder, *, start: Start, masters: Callable[[], Sequence[Master]],
+        self, plug: Plug, recorder: Recorder, *, start: Start, masters: Callable[[], Sequence[Master]],
         on_death: Callable[[str], object],
     ) -> None:
-        self._topology, self._recorder = topology, recorder
+        self._plug, self._recorder = plug, recorder
         self._start, self._masters, self._on_death = start, masters, on_death
         self._injector: Injector | None = None
         self._starting = threading.Lock()  # by the test, and by who knocks at the bench's door
@@ -93,14 +99,14 @@ class Cable:
     def unplug(self) -> None:
         """The terminal loses its carrier; returns when the kernel says so."""
         if self.plugged:
-            self._topology.link(False)
+            self._plug.link(False)
             self.plugged = False
             self._recorder.append(WireLink(t=time.monotonic_ns(), state="down"))
 
     def plug(self) -> None:
         """Back again; returns when the carrier is there."""
         if not self.plugged:
-            self._topology.link(True)
+            self._plug.link(True)
             self.plugged = True
             self._recorder.append(WireLink(t=time.monotonic_ns(), state="up"))
 

@@ -4,7 +4,7 @@ history."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.acquirer.client import AcquirerClient
@@ -25,9 +25,11 @@ class Host:
     def __init__(
         self, client: AcquirerClient, recorder: Recorder, *, mid: str, tid: str, bench: str,
         others: Sequence[tuple[str, str]] = (), listens: bool = True,
+        on_trouble: Callable[[str], object] = lambda what: None,
     ) -> None:
-        """``listens``: it records the acquirer's journal, which one of them does."""
-        self._client, self._recorder, self._bench = client, recorder, bench
+        """``listens``: it records the acquirer's journal, which one of them does. ``on_trouble`` gets the acquirer's
+        internal errors, in words."""
+        self._client, self._recorder, self._bench, self._on_trouble = client, recorder, bench, on_trouble
         self.mid, self.tid = mid, tid
         self.tmk = ""
         self.terminal_registered = False
@@ -56,6 +58,9 @@ class Host:
                     rule_id=event.get("rule_id"),
                 )
             )
+
+        elif event["ev"] == "trouble":
+            self._on_trouble(event["what"])
 
     def _ask(self, op: str, **arguments: Any) -> dict[str, Any]:
         reply = self._client.request({"op": op, **arguments})

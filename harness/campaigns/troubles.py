@@ -36,7 +36,8 @@ APPROVED, UNREGISTERED = "approved", "97"
 class Deed:
     """``at``: moment -> what comes of it there. ``{code}`` in the words is the profile's not-registered code,
     ``{earlier}`` an earlier answer of the host in hex. ``links``: () for all. ``answers``: those it is done to.
-    ``forgets_neighbours``: the cable is out for an instant before, so that ARP has to ask again.
+    ``forgets_neighbours``: the cable is out for an instant before, so that ARP has to ask again. ``mismatch``: what
+    arrives does not match the request.
     """
 
     words: str
@@ -46,6 +47,7 @@ class Deed:
     works: tuple[str, ...] = ()
     declares: tuple[str, ...] = ()
     forgets_neighbours: bool = False
+    mismatch: bool = False
 
 
 def _everywhere(effect: Effect) -> dict[str, Effect]:
@@ -66,13 +68,13 @@ NETWORK: dict[str, Deed] = {
     "corrupt": Deed("corrupt count=1", {"request": "repaired", "response": "repaired"}),
     "bandwidth": Deed("bandwidth kbit_s=128", {"between": "repaired"}),
     "slow-close": Deed("slow_close delay_s=0.5", {"between": "repaired"}, links=("tcp", "tls", "http")),
-    "dribble": Deed("dribble size=1 gap_ms=1", _MESSAGE),
-    "small-segments": Deed("dribble size=40 variation=8 gap_ms=2", _MESSAGE),
+    "dribble": Deed("dribble size=1 gap_ms=1", _MESSAGE, links=("tcp", "tcp_standing")),
+    "small-segments": Deed("dribble size=20 variation=8 gap_ms=2", _MESSAGE),
     "hold-short": Deed("hold release_s=0.5", _MESSAGE),
     "cut-healed": Deed("cut after_bytes=20 then=heal pause_s=0.3", _MESSAGE),
     # noticed at once
     "reset": Deed("rst", dict.fromkeys(("connecting", "request", "waiting", "response"), "broken")),
-    "reset-idle": Deed("rst", {"between": "repaired"}, links=("tcp_standing",)),
+    "reset-idle": Deed("rst", {"between": "broken"}, links=("tcp_standing",)),
     "reset-terminal": Deed("rst side=terminal", {"waiting": "broken", "response": "broken"}),
     "cut-closed": Deed("cut after_bytes=20 then=close", {"response": "broken"}),
     "cut-early": Deed("cut after_bytes=1 then=close", {"response": "broken"}),
@@ -125,16 +127,19 @@ SECURITY: dict[str, Deed] = {
         "rewrite F39={code} mac=keep", _AN_ANSWER, answers=(APPROVED,), works=_FINANCIAL, declares=("MON-10",)
     ),
     "another-amount": Deed(
-        "rewrite F4=000000000001 mac=keep", _AN_ANSWER, answers=(APPROVED,), works=("sale", "refund")
+        "rewrite F4=000000000001 mac=keep", _AN_ANSWER, answers=(APPROVED,), works=("sale", "refund"), mismatch=True
     ),
-    "foreign-trace": Deed("rewrite F11=979797 mac=keep", _AN_ANSWER, works=_FINANCIAL),
-    "replayed": Deed("replay hex={earlier}", _AN_ANSWER, works=_EASY, declares=("SEC-02",)),
+    "foreign-trace": Deed("rewrite F11=979797 mac=keep", _AN_ANSWER, works=_FINANCIAL, mismatch=True),
+    "replayed": Deed("replay hex={earlier}", _AN_ANSWER, works=_EASY, declares=("SEC-02",), mismatch=True),
     "replayed-first": Deed(
-        "replay hex={earlier} when=before", _AN_ANSWER, links=("tcp",), works=_EASY, declares=("SEC-02",)
+        "replay hex={earlier} when=before", _AN_ANSWER, links=("tcp",), works=_EASY, declares=("SEC-02",), mismatch=True
     ),
-    "no-message": Deed("replace hex=0006DEADBEEF9797", _AN_ANSWER, works=(*_FINANCIAL, "sign_in", "settle")),
+    "no-message": Deed(
+        "replace hex=0006DEADBEEF9797", _AN_ANSWER, works=(*_FINANCIAL, "sign_in", "settle"), mismatch=True
+    ),
     "bitmap-damaged": Deed(
-        "corrupt fix_checksum=yes bits=8 offset=17 count=1", _AN_ANSWER, links=("tcp", "tcp_standing"), works=_FINANCIAL
+        "corrupt fix_checksum=yes bits=8 offset=17 count=1", _AN_ANSWER, links=("tcp", "tcp_standing"),
+        works=_FINANCIAL, mismatch=True,
     ),
 }  # fmt: skip
 
@@ -303,6 +308,8 @@ def _can_be(deed: Deed, work: str, answer: str, profile: Profile) -> bool:
         return False
     if answer == UNREGISTERED and not profile.declines_carry_mac and re.match("rewrite", deed.words):
         return False  # there is no MAC that could tell
+    if deed.mismatch and profile.reversal_on_mismatch == "delete" and WORKS[work].transaction in REVERSIBLE:
+        return False  # the network itself wants the reversal forgotten then: money is lost by its rule
     return answer in deed.answers
 
 

@@ -20,7 +20,8 @@ from harness.history.events import FaultArmed, FaultHealed, FaultStruck, HostJou
 from harness.protocol.codes import answers, request_mti
 from harness.protocol.stream import FrameSplitter
 
-NEAR_NS = SECOND  # a strike and the frame that it let through are told by two programs, each with its own clock reading
+CLOCKS_NS = SECOND // 200  # tap and injector read one clock, each in its own way
+SOON_NS = 5 * SECOND  # what was put in a message's place comes as soon as the stream allows
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ def delivered_frames(strike: FaultStruck) -> list[str]:
 
 def put_in_its_place(reading: Reading, frame: WireFrame) -> FaultStruck | None:
     """The strike that put this frame on the wire, which its sender by name never sent."""
-    near = strikes_between(reading, frame.t - NEAR_NS, frame.t + NEAR_NS)
-    return next((s for s in near if frame.hex in delivered_frames(s)), None)
+    before = strikes_between(reading, frame.t - SOON_NS, frame.t + CLOCKS_NS)
+    return next((s for s in before if frame.hex in delivered_frames(s)), None)
 
 
 def forged_answer(reading: Reading, exchange: Exchange) -> FaultStruck | None:
@@ -109,7 +110,8 @@ def forged_answer(reading: Reading, exchange: Exchange) -> FaultStruck | None:
 
 def falsified_request(reading: Reading, exchange: Exchange) -> FaultStruck | None:
     """The strike in which the acquirer got another request than the terminal had sent."""
-    for strike in strikes_between(reading, exchange.t - NEAR_NS, exchange.t + NEAR_NS):
+    again = next((e.t for e in later_with_its_trace(reading, exchange) if e.mti == exchange.mti), END)
+    for strike in strikes_between(reading, exchange.t - CLOCKS_NS, min(exchange.t + SOON_NS, again)):
         given = [decoded(text) for text in delivered_frames(strike)] if strike.message == exchange.request.hex else []
         if any(frame is None or not frame.is_response for frame in given):
             return strike
@@ -140,7 +142,7 @@ def lines_for(reading: Reading, exchange: Exchange) -> list[HostJournal]:
 def said_by_the_acquirer(reading: Reading, exchange: Exchange) -> HostJournal | None:
     """What the acquirer answered to this request, sent or withheld, whatever became of it on the way. The next message
     of the same kind and number is another (a reversal has the number of all its repeats)."""
-    lines = [line for line in lines_for(reading, exchange) if line.t >= exchange.t - NEAR_NS]
+    lines = [line for line in lines_for(reading, exchange) if line.t >= exchange.t]
     if not lines:
         return None
     alike = (e for e in later_with_its_trace(reading, exchange) if e.mti == exchange.mti)

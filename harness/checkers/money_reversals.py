@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from harness.checkers.batches import gave_up, later, result_of, same_transaction
+from harness.checkers.batches import gave_up, later, later_with_its_trace, result_of, same_transaction
 from harness.checkers.chip import refused_after_approval
 from harness.checkers.decoding import decoded
 from harness.checkers.faults import falsified
@@ -86,21 +86,26 @@ def may_drop(reading: Reading, exchange: Exchange) -> bool:
 
 def _due(reading: Reading, original: Exchange, refused: ChipCommand | None = None) -> Due:
     sent: list[Exchange] = []
-    delivered: Exchange | None = None
-    breach: Exchange | None = None
-    for other in later(reading, original):
-        if other.mti == "0400" and other.trace == original.trace:
+    for other in later_with_its_trace(reading, original):
+        if other.mti == "0400":
             sent.append(other)
-            if delivered is None and breach is None and other.approved(reading.profile):
-                delivered = other
         elif other.asks and not same_transaction(reading, original, other):
-            if delivered is None:
-                breach = breach or other
-            if other.trace == original.trace:
-                break  # the number is in use again: reversals from here on are of that one
-        elif delivered is None and _closes(reading, other, original.batch):
-            breach = breach or other
-    return Due(original, tuple(sent), delivered, breach, refused)
+            break  # the number is in use again: reversals from here on are of that one
+    delivered = next((e for e in sent if e.approved(reading.profile)), None)
+    breach = _breach(reading, original, delivered.t if delivered else END)
+    return Due(original, tuple(sent), None if breach else delivered, breach, refused)
+
+
+def _breach(reading: Reading, original: Exchange, until: int) -> Exchange | None:
+    """The first request before ``until`` that should have waited for the reversal."""
+    for other in later(reading, original):
+        if other.t >= until:
+            return None
+        if other.asks and not same_transaction(reading, original, other):
+            return other
+        if _closes(reading, other, original.batch):
+            return other
+    return None
 
 
 def _closes(reading: Reading, other: Exchange, batch: str) -> bool:

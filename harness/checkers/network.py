@@ -7,6 +7,7 @@ judged three times, each by evidence of its own: by what the terminal told, by w
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from harness.checkers.batches import later, later_with_its_trace
@@ -192,8 +193,9 @@ def _times(count: int) -> str:
 
 def _sent_again(reading: Reading, operation: Operation, last: Exchange) -> list[Exchange]:
     """The same purchase, asked for once more by the terminal on its own account."""
-    alike = (e for e in later(reading, last) if e.asks and _purchase(e) == _purchase(last))
-    return [e for e in alike if reading.attended_by(e) is None and e.t < _next_alike(reading, operation)]
+    until, bought = _next_alike(reading, operation), _purchase(last)
+    following = itertools.takewhile(lambda e: e.t < until, later(reading, last))
+    return [e for e in following if e.asks and _purchase(e) == bought and reading.attended_by(e) is None]
 
 
 def _next_alike(reading: Reading, operation: Operation) -> int:
@@ -216,8 +218,10 @@ def _reversals(reading: Reading, sent: list[Exchange]) -> Iterator[Exchange]:
 
 
 def _books_after(reading: Reading, original: Exchange, since: int) -> HostLedger | None:
-    its = (x for x in reading.ledgers if (x.mid, x.tid) == (original.mid, original.tid))
-    return next((x for x in its if x.t > since), None)
+    ledger = reading.after_moment(HostLedger, since)
+    while ledger is not None and (ledger.mid, ledger.tid) != (original.mid, original.tid):
+        ledger = reading.after_moment(HostLedger, ledger.t)
+    return ledger
 
 
 def _standing(reading: Reading, ledger: HostLedger, sent: list[Exchange]) -> list[LedgerEntry]:
@@ -236,7 +240,7 @@ def _references(reading: Reading, sent: list[Exchange], until: int) -> Iterator[
     for e in sent:
         for line in lines_for(reading, e):
             frame = decoded(line.hex)
-            if e.t - SECOND <= line.t < until and frame is not None and frame.batch in ("", e.batch):
+            if e.t <= line.t < until and frame is not None and frame.batch in ("", e.batch):
                 yield frame.get(37)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checkers.decoding import decoded
-from harness.checkers.faults import NEAR_NS, said_by_the_acquirer, strikes_between
+from harness.checkers.faults import said_by_the_acquirer, strikes_between
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import interrupted
 from harness.checkers.reading import END, Exchange, Operation, Reading
@@ -22,9 +22,8 @@ Something = WireFrame | WireBytes
 
 def strike_on(reading: Reading, exchange: Exchange, operation: Operation, until: int) -> FaultStruck | None:
     """The first strike from when the exchange began (its connection, where that was made for it) up to ``until``."""
-    start = max(operation.t, min(exchange.connection.t, exchange.t)) - NEAR_NS
-    found = strikes_between(reading, max(start, operation.t), until + 1)
-    return next(iter(found), None)
+    start = max(operation.t, min(exchange.connection.t, exchange.t))
+    return next(iter(strikes_between(reading, start, until + 1)), None)
 
 
 # -- NET-02 ------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ A visit is whatever makes a person come: power off and on, a key or an identity 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -83,7 +84,9 @@ def hurt(reading: Reading, start: int, over: int) -> bool:
         return True
     if any(c.fate in ("refused", "no_answer") for c in reading.connections_between(start, over)):
         return True
-    during = (o for o in reading.outermost if o.t <= over and o.done >= start and o.name in ONLINE_OPERATIONS)
+    present = reading.operation_at(start)
+    begun = itertools.takewhile(lambda o: o.t <= over, reading.operations_after(start))
+    during = (o for o in (*([present] if present else []), *begun) if o.name in ONLINE_OPERATIONS)
     return any(o.outcome != "ok" and not reading.exchanges_of(o) for o in during)
 
 
@@ -101,16 +104,16 @@ def visits(reading: Reading, start: int, end: int) -> list[Event]:
 
 
 def in_vain(reading: Reading, start: int, end: int) -> list[Operation]:
-    """Operations that ask the host, begun and ended in the interval, which no host answered. What the terminal refused
-    for a reason of its own (sign in first) tried nothing."""
+    """Operations that ask the host, begun and ended in the interval, of which nothing reached it. What the terminal
+    refused for a reason of its own (sign in first) tried nothing; what arrived and was not answered is the host's."""
     found = []
     for operation in reading.operations_after(start):
         if operation.t >= end:
             break
         if operation.name not in ONLINE_OPERATIONS or operation.completed is None or operation.done >= end:
             continue
-        answered = any(e.outcome == "answered" for e in reading.exchanges_of(operation))
-        if not answered and operation.outcome != "ok" and not refused_by_itself(reading, operation)():
+        arrived = any(e.response or reading.journal_of(e.request) for e in reading.exchanges_of(operation))
+        if not arrived and operation.outcome != "ok" and not refused_by_itself(reading, operation)():
             found.append(operation)
     return found
 

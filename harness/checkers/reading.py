@@ -308,9 +308,18 @@ class Reading(Observed):
     def wire_hurt_within(self, start: int, end: int) -> Span | None:
         """The cable was out, or a fault of the wire at work, at some time in the interval: what was not sent, or not
         answered, need not be the terminal's doing."""
-        return self.link_lost_within(start, end) or next(
-            (span for span in self.faults if span.start < end and start <= span.end), None
-        )
+        down = self.link_lost_within(start, end)
+        index = bisect.bisect_left(self.faults, end, key=lambda span: span.start) - 1
+        while down is None and index >= 0 and self._faults_over[index] >= start:
+            if self.faults[index].end >= start:
+                return self.faults[index]
+            index -= 1
+        return down
+
+    @cached_property
+    def _faults_over(self) -> list[int]:
+        """For each fault when it and all that began before it were healed."""
+        return list(itertools.accumulate((span.end for span in self.faults), max))
 
     @cached_property
     def registration(self) -> RegistrationTimeline:

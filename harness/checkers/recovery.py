@@ -363,6 +363,17 @@ def missing_recoveries(readings: Iterable[Reading]) -> list[tuple[str, bool]]:
     return sorted(wanted - seen)
 
 
+def untried(readings: Iterable[Reading]) -> str:
+    """:func:`missing_recoveries` in words, "" where there is none."""
+    missing = missing_recoveries(readings)
+    ways = {way: [kind for kind, reboot in missing if reboot is way] for way in (False, True)}
+    told = [
+        f"{'with' if reboot else 'without'} a reboot after 97 on {', '.join(kinds)}"
+        for reboot, kinds in ways.items() if kinds
+    ]
+    return f"not tried: {'; '.join(told)}" if told else ""
+
+
 # -- REC-10 ------------------------------------------------------------------------------------------------------------
 
 

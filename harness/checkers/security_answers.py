@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from harness.checkers.decoding import decoded
 from harness.checkers.exchanges import MACED_REQUESTS
-from harness.checkers.faults import NEAR_NS, delivered_frames
+from harness.checkers.faults import CLOCKS_NS, SOON_NS, delivered_frames
 from harness.checkers.finding import Finding, checker
 from harness.checkers.money_reversals import Due, dues, follows
 from harness.checkers.observing import interrupted
 from harness.checkers.reading import Exchange, Operation, Reading
 from harness.checkers.tables import REVERSIBLE
 from harness.checkers.told import Told, known, says_97_unfounded, told
-from harness.history.events import Event, FaultStruck, HostJournal, WireFrame
+from harness.history.events import Event, FaultStruck, WireFrame
 from harness.protocol.profile import Profile
 
 # -- SEC-02 ------------------------------------------------------------------------------------------------------------
@@ -29,11 +30,11 @@ def a_replay_is_no_answer(reading: Reading) -> Iterator[Finding]:
     for strike in reading.all(FaultStruck):
         for text in delivered_frames(strike):
             says = _says(reading.profile, text)
-            if says is None or not _seen_before(reading, text, strike.t - NEAR_NS):
+            met = _exchange_at(reading, text, strike) if says else None
+            if says is None or met is None or not _seen_before(reading, met[1]):
                 continue
-            met = _exchange_at(reading, text, strike)
-            operation = reading.attended_by(met[0]) if met else None
-            if met is None or operation is None or interrupted(reading, operation):
+            operation = reading.attended_by(met[0])
+            if operation is None or interrupted(reading, operation):
                 continue
             yield _judged(reading, strike, says, met, operation, due_of.get(met[0].request.seq))
 
@@ -48,17 +49,26 @@ def _says(profile: Profile, text: str) -> str | None:
     return "approval" if code in accepted else "97" if code in profile.not_registered else None
 
 
-def _seen_before(reading: Reading, text: str, t: int) -> bool:
-    said = any(line.hex == text and line.direction != "in" for line in reading.between(HostJournal, 0, t))
-    return said or any(f.hex == text and f.direction == "to_terminal" for f in reading.between(WireFrame, 0, t))
+_first_seen: WeakKeyDictionary[Reading, dict[str, int]] = WeakKeyDictionary()
+
+
+def _seen_before(reading: Reading, came: WireFrame) -> bool:
+    """The acquirer had said it once, or the tap had seen it."""
+    if reading not in _first_seen:
+        first = _first_seen[reading] = {}
+        said = [(line.hex, line.t) for line in reading.journal if line.direction != "in"]
+        passed = [(frame.hex, frame.t) for frame in reading.all(WireFrame) if frame.direction == "to_terminal"]
+        for text, t in (*said, *passed):
+            first[text] = min(t, first.get(text, t))
+    return _first_seen[reading].get(came.hex, came.t) < came.t
 
 
 def _exchange_at(reading: Reading, text: str, strike: FaultStruck) -> tuple[Exchange, WireFrame] | None:
     """The exchange into which the frame fell without being its answer, and the frame as the tap saw it."""
-    for e in reading.exchanges_between(strike.t - 3600 * NEAR_NS, strike.t + NEAR_NS):
+    for e in reversed(reading.exchanges_between(0, strike.t + SOON_NS)):
         others = (*e.strays, *([e.response] if e.response and e.outcome == "bad_mac" else []))
         for frame in others:
-            if frame.hex == text and abs(frame.t - strike.t) <= NEAR_NS:
+            if frame.hex == text and -CLOCKS_NS <= frame.t - strike.t <= SOON_NS:
                 return e, frame
     return None
 

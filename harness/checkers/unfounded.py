@@ -230,7 +230,7 @@ def _failed_exchange(reading: Reading, exchange: Exchange, operation: Operation)
     if said:
         return _Fault(f"no answer to {name} in time", (exchange.request, said), exchange.t, known=False)
     if exchange.outcome == "mismatch":
-        stray = exchange.strays[-1]
+        stray = exchange.strays[0]
         return _Fault(f"what came does not answer {name}", (exchange.request, stray), stray.t)
     if ended and ended.by == "acquirer" and ended.t >= exchange.t:
         return _Fault(f"the host closed before it answered {name}", (exchange.request, ended), ended.t)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.cli import wire_open
 from harness.errors import BadInput
 from harness.i18n import _
 
@@ -46,6 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     arm.add_argument("fault", nargs="+", metavar="FAULT",
                      help=_("FAULT [key=value ...] [at MOMENT], such as: swallow at response to 0200"))
     arm.set_defaults(run=_arm)
+    wire_open.add_parser(commands)
 
 
 def _seconds(text: str) -> float:
@@ -118,8 +120,8 @@ def _level(kind: type[Fault]) -> str:
 
 
 def _about(kind: type[Fault]) -> str:
-    """The first line of its file."""
-    return (sys.modules[kind.__module__].__doc__ or "").strip().splitlines()[0]
+    """The first line of its file, in the language in force."""
+    return _((sys.modules[kind.__module__].__doc__ or "").strip().splitlines()[0])
 
 
 def _shown(value: object) -> str:

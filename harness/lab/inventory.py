@@ -48,6 +48,7 @@ class BenchEntry:
     service: str | None = None
     interfaces: Interfaces | None = None
     host: Host | None = None
+    address: str | None = None
     group: str = ""
     label: str = ""
     suites: tuple[str, ...] = ()
@@ -207,7 +208,8 @@ def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, pa
         # a device is the same device in whatever inventory it stands
         scope="physical" if bench.kind == "physical" else str(path),
         serial_number=bench.serial_number, receive_timeout_s=receive_timeout_s, cashier=bench.cashier,
-        service=bench.service, interfaces=bench.interfaces, host=bench.host, suites=tuple(bench.suites),
+        service=bench.service, interfaces=bench.interfaces, host=bench.host,
+        address=str(bench.address) if bench.address else None, suites=tuple(bench.suites),
         network=bench.network or model.networks[0], resolve=bench.resolve,
     )
 

@@ -52,13 +52,16 @@ class Bed:
 
 
 @contextlib.contextmanager
-def bed(folder: Path, divert: str = "netlink", *, name: str = "injector", control: bool = False) -> Iterator[Bed]:
+def bed(
+    folder: Path, divert: str = "netlink", *, name: str = "injector", control: bool = False, link: str = "tcp",
+    keys: Path | None = None,
+) -> Iterator[Bed]:
     make_sure_of_a_lab()
     events: list[FaultEvent] = []
     with Topology.build() as topology:
         injector = InjectorClient.start(
-            netns_fd=topology.wire_fd, log=folder / f"{name}.log", divert=divert, on_event=events.append,
-            pcapng=folder / f"{name}.pcapng", control=folder / f"{name}.sock" if control else None,
+            netns_fd=topology.wire_fd, log=folder / f"{name}.log", divert=divert, on_event=events.append, link=link,
+            keys=keys, pcapng=folder / f"{name}.pcapng", control=folder / f"{name}.sock" if control else None,
         )
         try:
             yield Bed(topology, injector, folder, events)

@@ -40,6 +40,7 @@ benches:
     service: /dev/ttyUSB1
     interfaces: {{terminal: enp2s0, acquirer: enp3s0}}
     host: {{address: 192.0.2.10, port: 8583}}
+    address: 192.0.2.20
 """
 
 

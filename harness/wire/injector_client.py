@@ -60,6 +60,11 @@ class InjectorClient:
     def pid(self) -> int:
         return self._pipe.child.pid
 
+    @property
+    def divert(self) -> str:
+        """How packets are diverted here: ``nft`` or ``netlink``."""
+        return str(self._pipe.greeting["divert"])
+
     def arm(self, fault: Fault) -> int:
         """The number of the fault; it is in force when this returns.
 

@@ -42,6 +42,8 @@ class PipeClient:
         self._replies: dict[int, Message] = {}
         self._ready = threading.Event()
         self._fault: Exception | None = None
+        self.greeting: Message = {}
+        """What it said when it was ready."""
         self._closed = False
         self._reader = threading.Thread(target=self._read, name=f"{child.name} reader", daemon=True)
         self._reader.start()
@@ -123,6 +125,7 @@ class PipeClient:
 
     def _take(self, message: Message) -> None:
         if message.get("ev") == "ready":
+            self.greeting = message
             self._ready.set()
         elif "ev" in message:
             self._on_message(message)

@@ -52,6 +52,11 @@ class HalfStream:
         """Whether every byte up to the FIN has been handed out."""
         return self._end is not None and self.position >= self._end
 
+    @property
+    def gapped(self) -> bool:
+        """Whether bytes came ahead of others that are missing."""
+        return bool(self._waiting)
+
     def take_waiting(self) -> list[Chunk]:
         """What came ahead of bytes that are still missing, in order; it is forgotten here."""
         waiting, self._waiting = self._waiting, []

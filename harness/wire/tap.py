@@ -20,7 +20,7 @@ from harness.lab.process import settle_in
 from harness.wire.capture import Capture
 from harness.wire.connections import Connections
 from harness.wire.layers import LINKS, readers
-from harness.wire.packets import parse
+from harness.wire.packets import intact, parse
 from harness.wire.pcapng import INBOUND, OUTBOUND, PcapngWriter
 
 
@@ -62,7 +62,7 @@ class Tap:
             direction = OUTBOUND if packet.outgoing else INBOUND
             number = self._file.write(packet.frame, wall_ns=packet.wall_ns, direction=direction, length=packet.length)
             segment = parse(packet.frame, t=packet.t, packet=number)
-            if segment is not None:
+            if segment is not None and (not packet.checksummed or intact(packet.frame)):
                 reports += self._connections.take(segment)
         reports += self._connections.retry()
         lost = self._capture.lost()

@@ -153,6 +153,10 @@ class TlsReader:
         side.over = side.over or f"TLS: after {why}"
         return items + self._scraps(direction, scraps)
 
+    def waiting(self, direction: str) -> int:
+        """How many whole records of a direction are not read yet."""
+        return len(self._sides[direction].waiting)
+
     # -- one record ---------------------------------------------------------------------------------------------------
 
     def _read(self, direction: str, side: _Side, record: Record) -> list[Span | Scrap] | None:

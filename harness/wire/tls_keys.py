@@ -31,6 +31,13 @@ class KeyLog:
             known = self._secrets.get((label, client_random))
         return known
 
+    def latest(self, label: str, count: int) -> list[tuple[bytes, bytes]]:
+        """Client's random and secret of the last sessions, the newest first."""
+        if self._path is not None:
+            self._read_on(self._path)
+        known = [(random, secret) for (kind, random), secret in self._secrets.items() if kind == label]
+        return known[:-count - 1:-1]
+
     def _read_on(self, path: Path) -> None:
         try:
             with path.open("rb") as file:
@@ -59,6 +66,11 @@ class Suite:
     hash: str
     key_size: int
     chacha: bool = False
+
+    @property
+    def secret_size(self) -> int:
+        """Bytes of a traffic secret of TLS 1.3."""
+        return 48 if self.hash == "sha384" else 32
 
 
 SUITES = {

@@ -43,11 +43,12 @@ class Opener:
         """``explicit``: TLS 1.2 with GCM, where a part of the nonce is in the record."""
         self._cipher = ChaCha20Poly1305(key) if suite.chacha else AESGCM(key)
         self._iv, self._explicit = iv, explicit
-        self._number = 0
+        self.number = 0
+        """Of the next record."""
 
     def open(self, payload: bytes, header: bytes) -> bytes:
         """The plain content. ``header``: of a TLS 1.3 record, whole; of TLS 1.2, type and version."""
-        number = self._number.to_bytes(8, "big")
+        number = self.number.to_bytes(8, "big")
         try:
             if self._explicit:
                 nonce, sealed = self._iv + payload[:_EXPLICIT_NONCE], payload[_EXPLICIT_NONCE:]
@@ -62,7 +63,7 @@ class Opener:
             plain = self._cipher.decrypt(nonce, sealed, bound)
         except (InvalidTag, ValueError) as error:
             raise Unopened from error
-        self._number += 1
+        self.number += 1
         return plain
 
 

@@ -24,7 +24,7 @@ from harness.acquirer.registration.documents import (
 from harness.acquirer.registration.merchants import Merchant, State
 from harness.acquirer.registration.steps import Step
 from harness.acquirer.registration.terminals import DORMANT_DAYS, ActivationCode, Terminal
-from harness.acquirer.registry import TerminalState
+from harness.acquirer.registry import SignedOut, TerminalState
 
 HOUR_S = 3600
 
@@ -61,6 +61,12 @@ class Swap(Approval):
 class Activation(Document):
     serial_number: SerialNumber
     code: Annotated[str, Field(min_length=1, max_length=40)]
+
+
+class SignOut(Document):
+    """``state``: the sign state that it gets, 2, 3 or 4."""
+
+    state: SignedOut = "signed_off"
 
 
 class Days(Document):

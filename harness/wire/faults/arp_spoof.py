@@ -10,7 +10,9 @@ from harness.wire.faults.base import Fault
 
 
 class ArpSpoof(Fault):
-    """Every ARP answer about the peer carries ``mac`` (default: one that nobody has)."""
+    """Every ARP answer carries ``mac`` (default: one that nobody has); ``to_terminal``: those about the peer. When it
+    is healed, or the injector dies, whoever was lied to is told the truth.
+    """
 
     fault: Literal["arp_spoof"] = "arp_spoof"
     mac: str = Field(default="02:97:97:97:97:97", pattern=r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$")

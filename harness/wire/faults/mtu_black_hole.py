@@ -10,7 +10,8 @@ from harness.wire.faults.base import Fault
 
 
 class MtuBlackHole(Fault):
-    """IP packets longer than ``mtu`` bytes; ``silent``: without the ICMP message that path MTU discovery lives by."""
+    """IP packets longer than ``mtu`` bytes; ``silent``: without the ICMP message that path MTU discovery lives by, in
+    which Linux believes no less than 552."""
 
     known_as: ClassVar[tuple[str, ...]] = ("mtu",)
     fault: Literal["mtu_black_hole"] = "mtu_black_hole"

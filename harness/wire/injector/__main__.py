@@ -60,6 +60,8 @@ def run(arguments: argparse.Namespace) -> None:
     from harness.wire.injector.diverting import open_divert
     from harness.wire.injector.engine import Engine
     from harness.wire.injector.guarded import Guarded
+    from harness.wire.injector.handshakes import Handshakes
+    from harness.wire.injector.prompt import be_prompt
     from harness.wire.injector.service import Service
     from harness.wire.injector.splicing import make_splicer
     from harness.wire.injector.telling import Telling
@@ -79,10 +81,13 @@ def run(arguments: argparse.Namespace) -> None:
         parts.callback(divert.close)
         guarded = Guarded([*divert.removal, *devices.removal], devices.lock.fileno(), ports)
         parts.callback(guarded.close)  # it undoes what is there to undo
-        splicer = make_splicer(arguments.link, arguments.keys, arguments.terminal)
-        engine = Engine(devices, divert, splicer, telling, guarded.parting)
-        service = Service(clock, devices, engine, clients, guarded)
+        handshakes = Handshakes(arguments.interface)
+        parts.callback(handshakes.close)
+        splicer = make_splicer(arguments.link, arguments.keys)
+        engine = Engine(devices, divert, splicer, telling, guarded.parting, handshakes.provocation)
+        service = Service(clock, devices, engine, clients, guarded, handshakes, divert.name)
         parts.callback(service.finish)
+        be_prompt()
         gc.collect()
         gc.freeze()
         service.run()

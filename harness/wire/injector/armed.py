@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from harness.wire.faults.base import Fault, Side
-from harness.wire.injector.acts import PacketAct
+from harness.wire.injector.acts import AnyAct
 from harness.wire.injector.contract import Packet
 from harness.wire.injector.dice import dice
 from harness.wire.injector.divert import Kind, Rule, rules
@@ -15,10 +15,11 @@ from harness.wire.injector.reading import compiled
 class Armed:
     """``act`` is None where the splicer does the work (faults on messages)."""
 
-    def __init__(self, fault_id: int, fault: Fault, act: PacketAct | None, now: int) -> None:
+    def __init__(self, fault_id: int, fault: Fault, act: AnyAct | None, now: int) -> None:
         self.fault_id, self.fault, self.act = fault_id, fault, act
         self.dice = dice(fault)
         self.gate = gate(fault)
+        self._opened = False
         match = fault.match
         kind: Kind = "tcp" if act is None else act.kind
         port = match.port if match.port is not None or act is None else act.port
@@ -37,8 +38,9 @@ class Armed:
 
     @property
     def reads_messages(self) -> bool:
+        """Whether its packets must say which messages they carry. What acts on messages itself sees them anyway."""
         moment = self.fault.match.moment
-        return moment is not None and not moment.connecting
+        return self.act is not None and moment is not None and not moment.connecting
 
     def rules(self) -> set[Rule]:
         """All that it can match, and what it has to see besides."""
@@ -49,17 +51,25 @@ class Armed:
             wanted |= rules("both", self.act.kind, match.address, match.port)
         return wanted
 
-    def fits(self, frame: bytes, came: Side) -> bool:
-        """Direction, address, port, and what the act can strike."""
-        return any(test(frame, came) for test in self._tests[came]) and (
-            self.act is None or self.act.fits(frame, came)
-        )
+    def meant(self, frame: bytes, came: Side) -> bool:
+        """Direction, address and port."""
+        for test in self._tests[came]:  # noqa: SIM110 (asked about every diverted packet: no generator)
+            if test(frame, came):
+                return True
+        return False
 
-    def thrown(self, frame: bytes, came: Side, packet: Packet | None) -> int | None:
-        """The number of the match where the fault strikes. Without its packet only where it needs none."""
-        if packet is not None and not self.gate.open(packet):
+    def at_moment(self, packet: Packet) -> bool:
+        """To be asked once for each packet, whichever way it goes."""
+        is_open = self.gate.open(packet)
+        if self.act is not None and self.act.from_then_on:
+            is_open = self._opened = self._opened or is_open
+        return is_open
+
+    def thrown(self, frame: bytes, came: Side) -> int | None:
+        """The number of the match where the fault strikes, at its moment."""
+        if self.act is None or not self.meant(frame, came) or not self.act.fits(frame, came):
             return None
-        return self.dice.thrown() if self.fits(frame, came) else None
+        return self.dice.thrown()
 
     def struck(self, now: int) -> None:
         """From its first strike runs ``for_s``, where the moment decides when that is."""

@@ -108,7 +108,9 @@ class Devices:
         for side in SIDES:
             near, far = self.names[side], self.names[side] + "r"
             self.route.request(netlink.add_veth(near, far, _mtu(self.ports[side])))
-            for name in (near, far):
+            # The far end first: an end that is switched on before its peer drops everything until the kernel's worker
+            # comes round to tell it of its carrier.
+            for name in (far, near):
                 _prepare(name)
                 self.route.request(netlink.switch_on(socket.if_nametoindex(name)))
             self._readers[side] = _reader(far)

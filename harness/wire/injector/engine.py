@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from harness.errors import BadInput, BenchError
-from harness.wire.faults.base import Fault, Side
+from harness.wire.faults.base import Fault, Match, Side
 from harness.wire.injector import acts
 from harness.wire.injector.armed import Armed
 from harness.wire.injector.contract import OTHER, Outcome, Packet, Sending, Splicer, Strike
@@ -39,12 +39,15 @@ class Telling(Protocol):
 
 
 class Engine:
-    """``parting``: is given what must be sent should we be killed, whenever that changes."""
+    """``parting``: is given what must be sent should we be killed, whenever that changes. ``provocation``: gives what
+    makes the terminal's end of the present connection speak."""
 
     def __init__(
         self, out: Out, divert: Divert, splicer: Splicer, telling: Telling,
         parting: Callable[[list[Sending]], None] = lambda sendings: None,
+        provocation: Callable[[Match], bytes | None] = lambda match: None,
     ) -> None:
+        self._provocation = provocation
         self._out, self._divert, self._splicer, self._telling, self._parting = out, divert, splicer, telling, parting
         self._armed: dict[int, Armed] = {}
         self._acting: list[Armed] = []
@@ -73,6 +76,10 @@ class Engine:
             self._forget(number, now)
             raise
         self._telling.armed(number, fault, now)
+        if act is not None and act.provokes and fault.match.moment is None:
+            stray = self._provocation(fault.match)
+            if stray is not None:
+                self._out.send("terminal", stray)
         return number
 
     def heal(self, fault_id: int | None, why: Why, now: int) -> None:
@@ -94,7 +101,7 @@ class Engine:
         """A diverted frame."""
         if self._fast:
             for place, armed in enumerate(self._acting):
-                number = armed.thrown(frame, came, None)
+                number = armed.thrown(frame, came)
                 if number is not None:
                     packet = _packet(frame, came, now)
                     self._onward(self._strike(armed, number, packet, now), place + 1, now)
@@ -113,6 +120,7 @@ class Engine:
         if self._splicing and packet.segment is not None:
             packets, outcome = self._splicer.take(packet, now)
         self._carry_out(packets, outcome, now)
+        self._tick_acts(now)  # what was waiting for this very packet goes right behind it
 
     def tick(self, now: int) -> None:
         """Whatever is due by now; faults that are over or used up are healed; rules follow."""
@@ -121,10 +129,7 @@ class Engine:
             self._out.send(waited.to, waited.frame)
         if self._splicer.due is not None and self._splicer.due <= now:
             self._carry_out(*self._splicer.tick(now), now)
-        for place, armed in enumerate([*self._acting]):
-            assert armed.act is not None
-            if armed.act.due is not None and armed.act.due <= now:
-                self._onward(armed.act.tick(now), place + 1, now)
+        self._tick_acts(now)
         waiting = {waits.by for _, _, waits in self._later}
         for number, armed in [*self._armed.items()]:
             busy = number in waiting or (self._splicer.busy(number) if armed.act is None else armed.act.busy)
@@ -148,7 +153,7 @@ class Engine:
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    def _act(self, fault: Fault) -> acts.PacketAct | None:
+    def _act(self, fault: Fault) -> acts.AnyAct | None:
         moment = fault.match.moment
         if fault.level == "message" and not (fault.fault == "rst" and (moment is None or moment.connecting)):
             return None
@@ -200,10 +205,16 @@ class Engine:
                 self._out.send(waits[2].to, waits[2].frame)
         self._later = kept
 
+    def _tick_acts(self, now: int) -> None:
+        for place, armed in enumerate([*self._acting]):
+            if armed.act is not None and armed.act.due is not None and armed.act.due <= now:
+                self._onward(armed.act.tick(now), place + 1, now)
+
     def _carry_out(self, packets: list[Packet], outcome: Outcome, now: int) -> None:
-        self._send(outcome, now)
+        """A message goes before the reset that follows it."""
         for packet in packets:
             self._onward([Sending(packet.frame, OTHER[packet.came], of=packet)], 0, now)
+        self._send(outcome, now)
 
     def _send(self, outcome: Outcome, now: int) -> None:
         for strike in outcome.strikes:
@@ -226,11 +237,12 @@ class Engine:
         if sending.frame is not packet.frame:
             packet = replace(packet, frame=sending.frame, segment=_segment(sending.frame, now))
         at = max(now, sending.at)
-        if armed.act.claiming and armed.fits(packet.frame, packet.came):
-            claimed = armed.act.claim(packet, at)
+        at_moment = armed.at_moment(packet)
+        if armed.act.claiming and (armed.act.both_ways or armed.meant(packet.frame, packet.came)):
+            claimed = armed.act.claim(packet, at, at_moment)
             if claimed is not None:
                 return claimed
-        number = armed.thrown(packet.frame, packet.came, packet)
+        number = armed.thrown(packet.frame, packet.came) if at_moment else None
         if number is None:
             return [sending]
         struck = self._strike(armed, number, packet, at)

@@ -7,6 +7,7 @@ the kernel removes the table.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import ctypes.util
 import itertools
@@ -54,6 +55,8 @@ class Library:
         self._library.nft_ctx_buffer_output(self._context)
 
     def run(self, commands: str) -> None:
+        if self._context is None:
+            raise OSError("nft is closed")
         if self._library.nft_run_cmd_from_buffer(self._context, commands.encode()):
             said = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode("utf-8", "replace")
             raise OSError(said.strip().splitlines()[0] if said.strip() else "nft refused")
@@ -88,14 +91,15 @@ class Program:
         try:
             self._stdin.write(f"{line}\nlist table netdev {mark}\n".encode())
             self._stdin.flush()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise OSError(f"nft ended: {error}") from error
         said = self._until(mark)
         if said:
             raise OSError(said.splitlines()[0])
 
     def close(self) -> None:
-        self._stdin.close()
+        with contextlib.suppress(OSError):
+            self._stdin.close()
         try:
             self._process.wait(2.0)
         except subprocess.TimeoutExpired:

@@ -52,8 +52,10 @@ def payload(frame: bytes) -> int:
 
 def tcp_flags(frame: bytes) -> int:
     """0 for what is no TCP."""
+    if protocol(frame) != TCP:
+        return 0
     at = transport(frame) + 13
-    return frame[at] if protocol(frame) == TCP and len(frame) > at else 0
+    return frame[at] if len(frame) > at else 0
 
 
 def compiled(rule: Rule) -> Test:

@@ -14,6 +14,7 @@ from harness.wire.injector.clock import Clock
 from harness.wire.injector.devices import SIDES, Devices
 from harness.wire.injector.engine import Engine, plain
 from harness.wire.injector.guarded import Guarded
+from harness.wire.injector.handshakes import Handshakes
 
 OPERATIONS = ("arm", "heal", "armed", "keys", "sync")
 _BATCH = 64
@@ -22,24 +23,30 @@ _BATCH = 64
 class Service:
     """Until its owner's stdin is closed."""
 
-    def __init__(self, clock: Clock, devices: Devices, engine: Engine, clients: Clients, guarded: Guarded) -> None:
+    def __init__(
+        self, clock: Clock, devices: Devices, engine: Engine, clients: Clients, guarded: Guarded,
+        handshakes: Handshakes, divert: str,
+    ) -> None:
         self._clock, self._devices, self._engine, self._clients = clock, devices, engine, clients
-        self._guarded = guarded
+        self._guarded, self._handshakes, self._divert = guarded, handshakes, divert
         faults.catalogue()  # imported now, not when the first fault is armed
         self._readers = {devices.reader(side): side for side in SIDES}
         for fd in self._readers:
             clock.watch(fd)
         clock.watch(guarded.fileno())
+        clock.watch(handshakes.fileno())
 
     def run(self) -> None:
         engine, clients = self._engine, self._clients
-        clients.say({"ev": "ready"})
+        clients.say({"ev": "ready", "divert": self._divert, "guardian": self._guarded.pid})
         clients.flush()
         while True:
             for fd, _ in self._clock.wait(engine.due):
                 side = self._readers.get(fd)
                 if side is not None:
                     self._pass(fd)
+                elif fd == self._handshakes.fileno():
+                    self._handshakes.take()
                 elif fd == self._guarded.fileno():
                     self._unguarded()
                 elif not self._answer(fd):

@@ -24,7 +24,7 @@ _STRUCK = {
 _S = 1_000_000_000
 
 
-class Act(PacketAct):
+class Act(PacketAct[Dhcp]):
     kind = "udp"
     port = PORT
 
@@ -34,7 +34,6 @@ class Act(PacketAct):
 
     def strike(self, packet: Packet, now: int) -> tuple[list[Sending], str]:
         fault = self.fault
-        assert isinstance(fault, Dhcp)
         name = _NAMES[said(packet.frame)]
         if fault.answer in ("no_offer", "silent"):
             return [], f"the {name} is lost"

@@ -17,7 +17,7 @@ _NO_SUCH_NAME, _SERVER_FAILURE = 3, 2
 _S = 1_000_000_000
 
 
-class Act(PacketAct):
+class Act(PacketAct[Dns]):
     kind = "udp"
     port = PORT
 
@@ -26,7 +26,6 @@ class Act(PacketAct):
 
     def strike(self, packet: Packet, now: int) -> tuple[list[Sending], str]:
         fault = self.fault
-        assert isinstance(fault, Dns)
         if fault.answer == "drop":
             return [], "the question is lost"
         if fault.answer == "slow":

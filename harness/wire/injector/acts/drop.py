@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from harness.wire.faults.drop import Drop
 from harness.wire.injector.acts import PacketAct
 from harness.wire.injector.contract import Packet, Sending
 
 
-class Act(PacketAct):
+class Act(PacketAct[Drop]):
     def strike(self, packet: Packet, now: int) -> tuple[list[Sending], str]:
         return [], "lost"

@@ -11,6 +11,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from harness.wire.faults.base import Side
+from harness.wire.faults.icmp_unreachable import IcmpUnreachable
 from harness.wire.injector.acts import PacketAct
 from harness.wire.injector.contract import Packet, Sending
 from harness.wire.injector.reading import ETHERNET, end, protocol, transport
@@ -43,12 +44,12 @@ def answerable(frame: bytes) -> bool:
     return not (frame[23] == 1 and len(frame) > at and frame[at] in _ICMP_ERRORS)
 
 
-class Act(PacketAct):
+class Act(PacketAct[IcmpUnreachable]):
     def fits(self, frame: bytes, came: Side) -> bool:
         return answerable(frame)
 
     def strike(self, packet: Packet, now: int) -> tuple[list[Sending], str]:
-        code: str = getattr(self.fault, "code", "host")
+        code = self.fault.code
         return [Sending(unreachable(packet.frame, CODES[code]), packet.came)], f"refused: ICMP {code} unreachable"
 
 
