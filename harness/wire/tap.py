@@ -63,11 +63,7 @@ class Tap:
             direction = OUTBOUND if packet.outgoing else INBOUND
             number = self._file.write(packet.frame, wall_ns=packet.wall_ns, direction=direction, length=packet.length)
             segment = parse(packet.frame, t=packet.t, packet=number)
-<<<<<<< HEAD
             if segment is not None and (not packet.checksummed or intact(packet.frame)) and self._its_card(packet):
-=======
-            if segment is not None and (not packet.checksummed or intact(packet.frame)):
->>>>>>> wire-c
                 reports += self._connections.take(segment)
         reports += self._connections.retry()
         lost = self._capture.lost()
