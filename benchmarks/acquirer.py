@@ -1,15 +1,21 @@
 """The acquirer's sign-ins and sales per second on one core, against a bare asyncio echo of the same frames.
 
-    python benchmarks/acquirer.py [--messages M] [--rounds R] [--connections 1,10,100,1000] [--idle N]
+    python benchmarks/acquirer.py [--messages M] [--rounds R] [--connections 1,10,100,1000] [--idle N] [--echo HOW]
 
 Acquirer and echo are processes of their own, and so is the load: this process, which sends both of them the same
-frames, made before; each connection waits for its answer before it sends again. All run on the same core. The echo
-reads a length and that many bytes with asyncio's streams and writes them back: it understands and stores nothing.
-Compared are messages a second of that core: their number by the CPU that server and load together used for them, which
-is the same whatever else the machine does. The limit stands for each number of connections. The server's CPU alone is
-printed beside it: there an echo, which costs next to nothing, is many times as fast. Growth: CPU of a message at the
-server with the most connections to that with the fewest. Memory: resident size with idle connections against without.
-Exit status 1 where a limit is missed. """
+frames, made before; each connection waits for its answer before it sends again, as a terminal does. The echo reads a
+length and that many bytes and writes each frame back by itself: it understands and stores nothing. It is written with
+asyncio's streams; ``--echo protocol`` takes a barer one, an ``asyncio.Protocol`` as the acquirer itself is.
+
+All run on the same core. Compared are messages a second of that core: their number by the CPU that server and load
+together used for them, which is the same whatever else the machine does. The limit stands for each number of
+connections. The CPU of each side is printed beside it. At the server alone an echo, which costs next to nothing, is
+many times as fast. The load costs more with the acquirer than with the echo: after one of the acquirer's longer turns
+the kernel often lets it run at the first answer, so that it takes them one by one.
+
+Growth: CPU of a message at the server with the most connections to that with the fewest. Memory: resident size with
+idle connections against without. Exit status 1 where a limit is missed.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +43,32 @@ IDLE_LIMIT_KIB = 16.0
 GROWTH_LIMIT = 1.5  # CPU of a message with the most connections, to that with one
 TERMINALS = 20
 
-ECHO = """
-import asyncio, sys
+_BY_PROTOCOL = """
+import asyncio
+
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.rest = transport, b""
+
+    def data_received(self, data):
+        data, at = self.rest + data, 0
+        while len(data) - at >= 2:
+            end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+            if end > len(data):
+                break
+            self.transport.write(data[at:end])
+            at = end
+        self.rest = data[at:]
+
+async def main():
+    server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+_BY_STREAMS = """
+import asyncio
 
 async def serve(reader, writer):
     try:
@@ -56,6 +86,7 @@ async def main():
 
 asyncio.run(main())
 """
+ECHOES = {"protocol": _BY_PROTOCOL, "streams": _BY_STREAMS}
 
 
 @dataclass(frozen=True)
@@ -140,12 +171,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", default="1,10,100,1000")
     parser.add_argument("--idle", type=int, default=1000, help="idle connections")
+    parser.add_argument("--echo", choices=sorted(ECHOES), default="streams", help="how the echo is written")
     args = parser.parse_args()
     counts = [int(text) for text in args.connections.split(",")]
     needed, most = max(*counts, args.idle) + 100, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(needed, 1024), most), most))
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # and with it the processes that are started now
-    echo = subprocess.Popen([sys.executable, "-c", ECHO], stdout=subprocess.PIPE, text=True)
+    echo = subprocess.Popen([sys.executable, "-c", ECHOES[args.echo]], stdout=subprocess.PIPE, text=True)
     try:
         assert echo.stdout is not None
         echo_address = ("127.0.0.1", int(echo.stdout.readline()))
@@ -172,10 +204,12 @@ def report(costs: dict[int, list[tuple[Cost, Cost]]], idle: float) -> int:
     for count, rounds in costs.items():
         ours, theirs = (statistics.median(pair[at].whole for pair in rounds) for at in (0, 1))
         server, echo = (statistics.median(pair[at].server for pair in rounds) for at in (0, 1))
+        load, echo_load = (statistics.median(pair[at].terminals for pair in rounds) for at in (0, 1))
         each[count] = server
         name = f"{count} connections: {1000 / ours:.0f} a second, echo {1000 / theirs:.0f}"
         fine.append(at_least(name, theirs / ours, LEAST_RATIO))
         against_peer("  CPU of the server for a message", server, "echo", echo, "ms")
+        against_peer("  CPU of the load for a message", load, "echo", echo_load, "ms")
     few, many = min(each), max(each)
     if few != many:
         growth = f"CPU of a message, {many} connections to {few}"

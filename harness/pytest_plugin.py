@@ -17,11 +17,10 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
+    from harness.campaigns.cases import AnyCase
     from harness.campaigns.keeper import BenchKeeper
-    from harness.campaigns.matrix import Case
     from harness.campaigns.plan import RunPlan  # noqa: F401 - in the quoted type below
     from harness.lab.inventory import BenchEntry
-    from harness.terminal.model import Model
 
 PLAN = pytest.StashKey["RunPlan"]()
 KEEPER = pytest.StashKey["BenchKeeper"]()
@@ -29,11 +28,14 @@ LABELS = pytest.StashKey[dict[str, Any]]()
 MARKERS = (
     "declares(*requirements): requirements that this test must decide; an undecided one is no success",
     "physical: also runs on physical and physical-like benches",
-    "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others)",
+    "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others);"
+    " network='dhcp' and resolve='name': only on benches that are so",
     "long: takes long; is started early",
 )
 DEFAULT_LAB = Path("lab_config/emulated.yaml")
 DEFAULT_SEED = "hil97"
+OF_THE_BENCH = ("network", "resolve")
+CASES = ("case", "trouble", "attack")  # by which a test asks for one (harness.campaigns.cases)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -165,7 +167,7 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test that needs a bench runs once on each group of equal benches that is for its suite; one that also needs
-    a ``case``, once for each case of that group."""
+    a ``case`` (or another name of :data:`CASES`), once for each case of that group."""
     if "bench" not in metafunc.fixturenames:
         return
     labels = metafunc.config.stash.get(LABELS, None)
@@ -176,44 +178,49 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     file = Path(str(metafunc.definition.path))
     wanted = [
         label for label, entry in labels.items()
-        if entry.runs(file) and (marked or not entry.physical_like) and _has(entry.model, metafunc.definition)
+        if entry.runs(file) and (marked or not entry.physical_like) and _has(entry, metafunc.definition)
     ]
-    if "case" not in metafunc.fixturenames:
+    asked = next((name for name in CASES if name in metafunc.fixturenames), None)
+    if asked is None:
         metafunc.parametrize("bench", wanted, ids=[f"@{label}" for label in wanted], indirect=True)
         return
-    cases = cases_of(metafunc.config, [labels[label] for label in wanted])
+    cases = cases_of(metafunc.config, [labels[label] for label in wanted], asked)
     profiles = {label: labels[label].profile for label in wanted}
     if metafunc.config.getoption("--only-cases") is not None:
         words = set(metafunc.config.getoption("--only-cases").split(","))
         cases = [case for case in cases if words & {case.transaction, *case.declares(profiles[case.label])}]
     marks = [pytest.mark.declares(*case.declares(profiles[case.label])) for case in cases]
     metafunc.parametrize(
-        ("bench", "case"),
+        ("bench", asked),
         [pytest.param(case.label, case, marks=mark) for case, mark in zip(cases, marks, strict=True)],
         ids=[f"{case}-@{case.label}" for case in cases],
         indirect=["bench"],
     )
 
 
-def _has(model: Model, test: pytest.Item) -> bool:
-    """Whether the model declares what the test's ``needs`` markers ask for."""
+def _has(entry: BenchEntry, test: pytest.Item) -> bool:
+    """Whether the model declares what the test's ``needs`` markers ask for, and the bench is what they ask for."""
     for mark in test.iter_markers("needs"):
         for name, wanted in mark.kwargs.items():
-            declared = getattr(model, name)
+            if name in OF_THE_BENCH:
+                if getattr(entry, name) != wanted:
+                    return False
+                continue
+            declared = getattr(entry.model, name)
             if not (wanted in declared if isinstance(declared, list) else declared >= wanted):
                 return False
     return True
 
 
-def cases_of(config: pytest.Config, entries: Sequence[BenchEntry]) -> list[Case]:
-    """The transaction cases of this run: pairwise by the seed, or with ``--cases`` a part of all."""
-    from harness.campaigns import matrix
+def cases_of(config: pytest.Config, entries: Sequence[BenchEntry], asked: str = "case") -> Sequence[AnyCase]:
+    """The cases of this run that a test asks for by that name: pairwise by the seed, or with ``--cases`` a part of
+    all."""
+    from harness.campaigns.cases import KINDS
 
     seed, part = config.getoption("--seed"), config.getoption("--cases")
     if part is None:
-        return matrix.pairwise_cases(entries, seed)
-    start, count = part_of(part)
-    return matrix.whole_cases(entries, seed, start, count)
+        return KINDS[asked].pairwise(entries, seed)
+    return KINDS[asked].whole(entries, seed, *part_of(part))
 
 
 def part_of(text: str) -> tuple[int, int]:

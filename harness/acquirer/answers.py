@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
+from harness.acquirer.clock import Moment
 from harness.protocol import keys
 from harness.protocol.codes import carries_mac, is_financial, response_mti
-from harness.protocol.frames import Frame, build, swap_tpdu
+from harness.protocol.frames import Frame, MakesMac, build, swap_tpdu
 
 APPROVED = "00"
 ACQUIRER = "00010000"  # F32
@@ -23,14 +24,13 @@ _COPIED = (3, 4, 11, 25, 41, 42, 49)
 _F60_DIGITS = 11  # F60.1 to F60.3: what follows describes the terminal and stays out of answers
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the host wants to say. ``why`` goes to the journal, ``extra`` into the frame, over the usual fields;
     ``header_request`` is what the header asks the terminal to do (nibble 5), None: nothing."""
 
     code: str
     why: str
-    extra: Mapping[int, str] = field(default_factory=dict)
+    extra: Mapping[int, str] = MappingProxyType({})
     header_request: str | None = None
 
     @property
@@ -38,35 +38,37 @@ class Answer:
         return self.code == APPROVED
 
 
-@dataclass(frozen=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What the host puts on an answer: its clock, and a retrieval reference number (F37, 12 digits)."""
 
-    now: datetime
+    moment: Moment
     rrn: str
 
     @property
     def date(self) -> str:
         """F13, MMDD."""
-        return f"{self.now.month:02d}{self.now.day:02d}"
+        return self.moment.date
+
+    @property
+    def day(self) -> str:
+        """YYYYMMDD."""
+        return self.moment.year + self.moment.date
 
 
 def card_number(request: Frame) -> str:
     """The PAN of F2, or of track 2 (F35) up to its separator; "" where the request has neither."""
-    return request.get(2) or request.get(35).partition("D")[0]
+    fields = request.fields
+    return fields.get(2) or fields.get(35, "").partition("D")[0]
 
 
-def compose(request: Frame, answer: Answer, stamp: Stamp, header_request: str | None = None) -> Frame:
-    """The answer's frame, without a MAC. ``header_request`` replaces header nibble 5, the processing request."""
-    asked, now, date = request.fields, stamp.now, stamp.date
+def compose(
+    request: Frame, answer: Answer, stamp: Stamp, header_request: str | None = None, mac: MakesMac | None = None
+) -> Frame:
+    """The answer's frame. ``header_request`` replaces header nibble 5, the processing request; ``mac`` makes F64, which
+    there is none of without it."""
+    asked, date = request.fields, stamp.date
     fields = {number: asked[number] for number in _COPIED if number in asked}
-    fields |= {
-        12: f"{now.hour:02d}{now.minute:02d}{now.second:02d}",
-        13: date,
-        32: ACQUIRER,
-        37: stamp.rrn,
-        39: answer.code,
-    }
+    fields |= {12: stamp.moment.time, 13: date, 32: ACQUIRER, 37: stamp.rrn, 39: answer.code}
     if 60 in asked:
         fields[60] = asked[60][:_F60_DIGITS]
     if is_financial(request.mti):
@@ -83,14 +85,16 @@ def compose(request: Frame, answer: Answer, stamp: Stamp, header_request: str | 
     header_request = header_request or answer.header_request
     if header_request is not None:
         header = header[:5] + header_request + header[6:]
-    return build(response_mti(request.mti), fields, tpdu=swap_tpdu(request.tpdu), header=header, f48=request.f48)
+    mti, tpdu = response_mti(request.mti), swap_tpdu(request.tpdu)
+    return build(mti, fields, tpdu=tpdu, header=header, f48=request.f48, mac=mac)
 
 
-def seal(frame: Frame, mak: bytes | None, algorithm: keys.Algorithm, *, wanted: bool) -> Frame:
-    """With F64, where it is wanted, the host has a key, and the message is of a kind that carries one."""
-    if mak is None or not wanted or not carries_mac(frame):
-        return frame
-    return keys.seal(frame, mak, algorithm)
+def sealing(request: Frame, mak: bytes | None, algorithm: keys.Algorithm, *, wanted: bool) -> MakesMac | None:
+    """What makes the F64 of an answer, where it is wanted, the host has a key, and messages of this kind carry one (an
+    answer is of its request's kind)."""
+    if mak is None or not wanted or not carries_mac(request):
+        return None
+    return lambda covered: keys.f64(keys.mac(mak, covered, algorithm))
 
 
 def spoil_mac(frame: Frame, mak: bytes | None, algorithm: keys.Algorithm) -> Frame:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from harness.acquirer.answers import Answer, Stamp
 from harness.acquirer.cards import IssuerCard
@@ -19,8 +21,7 @@ from harness.protocol.frames import Frame, FrameError, offset_of_bit
 from harness.protocol.profile import Profile
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """A request that passed the switch: its values, its frame, the terminal's row, and the stamp for its answer."""
 
     request: Request
@@ -70,6 +71,7 @@ def amount_of(frame: Frame) -> int:
     return int(frame.fields[4])
 
 
+@lru_cache(maxsize=4096)
 def kcv_text(key: bytes, algorithm: keys.Algorithm = "des") -> str:
     """A check value as terminals show it: 6 hex characters."""
     return keys.kcv(key, algorithm).hex().upper()[:6]

@@ -158,8 +158,9 @@ class AcquirerClient:
         """Arms a rule (docs/acquirer.md); returns its number."""
         return int(self.ask("misbehave", rule=rule)["rule_id"])
 
-    def clear_misbehaviour(self) -> None:
-        self.ask("clear_misbehaviour")
+    def clear_misbehaviour(self, rule_id: int | None = None) -> None:
+        """Forgets that rule, or all."""
+        self.ask("clear_misbehaviour", **({} if rule_id is None else {"rule_id": rule_id}))
 
     def ledger(self, mid: str, tid: str) -> list[LedgerEntry]:
         """Every entry since (MID, TID) was first registered."""

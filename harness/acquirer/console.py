@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
+import os
+import sys
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console as RichConsole
@@ -24,6 +29,30 @@ _CODE_STYLE = {"00": "green", "97": "bold red"}
 _NAME_CELLS = 24
 
 
+class Paper(RichConsole):
+    """Standard output, as long as it takes anything. That it takes no more (a pipe whose reader has gone, a full disk)
+    is told once on standard error, and the host goes on: what it prints is no reason to leave a terminal unanswered.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich's, but for what can't be written."""
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            self._lost(error)
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich, whose own ends the process."""
+        self._lost(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+
+    def _lost(self, error: OSError) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())  # Python writes what is left there at the end
+        with contextlib.suppress(OSError):
+            text = _("messages can't be shown any more ({problem}); the acquirer goes on without")
+            print(f"hil97: {text.format(problem=error.strerror)}", file=sys.stderr, flush=True)
+
+
 class Console:
     """Takes rows as they are pushed; prints an exchange when its answer has gone out, or when there was none."""
 
@@ -41,20 +70,22 @@ class Console:
         came = self._unanswered.pop(row.connection, None)
         frame, asked = _frame(row), None if came is None else _frame(came)
         note = f"{_('NOT SENT')}: {row.note}" if row.direction == "withheld" else row.note
-        self._print(frame, note, card="" if asked is None else card_number(asked))
+        code = "" if frame is None else frame.get(39)
+        self._print(frame, code, note, card="" if asked is None else card_number(asked))
         if frame is not None and transaction_name(frame) == "batch_end" and frame.get(39) == "00" and frame.batch:
             report = self._fees.newest(frame.get(42), frame.get(41), int(frame.batch))
             if report is not None:
                 self._out.print(table(report))
 
     def _left_over(self, row: JournalRow) -> None:
-        """Came, and nothing was answered: garbage, dropped, or answered later."""
+        """Came, and nothing was answered: garbage, dropped, or answered later. F39 of what came (the reason of a
+        reversal, a response that somebody sends us) is no code of ours."""
         if self._unanswered.get(row.connection) is row:
             del self._unanswered[row.connection]
             frame = _frame(row)
-            self._print(frame, row.note, card="" if frame is None else card_number(frame))
+            self._print(frame, "", row.note, card="" if frame is None else card_number(frame))
 
-    def _print(self, frame: Frame | None, note: str, card: str) -> None:
+    def _print(self, frame: Frame | None, code: str, note: str, card: str) -> None:
         line = Text(f"{self._now():%H:%M:%S} ")
         if frame is None:
             line.append(_("no message") + " ", "yellow")
@@ -64,7 +95,6 @@ class Console:
                 name += f": {_(words(original_name(frame)))}"
             name += " " * (_NAME_CELLS - cell_len(name))
             amount = f"{int(frame.get(4)) / 100:.2f}" if frame.get(4).isdigit() else ""
-            code = frame.get(39)
             line.append(f"{frame.get(41):8} {name} {amount:>10} ")
             line.append(f"{code or '--':2} ", _CODE_STYLE.get(code, "red" if code else "yellow"))
             note = note.removeprefix(f"{code}: ")

@@ -64,6 +64,11 @@ class Control:
             for client in tuple(self.clients):
                 client.send(line)
 
+    def tell_trouble(self, what: str) -> None:
+        """An internal error, to every client: what a terminal was told by it is not the terminal's doing."""
+        for client in tuple(self.clients):
+            client.send(_line({"ev": "trouble", "t": time.monotonic_ns(), "what": what}))
+
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to a request, without its number."""
         match request.get("op"):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import cast
 
 from harness.acquirer import answers
 from harness.acquirer.answers import Answer, Stamp
 from harness.acquirer.misbehaviour import FRESH_KEYS, SIGN_IN_ACTIONS, Rule
 from harness.acquirer.registry import Registry, new_key
 from harness.acquirer.sign_in import new_working_keys
-from harness.protocol import keys
+from harness.protocol import altered, keys
+from harness.protocol.codes import carries_mac
 from harness.protocol.frames import Frame
 from harness.protocol.profile import Profile
 
@@ -50,8 +51,8 @@ class Dressing:
 
     def compose(self, frame: Frame, answer: Answer, stamp: Stamp) -> Frame:
         """The honest frame."""
-        composed = answers.compose(frame, answer, stamp)
-        return answers.seal(composed, self.mak(frame), self.algorithm, wanted=self._wanted(answer))
+        mac = answers.sealing(frame, self.mak(frame), self.algorithm, wanted=self._wanted(answer))
+        return answers.compose(frame, answer, stamp, mac=mac)
 
     def dress(self, frame: Frame, answer: Answer, stamp: Stamp, rule: Rule | None) -> tuple[Frame, str]:
         """The answer's frame, changed as the rule says, and what was changed in words."""
@@ -75,7 +76,35 @@ class Dressing:
         if rule.action == "no_mac" or rule.with_mac is False:
             return sent, f"{twist}; without F64"
         wanted = bool(rule.with_mac) or self._wanted(answer)
-        return answers.seal(sent, mak, self.algorithm, wanted=wanted), twist
+        if mak is None or not wanted or not carries_mac(sent):
+            return sent, twist
+        return keys.seal(sent, mak, self.algorithm), twist
+
+    def content(self, request: Frame, answer: Frame, rule: Rule) -> list[tuple[bytes, str, bool]]:
+        """What a content rule makes of an honest answer: (bytes, in words, whether they are sent), in this order.
+
+        Raises :class:`BadInput` where the answer can't be changed so.
+        """
+        true, other = (answer.raw, "the true answer"), bytes.fromhex(rule.hex or "")
+        match rule.action:
+            case "rewrite":
+                fields, mac = rule.fields or {}, cast(altered.Mac, rule.mac or "keep")
+                changed = altered.rewritten(answer, fields, mac, self.mak(request), self.algorithm)
+                named = [f"F{number}" for number in fields] + {"keep": []}.get(mac, [f"F64 {mac}"])
+                return [(*true, False), (changed.raw, f"rewritten: {', '.join(named)}", True)]
+            case "replace":
+                return [(*true, False), (other, "sent in the answer's place", True)]
+            case "replay":
+                replayed = (other, "an earlier message, replayed", True)
+                if rule.when == "before":
+                    return [replayed, (*true, True)]
+                return [(*true, True), replayed] if rule.when == "after" else [(*true, False), replayed]
+            case _:
+                mac_of_it = cast(altered.ForgedMac, rule.mac or "wrong")
+                made = altered.forged(
+                    request, rule.code or "", rule.fields or {}, mac_of_it, self.mak(request), self.algorithm
+                )
+                return [(made.raw, "forged", True), (*true, rule.then == "deliver")]
 
     def _wanted(self, answer: Answer) -> bool:
         return answer.approved or self._profile.declines_carry_mac
@@ -85,12 +114,12 @@ def _spoil_keys(answer: Answer, rule: Rule) -> tuple[Answer, str]:
     fields = dict(answer.extra)
     f62 = bytes.fromhex(fields.pop(62))
     if rule.action == "no_keys":
-        return replace(answer, extra=fields), "; without F62"
+        return answer._replace(extra=fields), "; without F62"
     size = _SINGLE_SLOT if len(f62) == 2 * _SINGLE_SLOT else _SLOT
     slots = (f62[at : at + size] for at in range(0, len(f62), size))  # each ends in its check value
     spoilt = b"".join(slot[:-4] + bytes(byte ^ 0xFF for byte in slot[-4:]) for slot in slots)
     twist = "; all check values in F62 are wrong"
-    return replace(answer, extra={**fields, 62: spoilt.hex().upper()}), twist
+    return answer._replace(extra={**fields, 62: spoilt.hex().upper()}), twist
 
 
 def _unbalance(answer: Answer) -> tuple[Answer, str]:
@@ -98,7 +127,7 @@ def _unbalance(answer: Answer) -> tuple[Answer, str]:
     half = len(answer.extra[48]) // 2
     first, second = answer.extra[48][:half], answer.extra[48][half:]
     fields = {**answer.extra, 48: f"{first[:-1]}2{second}"}
-    return replace(answer, extra=fields), "; told to say: not balanced"
+    return answer._replace(extra=fields), "; told to say: not balanced"
 
 
 def _add_script(answer: Answer, rule: Rule) -> tuple[Answer, str]:
@@ -106,4 +135,4 @@ def _add_script(answer: Answer, rule: Rule) -> tuple[Answer, str]:
     if not answer.approved:
         return answer, "; no script, it is a decline"
     fields = {**answer.extra, 55: answer.extra.get(55, "") + (rule.f55 or "")}
-    return replace(answer, extra=fields), "; told to send a script"
+    return answer._replace(extra=fields), "; told to send a script"

@@ -8,7 +8,7 @@ what is left after, so that in the end exactly the original's fee came back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -97,7 +97,19 @@ class Fees:
         self._db, self._cards = store.db, cards
 
     def set_rates(self, mid: str, rates: Mapping[CardType, Fee]) -> None:
-        """From now on, also for batches that are open; a card type that is not named costs nothing."""
+        """From now on, also for batches that are open; a card type that is not named costs nothing. The reports of
+        batches that are closed stay what they were."""
+        before, free = self.rates(mid), Fee(0)
+        closed = self._db.execute(
+            "SELECT id FROM batches WHERE mid = ? AND NOT open AND id NOT IN (SELECT batch_id FROM batch_fees)", (mid,)
+        ).fetchall()
+        self._db.executemany(
+            "INSERT INTO batch_fees VALUES (?, ?, ?, ?)",
+            [
+                (row["id"], name, fee.basis_points, fee.cap)
+                for row in closed for name in CARD_TYPES for fee in (before.get(name, free),)
+            ],
+        )  # fmt: skip
         self._db.execute("DELETE FROM fees WHERE mid = ?", (mid,))
         self._db.executemany(
             "INSERT INTO fees VALUES (?, ?, ?, ?)",
@@ -105,8 +117,12 @@ class Fees:
         )
 
     def rates(self, mid: str) -> dict[CardType, Fee]:
-        rows = self._db.execute("SELECT * FROM fees WHERE mid = ? ORDER BY card_type", (mid,))
-        return {row["card_type"]: Fee(row["basis_points"], row["cap"]) for row in rows}
+        return _by_type(self._db.execute("SELECT * FROM fees WHERE mid = ? ORDER BY card_type", (mid,)))
+
+    def _rates_in(self, batch_id: int, mid: str) -> dict[CardType, Fee]:
+        """Those of a batch."""
+        kept = self._db.execute("SELECT * FROM batch_fees WHERE batch_id = ?", (batch_id,))
+        return _by_type(kept) or self.rates(mid)
 
     def reports(self, mid: str, tid: str, limit: int) -> list[Report]:
         """Of the newest batches of a terminal, at most ``limit``, the newest first."""
@@ -123,7 +139,7 @@ class Fees:
         return None if row is None else self._report(row)
 
     def _report(self, batch: sqlite3.Row) -> Report:
-        rates, free = self.rates(batch["mid"]), Fee(0)
+        rates = {batch["id"]: self._rates_in(batch["id"], batch["mid"])}
         found: dict[CardType, list[tuple[int, int]]] = {}
         entries = self._db.execute("SELECT * FROM entries WHERE batch_id = ? ORDER BY id", (batch["id"],)).fetchall()
         for entry in entries:
@@ -132,7 +148,11 @@ class Fees:
                 continue
             original = self._original(entry)
             of_card = card_type((entry if original is None else original)["pan"], self._cards)
-            fee = rates.get(of_card, free)
+            # What goes back is part of the original's fee, by the rates of the original's batch.
+            in_batch = batch["id"] if side == "debit" or original is None else original["batch_id"]
+            if in_batch not in rates:
+                rates[in_batch] = self._rates_in(in_batch, batch["mid"])
+            fee = rates[in_batch].get(of_card, Fee(0))
             if side == "debit":
                 counted = entry["amount"], fee.of(entry["amount"])
             else:
@@ -163,3 +183,7 @@ class Fees:
         ).fetchone()[0]
         left = max(0, original["amount"] - earlier)
         return fee.of(left) - fee.of(max(0, left - entry["amount"]))
+
+
+def _by_type(rows: Iterable[sqlite3.Row]) -> dict[CardType, Fee]:
+    return {row["card_type"]: Fee(row["basis_points"], row["cap"]) for row in rows}

@@ -7,11 +7,9 @@ that a terminal holds is in the books also after ``kill -9``.
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.acquirer.answers import Answer, Stamp
 from harness.acquirer.cards import IssuerCard
@@ -22,14 +20,16 @@ from harness.acquirer.download_data import DownloadData
 from harness.acquirer.dressing import Dressing
 from harness.acquirer.journal import Direction, Journal, JournalRow
 from harness.acquirer.ledger import Ledger
-from harness.acquirer.misbehaviour import Misbehaviour, Rule
+from harness.acquirer.misbehaviour import CONTENT_ACTIONS, Misbehaviour, Rule
 from harness.acquirer.money import repeated
 from harness.acquirer.registry import HAS_ROW, Registry, Terminal
 from harness.acquirer.store import RESERVED, Store
 from harness.acquirer.switch import SETTLING, Known, MacState, Request, classify, decide, words
 from harness.acquirer.transactions import Transactions
+from harness.acquirer.troubles import Troubles
 from harness.acquirer.units import foreign_unit
 from harness.acquirer.uploads import Uploads
+from harness.errors import BadInput
 from harness.protocol import keys
 from harness.protocol.codes import carries_mac
 from harness.protocol.frames import Frame, FrameError, decode, offset_of, offset_of_bit
@@ -43,8 +43,7 @@ _TPDU_ID = "60"
 _MAC_OPTIONAL = "0620"  # the surveyed host looks at no MAC of a script notice; here one that is there must be right
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the server has to do: push ``rows`` (they are committed), then send ``send`` (None: nothing), then close.
 
     With ``delay_s`` the answer is sent that much later, and :meth:`Host.delivered` journals it then.
@@ -69,8 +68,9 @@ class Host:
         self.store, self.profile = store, profile
         self.ledger, self.journal, self.clock = Ledger(store), Journal(store), HostClock(store)
         self.registry = Registry(
-            store, keys_outlive_registration=profile.keys_outlive_registration, now=self.clock.now
+            store, keys_outlive_registration=profile.keys_outlive_registration, seconds=self.clock.seconds
         )
+        self.troubles = Troubles()
         self.misbehaviour = Misbehaviour(self.journal.last_rule_id())
         self.uploads, self.downloads = Uploads(store), Downloads(store, downloads)
         self._dressing = Dressing(self.registry, profile)
@@ -95,8 +95,8 @@ class Host:
         try:
             with self.store.messages():
                 return self._process(connection, frame, t)
-        except Exception:  # a bug of ours: the real host's answer to that is 96, and nothing is booked
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # a bug of ours: the real host's answer to that is 96, and nothing is booked
+            self.troubles.note(error)
             with self.store.messages():
                 came = self.journal.append(t, connection, "in", raw, "internal error of the acquirer, see its log")
                 sent = self._dressing.compose(frame, Answer("96", "internal error"), self._stamp())
@@ -120,8 +120,10 @@ class Host:
 
     def _process(self, connection: int, frame: Frame, t: int) -> Outcome:
         transaction = classify(frame, self.profile)
-        taken = self.misbehaviour.take(frame.mti, frame.network_code, frame.message_type, frame.get(41))
-        rule_id, rule = taken if taken is not None else (None, None)
+        taken = None
+        if not self.misbehaviour.honest:
+            taken = self.misbehaviour.take(frame.mti, frame.network_code, frame.message_type, frame.get(41))
+        rule_id, rule = taken or (None, None)
         said = f"{words(transaction)}{_named(frame)}"
 
         def came(note: str) -> JournalRow:
@@ -132,11 +134,13 @@ class Host:
             note = "connection closed instead of an answer" if closing else "dropped, not decided"
             return Outcome((came(f"{said}: {note}"),), close=closing)
 
-        answer, stamp = self._told(frame, transaction, rule), self._stamp()
+        answer, stamp = None if rule is None else self._told(frame, transaction, rule), self._stamp()
         if answer is None:
             answer = self._decide(frame, transaction, stamp, keeps_keys=rule is not None and rule.action == "no_keys")
         sent, twist = self._dressing.dress(frame, answer, stamp, rule)
         note = f"{answer.code}: {answer.why}{twist}"
+        if rule is not None and rule.action in CONTENT_ACTIONS:
+            return self._changed(connection, came(said), frame, sent, note, rule, rule_id)
         if rule is not None and rule.action == "never":
             row = came(f"{said}: answer {answer.code} withheld")
             return Outcome((row, self._row(connection, "withheld", sent, note, rule_id)))
@@ -145,19 +149,37 @@ class Host:
             return Outcome((row,), sent.raw, rule.delay_s, rule_id, note)
         return Outcome((came(said), self._row(connection, "out", sent, note, rule_id)), sent.raw)
 
+    def _changed(
+        self, connection: int, came: JournalRow, request: Frame, answer: Frame, note: str, rule: Rule,
+        rule_id: int | None,
+    ) -> Outcome:
+        """The answer as a content rule wants it; each part of it is a row of its own. What can't be made is not."""
+        try:
+            parts = self._dressing.content(request, answer, rule)
+        except BadInput as error:
+            parts = [(answer.raw, f"not changed: {error.message}", True)]
+        rows = [
+            self.journal.append(
+                time.monotonic_ns(), connection, "out" if sent else "withheld", raw,
+                f"{note}; {what}" if raw == answer.raw else what, rule_id,
+            )
+            for raw, what, sent in parts
+        ]
+        return Outcome((came, *rows), b"".join(raw for raw, _, sent in parts if sent))
+
     def _row(self, connection: int, direction: Direction, frame: Frame, note: str, rule_id: int | None) -> JournalRow:
         return self.journal.append(time.monotonic_ns(), connection, direction, frame.raw, note, rule_id)
 
     def _stamp(self) -> Stamp:
-        now = self.clock.now()
+        moment = self.clock.moment()
         number = self.store.next_number("rrn", RESERVED) % 1_000_000
-        return Stamp(now, f"{now.month:02d}{now.day:02d}{now.hour:02d}{number:06d}")
+        return Stamp(moment, f"{moment.date}{moment.time[:2]}{number:06d}")
 
     # -- deciding -----------------------------------------------------------------------------------------------------
 
-    def _told(self, frame: Frame, transaction: str, rule: Rule | None) -> Answer | None:
+    def _told(self, frame: Frame, transaction: str, rule: Rule) -> Answer | None:
         """The answer that a rule gives instead of a decision; None: decide."""
-        if rule is None or rule.code is None:
+        if rule.code is None or rule.action in CONTENT_ACTIONS:
             return None
         if transaction in REVERSIBLE and 11 in frame and len(frame.batch) == _BATCH_DIGITS:
             self.ledger.note_refused(frame.get(42), frame.get(41), int(frame.batch), frame.get(11), rule.code)
@@ -167,11 +189,12 @@ class Host:
         missing = _missing(frame)
         if missing:
             return Answer("30", f"{missing} missing")
+        fields = frame.fields
         request = Request(
-            transaction, frame.mti, frame.get(42), frame.get(41), int(frame.batch), frame.get(11),
-            frame.message_type, frame.network_code,
+            transaction, frame.mti, fields[42], fields[41], int(frame.batch), fields.get(11, ""), frame.message_type,
+            frame.network_code,
         )
-        known = self._look_up(request, frame)
+        known = self._look_up(request, frame, stamp.moment.epoch)
         refusal = decide(request, known, self.profile)
         if refusal is None:
             assert known.terminal is not None
@@ -183,11 +206,12 @@ class Host:
             self.ledger.note_refused(request.mid, request.tid, request.batch, request.trace, answer.code)
         return answer
 
-    def _look_up(self, request: Request, frame: Frame) -> Known:
+    def _look_up(self, request: Request, frame: Frame, at: int) -> Known:
+        """``at``: seconds since 1970 on the host's clock."""
         application = self.registry.application(request.mid, request.tid)
         terminal = application if application is not None and application.state in HAS_ROW else None
         if terminal is not None:
-            self.registry.saw(terminal)
+            self.registry.saw(terminal, at)
         return Known(
             duplicate=application is not None and self._is_duplicate(request, frame, application),
             mac=self._check_mac(frame),
@@ -230,5 +254,9 @@ def _missing(frame: Frame) -> str:
 
 
 def _named(frame: Frame) -> str:
-    values = (("trace", frame.get(11)), ("batch", frame.batch), ("TID", frame.get(41)))
-    return ",".join([f" {frame.mti}", *(f" {name} {value}" for name, value in values if value)])
+    said = frame.fields.get
+    trace, batch, tid = said(11), frame.batch, said(41)
+    return "".join([
+        f" {frame.mti}", f", trace {trace}" if trace else "", f", batch {batch}" if batch else "",
+        f", TID {tid}" if tid else "",
+    ])

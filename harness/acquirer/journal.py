@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from harness.acquirer.store import Store
 
 Direction = Literal["in", "out", "withheld"]
 
 
-@dataclass(frozen=True)
-class JournalRow:
+class JournalRow(NamedTuple):
     """``frame`` includes the 2-byte length; ``t`` is CLOCK_MONOTONIC in ns; ``connection`` counts TCP connections."""
 
     jid: int
@@ -32,10 +30,11 @@ class JournalRow:
 
 
 class Journal:
-    """Rows are appended in the caller's transaction, together with what they are the evidence of."""
+    """Rows belong to the caller's transaction, together with what they are the evidence of. Its commit writes them all
+    at once; before that nobody reads them."""
 
     def __init__(self, store: Store) -> None:
-        self._db = store.db
+        self._db, self._appended = store.db, store.journal
         self._links: dict[int, str] = {}
 
     def name_link(self, connection: int, link: str) -> None:
@@ -50,12 +49,9 @@ class Journal:
     ) -> JournalRow:
         if connection in self._links:
             note = f"{note} [{self._links[connection]}]"
-        cursor = self._db.execute(
-            "INSERT INTO journal (t, connection, direction, frame, note, rule_id) VALUES (?, ?, ?, ?, ?, ?)",
-            (t, connection, direction, frame, note, rule_id),
-        )
-        assert cursor.lastrowid is not None
-        return JournalRow(cursor.lastrowid, t, connection, direction, frame, note, rule_id)
+        row = JournalRow(self._appended.number, t, connection, direction, frame, note, rule_id)
+        self._appended.rows.append(row)
+        return row
 
     def since(self, jid: int, limit: int = -1) -> list[JournalRow]:
         """The rows after ``jid`` (0: all), at most so many (-1: all)."""
@@ -64,7 +60,7 @@ class Journal:
 
     def last_jid(self) -> int:
         """The newest row's number, 0 where there is none."""
-        return int(self._db.execute("SELECT coalesce(max(jid), 0) FROM journal").fetchone()[0])
+        return self._appended.last
 
     def last_connection(self) -> int:
         return int(self._db.execute("SELECT coalesce(max(connection), 0) FROM journal").fetchone()[0])

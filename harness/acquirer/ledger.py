@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from harness.acquirer.store import Store
 from harness.protocol.nested import Totals
@@ -24,6 +24,10 @@ _MAKES: dict[str, EntryState] = {
     "completion_advice": "completed", "offline_adjust": "adjusted", "offline_tip": "adjusted",
 }
 _SIDE = {name: kind.side for name, kind in KINDS.items()}
+_BOOKED = (
+    "FROM batches JOIN entries ON batch_id = batches.id"
+    " WHERE batches.mid = ? AND batches.tid = ? AND registration = ? AND number = ?"
+)
 _VOIDS = frozenset(name for name, state in _MAKES.items() if state == "voided")
 
 
@@ -49,8 +53,7 @@ class Entry:
     registration: int
 
 
-@dataclass(frozen=True)
-class Booking:
+class Booking(NamedTuple):
     """What is to be booked. ``registration`` is the row's (duplicates are looked for inside it); ``date`` MMDD;
     ``pan``: of a scanned payment the payment code."""
 
@@ -76,7 +79,9 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._db = store.db
         self._open: dict[tuple[str, str, int], int] = {}  # what is open for certain
+        self._highest: dict[tuple[str, str, int, int], str] = {}  # (MID, TID, registration, batch) -> trace, "": none
         store.keeps_rows(self._open.clear)
+        store.keeps_rows(self._highest.clear)
 
     # -- batches ------------------------------------------------------------------------------------------------------
 
@@ -150,10 +155,13 @@ class Ledger:
         self._db.execute(
             "INSERT INTO entries (batch_id, mid, tid, registration, batch, trace, kind, amount, rrn, date, pan,"
             " auth_code, state, original, entry_mode, voucher)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'approved', ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'approved', nullif(?, 0), ?, ?)",
             (self.ensure_batch(b.mid, b.tid, b.batch), b.mid, b.tid, b.registration, b.batch, b.trace, b.kind, b.amount,
-             b.rrn, b.date, b.pan, b.auth_code, b.original, b.entry_mode, b.voucher),
+             b.rrn, b.date, b.pan, b.auth_code, b.original or 0, b.entry_mode, b.voucher),
         )
+        booked = (b.mid, b.tid, b.registration, b.batch)
+        if b.trace > self._highest.get(booked, b.trace):
+            self._highest[booked] = b.trace
         if b.original is not None and b.kind in _MAKES:
             self._mark(b.original, _MAKES[b.kind])
             if b.kind == "completion_void":  # the pre-authorisation holds the money again
@@ -168,12 +176,18 @@ class Ledger:
                 self._mark(self._original_of(entry.original), "completed")
 
     def is_duplicate(self, mid: str, tid: str, registration: int, batch: int, trace: str) -> bool:
-        """Whether this registration booked an original with this trace in this batch, whatever became of it since."""
-        return self._db.execute(
-            "SELECT 1 FROM batches JOIN entries ON batch_id = batches.id"
-            " WHERE batches.mid = ? AND batches.tid = ? AND number = ? AND trace = ? AND registration = ?",
-            (mid, tid, batch, trace, registration),
-        ).fetchone() is not None
+        """Whether this registration booked an original with this trace in this batch, whatever became of it since.
+
+        An honest terminal counts up: above its highest trace nothing has to be looked for.
+        """
+        where = (mid, tid, registration, batch)
+        highest = self._highest.get(where)
+        if highest is None:
+            row = self._db.execute(f"SELECT coalesce(max(trace), '') {_BOOKED}", where).fetchone()
+            highest = self._highest[where] = str(row[0])
+        if trace > highest:
+            return False
+        return self._db.execute(f"SELECT 1 {_BOOKED} AND trace = ?", (*where, trace)).fetchone() is not None
 
     def find(self, batch_id: int | None, trace: str) -> Entry | None:
         """The newest entry with this trace in a batch, of any registration. None: no batch, or no such entry."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -183,7 +184,9 @@ def server_side(
             made.verify_mode = ssl.CERT_REQUIRED
         if keys is not None:
             where = keys
+            os.close(os.open(keys, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))  # who has them reads everything
             made.keylog_filename = str(keys)
     except OSError as error:  # ssl.SSLError is one
-        raise BadInput(f"not usable for TLS: {error.strerror or error}", where=str(where)) from error
+        remedy = "" if where == keys else "PEM is wanted: server.pem, its server.key, ca.pem. An empty one gets them."
+        raise BadInput(f"not usable for TLS: {error.strerror or error}", where=str(where), remedy=remedy) from error
     return made

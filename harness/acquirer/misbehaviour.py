@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from harness.errors import BadInput
+from harness.protocol.frames import build
 
 Action = Literal[
     "answer",  # ``code`` instead of deciding; nothing is booked, signed in or closed
@@ -26,23 +27,38 @@ Action = Literal[
     "unbalanced",  # settlement decided, but its result says "not balanced": the terminal must upload its batch
     "script",  # decided and booked; F55 of an approval ends in ``f55``, for instance 72 with commands to the chip
     "processing_request",  # decided and booked; header nibble 5 of the answer is ``header_request``
+    "rewrite",  # decided and booked; ``fields`` of the answer are others, its F64 as ``mac`` says
+    "replace",  # decided and booked; the bytes ``hex`` are sent in the answer's place
+    "replay",  # decided and booked; the earlier message ``hex`` is sent instead of the answer, before or after it
+    "forge",  # decided and booked; another answer, with ``code``, is sent in its place, or before it
 ]
 ACTIONS: tuple[str, ...] = get_args(Action)
 SIGN_IN_ACTIONS = ("no_keys", "bad_kcv")
+CONTENT_ACTIONS = ("rewrite", "replace", "replay", "forge")  # the wire's faults, for links that it can't open
 _ONLY_ON = {"no_keys": "0800", "bad_kcv": "0800", "unbalanced": "0500"}
 MAX_DELAY_S = 3600.0
 SIGN_IN_AGAIN = "3"  # header nibble 5 where a processing_request names none
 FRESH_KEYS = "keys"  # value of ``f62``: working keys that are right under the TMK but that the host will not use
 
-_TAKES_CODE = ("answer", "late", "never", "bad_mac", "foreign_trace", "no_mac")
+_TAKES_CODE = ("answer", "late", "never", "bad_mac", "foreign_trace", "no_mac", "forge")
 _ONLY_FOR = {
     "f55": ("answer", "script"), "f62": ("answer",), "f63": ("answer",), "with_mac": ("answer",),
     "header_request": ("answer", "processing_request"), "delay_s": ("late",), "code": _TAKES_CODE,
+    "fields": ("rewrite", "forge"), "mac": ("rewrite", "forge"), "hex": ("replace", "replay"), "when": ("replay",),
+    "then": ("forge",),
+}
+_NEEDS = {  # action -> what it is nothing without, and an example
+    "answer": ("code", '"97"'), "late": ("delay_s", "3.5"), "script": ("f55", '"7206860484240000"'),
+    "forge": ("code", '"97"'), "replace": ("hex", '"0004600000"'), "replay": ("hex", "a frame of the journal"),
+}
+_WORDS = {  # key -> what it may be; of ``mac`` also by the action
+    "when": ("instead", "before", "after"), "then": ("swallow", "deliver"),
+    "rewrite mac": ("keep", "break", "recompute", "strip"), "forge mac": ("none", "wrong", "recompute"),
 }
 _PATTERNS = {
     "mti": r"\d{4}", "network_code": r"\d{3}", "message_type": r"\d{2}", "tid": r"[ -~]{8}",
     "code": r"[0-9A-Z]{2}", "header_request": r"\d", "f62": rf"([0-9A-Fa-f]{{2}})*|{FRESH_KEYS}",
-    "f55": r"([0-9A-Fa-f]{2})+", "f63": r"([0-9A-Fa-f]{2})*",
+    "f55": r"([0-9A-Fa-f]{2})+", "f63": r"([0-9A-Fa-f]{2})*", "hex": r"([0-9A-Fa-f]{2})+",
 }
 
 
@@ -54,6 +70,7 @@ class Rule:
     deciding, then the action is applied to that answer.
     ``f55``, ``f62`` and ``f63`` are hex (or "keys", see :data:`FRESH_KEYS`), ``header_request`` is header nibble 5.
     ``with_mac`` None: as the profile has it; it changes nothing on messages that carry no MAC.
+    ``fields``, ``mac``, ``hex``, ``when`` and ``then`` are those of the wire's faults (docs/wire.md).
     """
 
     action: Action
@@ -70,6 +87,11 @@ class Rule:
     f63: str | None = None
     header_request: str | None = None
     with_mac: bool | None = None
+    fields: Mapping[int, str | None] | None = None
+    mac: str | None = None
+    hex: str | None = None
+    when: str | None = None
+    then: str | None = None
 
     def fits(self, mti: str, network_code: str, message_type: str, tid: str) -> bool:
         """Whether a request with these values is meant. Actions on sign-ins and settlements fit nothing else."""
@@ -88,15 +110,16 @@ def parse_rule(data: Mapping[str, Any]) -> Rule:
     values = {key: value for key, value in data.items() if key != "action"}
     for key, value in values.items():
         _check(str(action), key, value)
-    if action == "answer" and values.get("code") is None:
-        raise BadInput("answer needs a code", where="rule", remedy='for instance "code": "97"')
-    if action == "late" and values.get("delay_s") is None:
-        raise BadInput("late needs delay_s", where="rule", remedy="seconds, for instance 3.5")
+    if action in _NEEDS and values.get(_NEEDS[str(action)][0]) is None:
+        key, example = _NEEDS[str(action)]
+        raise BadInput(f"{action} needs {key}", where="rule", remedy=f"for instance {example}")
     if action == "processing_request" and values.get("header_request") is None:
         values["header_request"] = SIGN_IN_AGAIN
-    if action == "script" and values.get("f55") is None:
-        raise BadInput("script needs f55", where="rule", remedy="BER-TLV in hex, for instance 7206860484240000")
-    for key in ("f55", "f62", "f63"):
+    if action == "rewrite" and not values.get("fields") and values.get("mac") in (None, "keep", "recompute"):
+        raise BadInput("rewrite would change nothing", where="rule", remedy="Give fields, or mac break or strip.")
+    if values.get("fields") is not None:
+        values["fields"] = {int(number): value for number, value in values["fields"].items()}
+    for key in ("f55", "f62", "f63", "hex"):
         if values.get(key) not in (None, FRESH_KEYS):
             values[key] = values[key].upper()
     for key in ("delay_s", "skip"):
@@ -120,6 +143,11 @@ def _check(action: str, key: str, value: Any) -> None:
             raise BadInput(f"{key} is {value!r}, expected text that fits {_PATTERNS[key]}", where="rule")
         if key in ("f55", "f62", "f63") and len(value) > 2 * 999:
             raise BadInput(f"{key} has {len(value) // 2} bytes, at most 999 fit", where="rule")
+    elif key == "fields":
+        _check_fields(value)
+    elif (known := _WORDS.get(key) or _WORDS.get(f"{action} {key}")) is not None:
+        if value not in known:
+            raise BadInput(f"{key} is {value!r}", where="rule", remedy=f"It is one of {', '.join(known)}.")
     elif key in ("count", "skip"):
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             note = " (0 or null: until cleared)" if key == "count" else ""
@@ -131,8 +159,24 @@ def _check(action: str, key: str, value: Any) -> None:
         if not isinstance(value, bool):
             raise BadInput(f"with_mac is {value!r}, expected true or false", where="rule")
     else:
-        known = ", ".join(sorted({*_PATTERNS, *_ONLY_FOR, "count", "skip", "action"}))
-        raise BadInput(f"there is no key {key!r}", where="rule", remedy=f"Known keys: {known}")
+        names = ", ".join(sorted({*_PATTERNS, *_ONLY_FOR, "count", "skip", "action"}))
+        raise BadInput(f"there is no key {key!r}", where="rule", remedy=f"Known keys: {names}")
+
+
+def _check_fields(value: Any) -> None:
+    """Numbers of fields (in JSON: as text) -> a value that fits the field, or null."""
+    if not isinstance(value, Mapping):
+        raise BadInput(f"fields is {value!r}, expected an object such as {{\"39\": \"97\"}}", where="rule")
+    for number, content in value.items():
+        if not (str(number).isascii() and str(number).isdigit() and 2 <= int(number) <= 63):
+            raise BadInput(f"there is no field {number!r}", where="rule", remedy="F2 to F63; F64 is set by mac.")
+        if content is not None and not isinstance(content, str):
+            raise BadInput(f"field {number} is {content!r}, expected text or null", where="rule")
+    given = {int(number): content for number, content in value.items() if content is not None}
+    try:
+        build("0210", given, tpdu="6000000000", header="000000000000")
+    except BadInput as error:
+        raise BadInput(str(error), where="rule") from error
 
 
 @dataclass
@@ -157,8 +201,17 @@ class Misbehaviour:
         self._armed[self._last] = _Armed(rule, rule.skip, rule.count)
         return self._last
 
-    def clear(self) -> None:
-        self._armed.clear()
+    def clear(self, rule_id: int | None = None) -> None:
+        """Forget that rule, or all of them. One that is used up, or never was, is forgotten already."""
+        if rule_id is None:
+            self._armed.clear()
+        else:
+            self._armed.pop(rule_id, None)
+
+    @property
+    def honest(self) -> bool:
+        """No rule is armed."""
+        return not self._armed
 
     def armed(self) -> dict[int, int | None]:
         """Rule number -> how many requests it still has (None: no limit)."""

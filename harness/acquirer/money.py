@@ -172,7 +172,7 @@ class _Money:
         scanned = frame.get(22)[:2] == _SCAN
         voucher = ""
         if scanned:
-            voucher = original.voucher if original else f"{case.stamp.now:%Y%m%d}{request.tid.strip()}{case.stamp.rrn}"
+            voucher = original.voucher if original else f"{case.stamp.day}{request.tid.strip()}{case.stamp.rrn}"
             extra[59] = f"A4{len(voucher):03d}{voucher}"
         self._desk.ledger.book(
             Booking(

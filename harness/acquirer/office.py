@@ -15,7 +15,7 @@ from harness.acquirer.download_books import KINDS, Kind
 from harness.acquirer.host import Host
 from harness.acquirer.ledger import Entry
 from harness.acquirer.misbehaviour import parse_rule
-from harness.acquirer.registry import SignState
+from harness.acquirer.registry import SIGNED_OUT
 from harness.errors import BadInput
 from harness.protocol.keys import algorithm_of
 
@@ -132,8 +132,12 @@ class Office:
         return {}
 
     def _sign_out(self, request: Request) -> Reply:
-        self._host.registry.set_sign_state(_mid(request), _tid(request), SignState.SIGNED_OFF)
-        return {}
+        asked = request.get("state", "signed_off")
+        for name, state in SIGNED_OUT.items():
+            if asked == name:
+                self._host.registry.set_sign_state(_mid(request), _tid(request), state)
+                return {}
+        raise BadInput(f"state is {asked!r}, expected one of {', '.join(SIGNED_OUT)}")
 
     def _issue_tmk(self, request: Request) -> Reply:
         return self._key_reply(self._host.registry.issue_tmk(_mid(request), _tid(request)))
@@ -178,7 +182,10 @@ class Office:
         return {"rule_id": self._host.misbehaviour.arm(parse_rule(rule))}
 
     def _clear_misbehaviour(self, request: Request) -> Reply:
-        self._host.misbehaviour.clear()
+        rule_id = request.get("rule_id")
+        if rule_id is not None and (not isinstance(rule_id, int) or isinstance(rule_id, bool)):
+            raise BadInput(f"rule_id is {rule_id!r}, expected a rule's number, or none for all")
+        self._host.misbehaviour.clear(rule_id)
         return {}
 
     def _ledger(self, request: Request) -> Reply:

@@ -15,8 +15,8 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
+from itertools import accumulate
 from typing import Literal
 
 from harness.acquirer.store import Store
@@ -42,6 +42,12 @@ class SignState(IntEnum):
     SIGNED_OFF = 2
     MAINTENANCE = 3
     CLOSED = 4
+
+
+SignedOut = Literal["signed_off", "maintenance", "closed"]
+SIGNED_OUT: Mapping[SignedOut, SignState] = {
+    "signed_off": SignState.SIGNED_OFF, "maintenance": SignState.MAINTENANCE, "closed": SignState.CLOSED,
+}
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,16 @@ class Keys:
 
 def new_key(size: int) -> bytes:
     """A random DES key of 8 or 16 bytes with odd parity, its halves different."""
+    return new_keys(size)[0]
+
+
+def new_keys(*sizes: int) -> list[bytes]:
+    """Several such keys at once."""
     while True:
-        key = secrets.token_bytes(size).translate(_ODD)
-        if size == 8 or key[:8] != key[8:]:
-            return key
+        random, ends = secrets.token_bytes(sum(sizes)).translate(_ODD), list(accumulate(sizes))
+        keys = [random[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+        if all(len(key) == 8 or key[:8] != key[8:] for key in keys):
+            return keys
 
 
 def next_batch(batch: int) -> int:
@@ -103,9 +115,9 @@ def next_batch(batch: int) -> int:
 class Registry:
     """The back office's tables. Every change is the caller's transaction. Rows that were read are kept in memory."""
 
-    def __init__(self, store: Store, *, keys_outlive_registration: bool, now: Callable[[], datetime]) -> None:
-        """``now``: the host's clock."""
-        self._store, self._db, self._now = store, store.db, now
+    def __init__(self, store: Store, *, keys_outlive_registration: bool, seconds: Callable[[], int]) -> None:
+        """``seconds``: the host's clock, since 1970."""
+        self._store, self._db, self.seconds = store, store.db, seconds
         self._keys_outlive = keys_outlive_registration
         self._merchants: dict[str, Merchant] = {}
         self._terminals: dict[tuple[str, str], Terminal] = {}
@@ -250,22 +262,27 @@ class Registry:
         """Signed in with these working keys. Returns the batch: 1 at its first sign-in, else the stored."""
         batch = terminal.batch if terminal.ever_signed_in else FIRST_BATCH
         where = (terminal.mid, terminal.tid)
+        if not (terminal.ever_signed_in and terminal.sign_state is SignState.SIGNED_IN):
+            self._db.execute(
+                "UPDATE terminals SET sign_state = ?, batch = ?, ever_signed_in = 1 WHERE mid = ? AND tid = ?",
+                (SignState.SIGNED_IN, batch, *where),
+            )
+            self._terminals[where] = Terminal(
+                *where, terminal.registration, terminal.state, SignState.SIGNED_IN, batch, ever_signed_in=True
+            )
         self._db.execute(
-            "UPDATE terminals SET sign_state = ?, batch = ?, ever_signed_in = 1 WHERE mid = ? AND tid = ?",
-            (SignState.SIGNED_IN, batch, *where),
+            "UPDATE keys SET pik = ?, mak = ?, tdk = nullif(?, x'') WHERE mid = ? AND tid = ?",
+            (bytearray(pik), bytearray(mak), bytearray(tdk or b""), *where),
         )
-        self._db.execute("UPDATE keys SET pik = ?, mak = ?, tdk = ? WHERE mid = ? AND tid = ?", (pik, mak, tdk, *where))
         known = self._keys.get(where)
         if known is not None:
             self._keys[where] = Keys(known.tmk, pik, mak, tdk)
-        self._terminals[where] = Terminal(
-            *where, terminal.registration, terminal.state, SignState.SIGNED_IN, batch, ever_signed_in=True
-        )
         return batch
 
-    def saw(self, terminal: Terminal) -> None:
-        """It sent something. Written down at most every :data:`SEEN_EVERY_S`: a message costs no write of its own."""
-        at, last = self.seconds(), self._seen.get((terminal.mid, terminal.tid))
+    def saw(self, terminal: Terminal, at: int) -> None:
+        """It sent something, ``at`` this second of the host's clock. Written down at most every :data:`SEEN_EVERY_S`: a
+        message costs no write of its own."""
+        last = self._seen.get((terminal.mid, terminal.tid))
         if last is None or not last <= at < last + SEEN_EVERY_S:
             self._saw(terminal.mid, terminal.tid, at)
 
@@ -281,10 +298,6 @@ class Registry:
             " ORDER BY mid, tid", (at, *HAS_ROW),
         )
         return [_terminal(row) for row in rows]
-
-    def seconds(self) -> int:
-        """The host's clock, in seconds since 1970."""
-        return int(self._now().timestamp())
 
     def _saw(self, mid: str, tid: str, at: int) -> None:
         self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (mid, tid, at))

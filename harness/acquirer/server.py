@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import traceback
 from collections.abc import Callable
 from typing import cast
 
@@ -25,6 +24,7 @@ from harness.errors import BadInput
 from harness.protocol.stream import Piece
 
 PARTIAL_S = 30.0
+AT_A_TIME = 16  # connections that are accepted in one turn of the loop, and may come before the first is counted
 
 Push = Callable[[JournalRow], None]
 
@@ -33,9 +33,11 @@ class Server:
     """Listens, and numbers the connections (also over restarts)."""
 
     def __init__(
-        self, host: Host, push: Push, *, partial_s: float = PARTIAL_S, link: LinkSettings = PLAIN
+        self, host: Host, push: Push, *, partial_s: float = PARTIAL_S, link: LinkSettings = PLAIN,
+        room: int = sys.maxsize,
     ) -> None:
-        self.host, self.push, self.partial_s, self.link = host, push, partial_s, link
+        """``room``: how many connections there may be at a time."""
+        self.host, self.push, self.partial_s, self.link, self.room = host, push, partial_s, link, room
         self.connections: set[Connection] = set()
         self._last_connection = host.journal.last_connection()
         self._servers: list[asyncio.Server] = []
@@ -49,12 +51,15 @@ class Server:
         loop = asyncio.get_running_loop()
         at = f"at {address}:{port}" if self._servers else ""
         try:
-            server = await loop.create_server(lambda: Connection(self, at), address, port, backlog=512)
+            server = await loop.create_server(lambda: Connection(self, at), address, port, backlog=AT_A_TIME)
         except OSError as error:
             raise BadInput(
                 f"can't listen: {error.strerror or error}", where=f"{address}:{port}",
                 remedy="Give --listen an address of this machine (or namespace) and a port that nobody uses.",
             ) from error
+        for listener in server.sockets:
+            with listener.dup() as same:
+                same.listen(512)  # the kernel's queue; asyncio has one number for it and for what it accepts at a time
         self._servers.append(server)
         name = server.sockets[0].getsockname()
         return str(name[0]), int(name[1])
@@ -91,8 +96,8 @@ class Server:
                         outcome = connection.decide(piece)
                         connection.done = outcome.close
                         done.append((connection, piece, outcome))
-        except Exception:  # the journal itself failed: these terminals lose their connections, the others live on
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # the journal itself failed: these terminals lose their connections, no others
+            self.host.troubles.note(error)
             for connection, _ in waiting:
                 connection.hang_up()
             return
@@ -118,17 +123,26 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._server.connections.add(self)
+        server = self._server
+        server.connections.add(self)
         self._name_link()
+        if len(server.connections) > server.room:
+            why = f"{server.room} connections are open, and the limit on open files leaves no room for more"
+            try:
+                self._carry_out(server.host.garbage(self._number, b"", why))
+            except Exception as error:  # it could not be journalled
+                self._server.host.troubles.note(error)
+                self.hang_up()
 
     def data_received(self, data: bytes) -> None:
-        self._stop_waiting()
+        if self._partial is not None:
+            self._stop_waiting()
         try:
             self._divide(data if self._tls is None else self._decrypt(self._tls, data))
-        except Exception:  # a fault of the link could not be journalled
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # a fault of the link could not be journalled
+            self._server.host.troubles.note(error)
             self.hang_up()
-        if self._unfinished and not self.done:
+        if not self.done and self._unfinished:
             loop = asyncio.get_running_loop()
             self._partial = loop.call_later(self._server.partial_s, self._cut_short, "no rest came in time")
         if self._tls is not None and self._tls.ended and not self._half_closed and not self.eof_received():
@@ -178,8 +192,8 @@ class Connection(asyncio.Protocol):
             if piece.reason:
                 self._write(self._framing.refusal())
             self._carry_out(outcome)
-        except Exception:
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:
+            self._server.host.troubles.note(error)
             self.hang_up()
 
     def _carry_out(self, outcome: Outcome) -> None:

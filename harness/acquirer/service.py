@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -23,12 +24,14 @@ from harness.acquirer.host import Host
 from harness.acquirer.journal import JournalRow
 from harness.acquirer.links import PLAIN, LinkSettings
 from harness.acquirer.office import Office
-from harness.acquirer.server import Server
+from harness.acquirer.server import AT_A_TIME, Server
 from harness.acquirer.store import Store
 from harness.errors import BadInput
 from harness.protocol.profile import Profile, Texts
 
 IN_MEMORY = Path(":memory:")
+_ENOUGH_FILES = 65_536
+_OTHER_FILES = 6 * AT_A_TIME  # kept free: for what is accepted and not counted yet, books, API, control channel
 DEFAULT_PROFILE = Profile(
     name="default", title="UnionPay, as most public sources have it", not_registered=["97"], success=["00"],
     reversal_success=["00"], force_sign_in=["77", "99", "A0"],
@@ -74,8 +77,9 @@ class Service:
         self.host, self.cards = Host(store, settings.profile, settings.cards, settings.downloads), settings.cards
         self.facts: dict[str, Any] = {"profile": settings.profile.name, "database": str(settings.database)}
         self.on_row: list[Callable[[JournalRow], None]] = []
-        self.server = Server(self.host, self._push, link=settings.link)
+        self.server = Server(self.host, self._push, link=settings.link, room=_room())
         self.control = Control(Office(self.host), last_jid=self.host.journal.last_jid, status=self.status)
+        self.host.troubles.tell.append(self.control.tell_trouble)
 
     @property
     def shut_down(self) -> asyncio.Event:
@@ -123,21 +127,26 @@ async def service(settings: Settings) -> AsyncIterator[Service]:
 
 @contextlib.contextmanager
 def _claimed(database: Path) -> Iterator[None]:
-    """The books are this process's alone until the block is left, or the process is killed.
+    """The books are this process's alone until the block is left, or the process is killed. New ones are readable for
+    their owner alone: TMKs and card numbers are in them, and SQLite gives its other files the same mode.
 
     The descriptor must not be closed before SQLite has closed the file: that would take SQLite's own locks away.
     """
+    if database == IN_MEMORY:
+        yield
+        return
     try:
-        descriptor = -1 if database == IN_MEMORY else os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError:  # what is wrong with the path, the database says better
-        descriptor = -1
+        descriptor = os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:  # SQLite would open what can only be read, and fail at the first message
+        raise BadInput(
+            f"not usable as the acquirer's database: {error.strerror}", where=str(database),
+            remedy="Give --db a file that this user may write.",
+        ) from error
     try:
-        if descriptor >= 0:
-            _lock(descriptor, database)
+        _lock(descriptor, database)
         yield
     finally:
-        if descriptor >= 0:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, database: Path) -> None:
@@ -171,3 +180,18 @@ def _since_start() -> tuple[float, float]:
     began = int(fields[19]) / 100  # starttime of proc(5) in clock ticks of 10 ms, on the clock that counts since boot
     elapsed = time.clock_gettime(time.CLOCK_BOOTTIME) - began
     return round(elapsed * 1000, 1), round(time.process_time() * 1000, 1)
+
+
+def _room() -> int:
+    """How many terminals may be connected, after the limit on open files was raised as far as it goes.
+
+    Beyond that limit asyncio reports the same failure to accept over and over, and nobody is heard any more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH_FILES)
+    if soft == resource.RLIM_INFINITY:
+        soft = _ENOUGH_FILES
+    elif soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return max(1, soft - _OTHER_FILES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.acquirer.answers import APPROVED, Answer
 from harness.acquirer.cases import Case, Desk, Handlers, kcv_text
-from harness.acquirer.registry import new_key
+from harness.acquirer.registry import new_keys
 from harness.protocol import keys
 from harness.protocol.profile import Profile
 
@@ -14,7 +14,8 @@ WorkingKeys = tuple[bytes, bytes, bytes | None]  # PIK, MAK, TDK
 def new_working_keys(profile: Profile) -> WorkingKeys:
     """Random ones, of the lengths that belong to the profile's sign-in."""
     pik, mak, tdk = keys.key_lengths(profile.sign_in_network_code, profile.mak_length)
-    return new_key(pik), new_key(mak), new_key(tdk) if tdk else None
+    first, second, *third = new_keys(pik, mak, tdk) if tdk else new_keys(pik, mak)
+    return first, second, third[0] if third else None
 
 
 def handlers(desk: Desk) -> Handlers:

@@ -1,5 +1,8 @@
 """The acquirer's database: one SQLite file in WAL mode, one writer (this process).
 
+Where it is a matter of each message, None and bytes are bound as a 0 or nothing that ``nullif`` takes for NULL, and as
+bytearray: for each None and each bytes Python's sqlite3 looks for an adapter, which there is none of.
+
 ``synchronous=NORMAL`` in WAL mode writes a commit into the page cache without waiting for the disk: what was committed
 outlives ``kill -9`` of this process (not a power failure of the machine, which no test here is about), at some 50 us.
 """
@@ -10,10 +13,11 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
 
 from harness.errors import BadInput
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 RESERVED = 100  # numbers of messages that are written down at a time
 
 _SCHEMA = """
@@ -69,6 +73,10 @@ CREATE TABLE batches (  -- settled: an 0510 was given after which the host's num
     settled INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX batches_of ON batches (mid, tid, number);
+CREATE TABLE batch_fees (  -- of a closed batch, where its merchant's fees were changed afterwards; cap as in fees
+    batch_id INTEGER NOT NULL REFERENCES batches, card_type TEXT NOT NULL, basis_points INTEGER NOT NULL, cap INTEGER,
+    PRIMARY KEY (batch_id, card_type)
+) WITHOUT ROWID;
 CREATE TABLE entries (  -- pan: of a scanned payment the payment code; entry_mode: F22, first two digits
     id INTEGER PRIMARY KEY, batch_id INTEGER NOT NULL REFERENCES batches, mid TEXT NOT NULL, tid TEXT NOT NULL,
     registration INTEGER NOT NULL, batch INTEGER NOT NULL, trace TEXT NOT NULL, kind TEXT NOT NULL,
@@ -100,6 +108,34 @@ CREATE TABLE journal (
 """
 
 
+class Appended:
+    """The rows of the journal that the open transaction has added. They wait for its commit, which writes them with one
+    statement for all messages of a turn."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self.rows: list[tuple[int, int, int, str, bytes, str, int | None]] = []  # the table's columns
+        self.last = int(db.execute("SELECT coalesce(max(jid), 0) FROM journal").fetchone()[0])  # that is committed
+
+    @property
+    def number(self) -> int:
+        """Of the row that is added next."""
+        return self.last + len(self.rows) + 1
+
+    def write(self) -> None:
+        """Before the commit."""
+        if self.rows:
+            self._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, nullif(?, 0))", [
+                (jid, t, connection, direction, bytearray(frame), note, rule_id or 0)
+                for jid, t, connection, direction, frame, note, rule_id in self.rows
+            ])
+
+    def written(self) -> None:
+        """After the commit."""
+        self.last += len(self.rows)
+        self.rows.clear()
+
+
 class Store:
     """The open database. ``db`` is in autocommit mode: what belongs together goes inside :meth:`transaction`."""
 
@@ -114,6 +150,7 @@ class Store:
             self.db.execute("PRAGMA synchronous = NORMAL")
             self.db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages, 16 MB: fewer, for commits of some pages each
             self._make_schema()
+            self.journal = Appended(self.db)
         except sqlite3.Error as error:
             raise BadInput(
                 f"not usable as the acquirer's database: {error}", where=str(path),
@@ -145,26 +182,15 @@ class Store:
             with self.messages():
                 yield
         finally:
-            self._forget()
+            self.forget()
 
-    @contextlib.contextmanager
-    def messages(self) -> Iterator[None]:
+    def messages(self) -> contextlib.AbstractContextManager[None]:
         """A transaction for messages of terminals: those who keep rows in memory make the changes themselves, and go on
         with what they know. Inside another one it is a part of that, which may fail alone."""
-        whole = not self.db.in_transaction
-        self.db.execute("BEGIN IMMEDIATE" if whole else "SAVEPOINT part")
-        try:
-            yield
-            self.db.execute("COMMIT" if whole else "RELEASE part")
-        except BaseException:
-            self._forget()
-            if self.db.in_transaction:  # not where SQLite itself has given it up
-                self.db.execute("ROLLBACK" if whole else "ROLLBACK TO part")
-                if not whole:
-                    self.db.execute("RELEASE part")
-            raise
+        return _Block(self)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """What is kept in memory may not be what is in the database."""
         self._numbers = {name: (following, 0) for name, (following, _) in self._numbers.items()}
         for forget in self._kept:
             forget()
@@ -194,3 +220,41 @@ class Store:
     def close(self) -> None:
         """Folds the WAL into the file and closes it."""
         self.db.close()
+
+
+class _Block:
+    """A transaction, or inside one a part of it: undone when an exception leaves the block. (No generator: each message
+    has one of its own.)"""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._whole, self._rows_before = store, not store.db.in_transaction, len(store.journal.rows)
+
+    def __enter__(self) -> None:
+        self._store.db.execute("BEGIN IMMEDIATE" if self._whole else "SAVEPOINT part")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None:
+            self._undo()
+            return
+        try:
+            self._end()
+        except BaseException:
+            self._undo()
+            raise
+
+    def _end(self) -> None:
+        if not self._whole:
+            self._store.db.execute("RELEASE part")
+            return
+        self._store.journal.write()
+        self._store.db.execute("COMMIT")
+        self._store.journal.written()
+
+    def _undo(self) -> None:
+        store = self._store
+        store.forget()
+        del store.journal.rows[self._rows_before :]
+        if store.db.in_transaction:  # not where SQLite itself has given it up
+            store.db.execute("ROLLBACK" if self._whole else "ROLLBACK TO part")
+            if not self._whole:
+                store.db.execute("RELEASE part")

@@ -7,8 +7,8 @@ status 58, sign state 77, batch 77. All functions are pure: request, what the ho
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from harness.acquirer.registry import Merchant, SignState, Terminal
 from harness.protocol.codes import transaction_name
@@ -19,8 +19,7 @@ from harness.protocol.transactions import KINDS, STORED
 MacState = Literal["ok", "bad", "absent", "no_key", "not_required"]
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """The values of a request that decisions rest on. ``transaction``: what :func:`classify` says; ``batch`` is F60.2
     as a number."""
 
@@ -34,8 +33,7 @@ class Request:
     network_code: str
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """What the host knows when the request comes. ``terminal`` None: no row for (MID, TID) as the switch sees it; then
     ``row`` is the back office's word for why. ``foreign_unit``: why the unit that sent it is not the bound one.
     ``settled``: the batch that F60.2 names is settled, and its batch end has not come."""
@@ -49,8 +47,7 @@ class Known:
     settled: bool = False
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A code for F39 and the reason in words."""
 
     code: str
@@ -73,8 +70,9 @@ def classify(frame: Frame, profile: Profile) -> str:
     kind = KINDS.get(name)
     if kind is not None:
         mti = profile.offline_chip_mti if name == "offline_chip_sale" else kind.mti
-        fits = frame.mti == mti and frame.get(3, kind.processing) == kind.processing
-        return name if fits and frame.get(25, kind.condition) == kind.condition else UNKNOWN
+        said = frame.fields.get
+        fits = frame.mti == mti and said(3, kind.processing) == kind.processing
+        return name if fits and said(25, kind.condition) == kind.condition else UNKNOWN
     if frame.mti == "0320":
         if frame.network_code in (profile.batch_end_balanced, profile.batch_end_unbalanced):
             return "batch_end"
@@ -86,6 +84,7 @@ def classify(frame: Frame, profile: Profile) -> str:
     return name
 
 
+@lru_cache(maxsize=256)
 def words(transaction: str) -> str:
     """A transaction's name in notes: batch upload, sign-in."""
     if transaction == UNKNOWN:

@@ -12,12 +12,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from harness import __version__
 from harness.acquirer.client import AcquirerClient
-from harness.bench.cable import Cable
+from harness.bench.air import Air
+from harness.bench.cable import Armed, Cable, FaultEvent, Injector
+from harness.bench.content import ArmedAtHost
+from harness.bench.door import Card, Door
 from harness.bench.host import Host
+from harness.bench.network import PLAIN, Network
 from harness.bench.ready import HOST_PORT
 from harness.errors import BenchError
 from harness.history.events import (
@@ -38,6 +43,7 @@ from harness.history.events import (
     WireLink,
 )
 from harness.history.recorder import Recorder
+from harness.instruments.modem import Modem
 from harness.lab.process import Child, spawn
 from harness.lab.scratch import scratch_folder
 from harness.protocol.profile import Profile
@@ -47,11 +53,16 @@ from harness.terminal.drivers.panel import PanelTerminal
 from harness.terminal.front import Front
 from harness.terminal.links import CashierLink, ServicePort
 from harness.terminal.model import Model
+from harness.wire.faults import Fault
+from harness.wire.faults.spoken import parse
+from harness.wire.injector_client import InjectorClient
 from harness.wire.tap_client import TapClient
-from harness.wire.topology import ACQUIRER_ADDRESS, BACKUP_ADDRESS, Topology
+from harness.wire.topology import BACKUP_ADDRESS, END, TERMINAL_PORT, Topology
 
 TICK_S = 0.25
 SESSION_KEYS = "wire.keys"  # beside wire.pcapng
+FAULTS_CAPTURE = "faults.pcapng"
+INJECTOR_CONTROL = "injector.sock"  # in the scratch folder
 TAPPED_AS = {"tcp": "tcp", "tcp_standing": "tcp", "tls": "tls", "http": "http"}
 
 
@@ -60,6 +71,7 @@ class BenchPlan:
     """All that is needed to open one bench: its entry of the inventory resolved, the image, where evidence goes.
 
     ``identity`` is (TID, MID). ``receive_timeout_s`` is the terminal's own, before scaling; None leaves its default.
+    ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer.
     """
 
     run: str
@@ -76,6 +88,8 @@ class BenchPlan:
     identity: tuple[str, str]
     serial_number: str
     receive_timeout_s: float | None = None
+    scope: str = ""
+    network: Network = PLAIN
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:
@@ -101,6 +115,7 @@ class Bench:
         self._children: list[Child] = []
         self._units = 0
         self.provisioned = False
+        self.second_host = False  # whether a test told the terminal of one
         # what a part of the history needs from before it: what it is about, which unit stands there, which keys it got
         self.standing: list[AnyEvent] = []
         self._key_loads: set[int] = set()
@@ -146,7 +161,7 @@ class Bench:
         (self._scratch / "profile.json").write_text(plan.profile.model_dump_json(), encoding="utf-8")
         (self._scratch / "model.json").write_text(plan.model.model_dump_json(), encoding="utf-8")
         self._start_heartbeat()
-        topology = Topology.build()
+        topology = Topology.build(addressed=False)
         self._stack.callback(topology.close)
         self._topology = topology
         self.tap = TapClient.start(
@@ -159,8 +174,16 @@ class Bench:
         )
         self._stack.callback(self.tap.close)
         self._start_acquirer(topology)
-        self.cable = Cable(topology, self.history, log=plan.folder / "logs" / "injector.log", bench=self.name)
+        self.site = plan.network.start_site(topology.acquirer_fd, plan.folder / "logs" / "site.log")
+        if self.site is not None:
+            self._stack.callback(self.site.close)
+        way = partial(Air, self._its_modem) if plan.model.modem else Cable
+        self.cable = way(
+            topology, self.history, start=self._start_injector, masters=self._masters, on_death=self.fail
+        )
         self._stack.callback(self.cable.close)
+        card = Card(self.name, plan.run, plan.scope, str(plan.folder))
+        self._stack.callback(Door(self._scratch, card, self._injector_control).close)
         self._unit = contextlib.ExitStack()
         self._stack.callback(lambda: self._unit.close())
         self._start_unit()
@@ -168,6 +191,7 @@ class Bench:
     def _start_acquirer(self, topology: Topology) -> None:
         plan = self.plan
         control = self._scratch / "acquirer.sock"
+        first, *others = plan.network.listening
         child = spawn(
             [
                 sys.executable,
@@ -178,9 +202,8 @@ class Bench:
                 "--db",
                 str(plan.folder / "acquirer.sqlite"),
                 "--listen",
-                f"{ACQUIRER_ADDRESS}:{HOST_PORT}",
-                "--also",
-                f"{BACKUP_ADDRESS}:{HOST_PORT}",
+                f"{first}:{HOST_PORT}",
+                *(text for address in others for text in ("--also", f"{address}:{HOST_PORT}")),
                 "--profile",
                 str(self._scratch / "profile.json"),
                 *self._link_options(),
@@ -192,8 +215,39 @@ class Bench:
         self._adopt(child)
         client = AcquirerClient.connect(control, child=child)
         self._stack.callback(client.close)
-        (tid, mid), *others = plan.identities
-        self.host = Host(client, self.history, mid=mid, tid=tid, bench=self.name, others=others)
+        (tid, mid), *further = plan.identities
+        self.host = Host(
+            client, self.history, mid=mid, tid=tid, bench=self.name, others=further,
+            on_trouble=lambda what: self.fail(f"the acquirer had an internal error: {what}; see logs/acquirer.log"),
+        )
+
+    def _start_injector(self, on_event: Callable[[FaultEvent], object]) -> Injector:
+        plan = self.plan
+        return InjectorClient.start(
+            netns_fd=self._topology.wire_fd, log=plan.folder / "logs" / "injector.log",
+            pcapng=plan.folder / FAULTS_CAPTURE, link=TAPPED_AS[plan.profile.link],
+            keys=plan.folder / SESSION_KEYS if plan.profile.link == "tls" else None,
+            control=self._scratch / INJECTOR_CONTROL, on_event=on_event,
+        )
+
+    def _its_modem(self) -> Modem:
+        return self.modem
+
+    def _masters(self) -> list[dict[str, str]]:
+        return [{"tid": one.tid, "mid": one.mid, "tmk": one.tmk} for one in self.host.merchants if one.tmk]
+
+    def _injector_control(self) -> Path:
+        """For who knocks at the door."""
+        self.cable.injector()
+        return self._scratch / INJECTOR_CONTROL
+
+    def arm(self, fault: Fault | str) -> Armed | ArmedAtHost:
+        """Arms a fault (a value, or its words) where it can be done: on the cable; what changes the content of
+        messages, at the acquirer where the link is TLS. Raises BadInput with the reason where neither can."""
+        fault = parse(fault) if isinstance(fault, str) else fault
+        if fault.changes_content and self.profile.link == "tls":
+            return ArmedAtHost(self.host, self.history, fault)
+        return self.cable.arm(fault)
 
     def _link_options(self) -> list[str]:
         """How the acquirer is to be reached; it makes the certificates that it needs."""
@@ -211,6 +265,7 @@ class Bench:
         plan = self.plan
         self._units += 1
         control = self._scratch / f"panel-{self._units}.sock"
+        wire = self._topology.wire_fd
         child = spawn(
             [
                 sys.executable,
@@ -230,8 +285,12 @@ class Bench:
                 str(plan.time_scale),
                 "--image",
                 str(plan.image),
+                "--ethernet",
+                END,
+                *(("--data-port", TERMINAL_PORT, "--data-netns-fd", str(wire)) if plan.model.modem else ()),
             ],
             netns_fd=self._topology.terminal_fd,
+            pass_fds=(wire,),
             log=plan.folder / "logs" / "terminal.log",
             name="terminal",
         )
@@ -241,7 +300,8 @@ class Bench:
         self.front = Front(control, plan.model, self.history, plan.folder, self.name)
         self._unit.callback(self.front.close)
         self.power = self.front.supply
-        self.provisioned = False
+        self.modem: Modem = self.front.modem
+        self.provisioned = self.second_host = False
         cashier = service = None
         if plan.model.cashier_link:
             framing = Framing(plan.profile.cashier_length, plan.profile.cashier_lrc)
@@ -292,9 +352,14 @@ class Bench:
                 self.fail(str(error))
                 raise
         self.tap.check()
+        self.cable.check()
+        if self.site is not None:
+            self.site.check()
 
     def fail(self, what: str) -> None:
-        """Record that the bench failed."""
+        """Record that the bench failed, once."""
+        if self.failed:
+            return
         self.failed = what
         self.history.append(BenchFailed(t=time.monotonic_ns(), what=what))
 
@@ -319,6 +384,14 @@ class Bench:
         )
         assert isinstance(found, WireFrame)
         return found
+
+    def use_second_host(self) -> None:
+        """The terminal is told the acquirer's second address to fall back to, until the test's end. Raises BenchError
+        when it refuses."""
+        completion = self.terminal.set_second_host(BACKUP_ADDRESS, HOST_PORT)
+        if not completion.ok:
+            raise BenchError(f"the terminal took no second host: {completion.text}", bench=self.name)
+        self.second_host = True
 
     def observe_terminal_time(self, seconds: float, what: str) -> None:
         """Leave the terminal alone for ``seconds`` of its own time and record what it does; ``what`` says what for."""

@@ -1,63 +1,163 @@
-"""The cable between terminal and wire: unplugged, plugged, and what the injector can do to what runs through it."""
+"""The cable between terminal and wire: unplugged, plugged, and every fault that the wire knows, armed and healed.
+
+What is armed, what it struck and what ended it goes into the history. The injector, a program of its own, is started
+when it is first needed; from then on its death is the bench's failure.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
-from pathlib import Path
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
-from harness.history.events import WireLink
+from harness.history.events import FaultArmed, FaultHealed, FaultStruck, WireLink
 from harness.history.recorder import Recorder
-from harness.wire.faults.base import Match
-from harness.wire.faults.rst import Rst
-from harness.wire.injector_client import InjectorClient
-from harness.wire.topology import Topology
+from harness.wire.faults import Fault
+from harness.wire.faults.spoken import parse
 
-Moment = Literal["after_request", "response_begins"]
-_MOMENTS: dict[Moment, str] = {"after_request": "after 0200", "response_begins": "response to 0200"}
+STRIKE_S = 10.0
+FaultEvent = FaultArmed | FaultStruck | FaultHealed
+Master = Mapping[str, str]
+"""``tid``, ``mid`` and ``tmk`` (hex) of a terminal: by it the injector opens the keys that a sign-in brings."""
+
+
+class Plug(Protocol):
+    """Where the terminal's cable is in: the topology of an emulated bench, the card of a physical one."""
+
+    def link(self, up: bool) -> None:
+        """Plugs or pulls it; returns when the kernel says so."""
+
+
+class Injector(Protocol):
+    """The running program, as the cable uses it (harness.wire.injector_client). What happens is told before a request
+    is answered."""
+
+    def arm(self, fault: Fault) -> int:
+        """The fault's id. Raises BadInput with the reason where the wire refuses it."""
+
+    def heal(self, fault_id: int | None = None) -> None: ...
+    def keys(self, masters: Sequence[Master]) -> None: ...
+    def check(self) -> None: ...
+    def close(self) -> None: ...
+
+
+Start = Callable[[Callable[[FaultEvent], object]], Injector]
+"""``start(on_event)``: from then on what happens is told to ``on_event``, on a thread of the injector's."""
+
+
+class Armed:
+    """A fault that was armed. It ends by itself, by :meth:`heal`, or with the test."""
+
+    def __init__(self, cable: Cable, recorder: Recorder, event: FaultArmed, fault: Fault) -> None:
+        self._cable, self._recorder = cable, recorder
+        self._armed_at = self._awaited = event.seq
+        self.fault_id, self.fault = event.fault_id, fault
+
+    @property
+    def strikes(self) -> tuple[FaultStruck, ...]:
+        """All so far."""
+        since = self._recorder.since(self._armed_at)
+        return tuple(event for event in since if isinstance(event, FaultStruck) and self._is_strike(event))
+
+    def await_strike(self, deadline_s: float = STRIKE_S) -> FaultStruck:
+        """The next strike that was not awaited yet. Raises TerminalTimeout when its moment does not come."""
+        what = f"the wire to strike: {self.fault.title}"
+        event = self._recorder.wait_for(self._is_strike, deadline_s, what, since=self._awaited)
+        assert isinstance(event, FaultStruck)
+        self._awaited = event.seq
+        return event
+
+    def heal(self) -> None:
+        """It ends now; what it kept back is delivered. Does nothing where it has ended."""
+        self._cable.heal_one(self.fault_id)
+
+    def _is_strike(self, event: object) -> bool:
+        return isinstance(event, FaultStruck) and event.fault_id == self.fault_id
 
 
 class Cable:
-    """One terminal's cable. Plugging what is plugged does nothing."""
+    """One terminal's cable. Plugging what is plugged does nothing.
 
-    def __init__(self, topology: Topology, recorder: Recorder, *, log: Path, bench: str) -> None:
-        self._topology, self._recorder, self._log, self._bench = topology, recorder, log, bench
-        self._injector: InjectorClient | None = None
-        self._reset = 0
+    ``masters``: the keys of now, asked for before each arming. ``on_death``: what to do with the reason, where faults
+    ended because the injector did.
+    """
+
+    def __init__(
+        self, plug: Plug, recorder: Recorder, *, start: Start, masters: Callable[[], Sequence[Master]],
+        on_death: Callable[[str], object],
+    ) -> None:
+        self._plug, self._recorder = plug, recorder
+        self._start, self._masters, self._on_death = start, masters, on_death
+        self._injector: Injector | None = None
+        self._starting = threading.Lock()  # by the test, and by who knocks at the bench's door
+        self._told: Sequence[Master] = ()
         self.plugged = True
+
+    # -- the plug -----------------------------------------------------------------------------------------------------
 
     def unplug(self) -> None:
         """The terminal loses its carrier; returns when the kernel says so."""
         if self.plugged:
-            self._topology.link(False)
+            self._plug.link(False)
             self.plugged = False
             self._recorder.append(WireLink(t=time.monotonic_ns(), state="down"))
 
     def plug(self) -> None:
         """Back again; returns when the carrier is there."""
         if not self.plugged:
-            self._topology.link(True)
+            self._plug.link(True)
             self.plugged = True
             self._recorder.append(WireLink(t=time.monotonic_ns(), state="up"))
 
-    def arm_reset(self, when: Moment) -> None:
-        """The connection of the terminal's next 0200 is reset at both ends at that moment."""
-        if self._injector is None:
-            self._injector = InjectorClient.start(netns_fd=self._topology.wire_fd, log=self._log)
-        self._reset = self._injector.arm(Rst(match=Match.model_validate({"moment": _MOMENTS[when]})))
+    # -- faults -------------------------------------------------------------------------------------------------------
 
-    def await_reset(self, deadline_s: float = 10.0) -> None:
-        """Until the armed reset was sent. Raises TerminalTimeout when its moment does not come."""
-        assert self._injector is not None, "arm_reset() comes first"
-        with self._recorder.waiting():
-            self._injector.await_strike(self._reset, deadline_s)
+    def arm(self, fault: Fault | str) -> Armed:
+        """From now on ``fault`` strikes: a value, or its words (``harness.wire.faults.spoken``).
+
+        Raises BadInput with the reason where this link can't do it, BenchError where the injector is dead."""
+        fault = parse(fault) if isinstance(fault, str) else fault
+        injector, masters, since = self.injector(), self._masters(), self._recorder.seq
+        if masters != self._told:
+            injector.keys(masters)
+            self._told = masters
+        fault_id = injector.arm(fault)
+        event = self._recorder.wait_for(
+            lambda e: isinstance(e, FaultArmed) and e.fault_id == fault_id, STRIKE_S, "the fault to be in the history",
+            since=since,
+        )
+        assert isinstance(event, FaultArmed)
+        return Armed(self, self._recorder, event, fault)
+
+    def heal_one(self, fault_id: int) -> None:
+        """That fault ends, if it has not ended."""
+        if self._injector is not None:
+            self._injector.heal(fault_id)
 
     def heal(self) -> None:
-        """No fault armed, the cable plugged."""
+        """No fault armed, the cable plugged. Returns when what was diverted flows again."""
         if self._injector is not None:
             self._injector.heal()
         self.plug()
 
+    def injector(self) -> Injector:
+        """The running injector, started where it is not. Raises BenchError."""
+        with self._starting:
+            if self._injector is None:
+                self._injector = self._start(self._take)
+            return self._injector
+
+    def check(self) -> None:
+        """Raises BenchError when the injector died."""
+        if self._injector is not None:
+            self._injector.check()
+
     def close(self) -> None:
+        """With the injector's process every fault ends."""
         if self._injector is not None:
             self._injector.close()
+
+    def _take(self, event: FaultEvent) -> None:
+        self._recorder.append(event)
+        if isinstance(event, FaultHealed) and event.why == "died":
+            self._on_death("a fault ended because the injector did, or its guardian; see logs/injector.log")

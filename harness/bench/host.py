@@ -4,7 +4,7 @@ history."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.acquirer.client import AcquirerClient
@@ -25,9 +25,11 @@ class Host:
     def __init__(
         self, client: AcquirerClient, recorder: Recorder, *, mid: str, tid: str, bench: str,
         others: Sequence[tuple[str, str]] = (), listens: bool = True,
+        on_trouble: Callable[[str], object] = lambda what: None,
     ) -> None:
-        """``listens``: it records the acquirer's journal, which one of them does."""
-        self._client, self._recorder, self._bench = client, recorder, bench
+        """``listens``: it records the acquirer's journal, which one of them does. ``on_trouble`` gets the acquirer's
+        internal errors, in words."""
+        self._client, self._recorder, self._bench, self._on_trouble = client, recorder, bench, on_trouble
         self.mid, self.tid = mid, tid
         self.tmk = ""
         self.terminal_registered = False
@@ -56,6 +58,9 @@ class Host:
                     rule_id=event.get("rule_id"),
                 )
             )
+
+        elif event["ev"] == "trouble":
+            self._on_trouble(event["what"])
 
     def _ask(self, op: str, **arguments: Any) -> dict[str, Any]:
         reply = self._client.request({"op": op, **arguments})
@@ -181,10 +186,10 @@ class Host:
         """Answer the next ``count`` requests of ``mti`` with ``code`` instead of deciding."""
         return self.misbehave(mti, "answer", count=count, code=code, **parameters)
 
-    def behave(self) -> None:
-        """Forget every misbehaviour."""
-        self._ask("clear_misbehaviour")
-        self._recorder.append(HostArmed(t=time.monotonic_ns(), rule_id=0, rule={}))
+    def behave(self, rule_id: int = 0) -> None:
+        """Forget every misbehaviour, or that rule."""
+        self._ask("clear_misbehaviour", **({"rule_id": rule_id} if rule_id else {}))
+        self._recorder.append(HostArmed(t=time.monotonic_ns(), rule_id=rule_id, rule={}))
 
     # -- books --------------------------------------------------------------------------------------------------------
 

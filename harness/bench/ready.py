@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.bench.host import Host
 
 FIRST_BATCH = "000001"  # where a new registration begins too, so that 97 and recovery leave the number as it is
-HOST_ADDRESS, HOST_PORT, TPDU = "10.97.0.1", 8583, "6000030000"
+HOST_PORT, TPDU = 8583, "6000030000"
 
 
 def surroundings(bench: Bench) -> None:
@@ -45,7 +45,11 @@ def surroundings(bench: Bench) -> None:
 def provision(bench: Bench) -> None:
     """The profile's dialect, host, timers, and key and identity of each merchant into a unit that has none. Raises
     BenchError when the unit refuses."""
+    network = bench.plan.network
     steps: list[tuple[str, Callable[[], Completion]]] = [
+        ("set the network", partial(bench.terminal.set_network, network.setting))
+    ]
+    steps += [
         (f"set {name}", partial(bench.terminal.set_parameter, name, value))
         for name, value in parameters(bench.profile).items()
     ]
@@ -59,7 +63,7 @@ def provision(bench: Bench) -> None:
             steps.append((f"turn to merchant {number}", partial(bench.terminal.address_merchant, number)))
         steps += [
             ("load the terminal master key", partial(bench.terminal.load_tmk, host.tmk)),
-            ("set the host address", partial(bench.terminal.set_host, HOST_ADDRESS, HOST_PORT, TPDU)),
+            ("set the host address", partial(bench.terminal.set_host, network.host, HOST_PORT, TPDU)),
             ("set the identity", partial(bench.terminal.set_identity, host.tid, host.mid)),
         ]
     if len(bench.host.merchants) > 1:
@@ -119,6 +123,7 @@ def conclude(bench: Bench) -> None:
     surroundings(bench)
     terminal = bench.terminal
     terminal.to_idle(30.0)
+    _one_host(bench)
     if "counters" in bench.model.offers and not bench.plan.physical_like:
         terminal.read_counters()
     moved, ended = terminal.money_moved, []
@@ -164,6 +169,7 @@ def _serve(bench: Bench) -> None:
     """Signed in with nothing stored, or _NotReadyError."""
     terminal = bench.terminal
     terminal.to_idle(30.0)
+    _one_host(bench)
     moved = terminal.money_moved
     for host in _merchants_in_turn(bench):
         if not moved:
@@ -177,6 +183,17 @@ def _serve(bench: Bench) -> None:
                 raise _NotReadyError(f"settlement failed: {completion.text}")
     terminal.money_moved = False
     terminal.to_idle()
+    if bench.plan.network.network == "dhcp" and not bench.plan.physical_like:
+        terminal.read_network()  # what it was given is in the history
+
+
+def _one_host(bench: Bench) -> None:
+    """A second host that a test told the terminal of is forgotten."""
+    if bench.second_host:
+        completion = bench.terminal.set_second_host()
+        if not completion.ok:
+            raise _NotReadyError(f"the second host could not be taken away: {completion.text}")
+        bench.second_host = False
 
 
 def _cycle(bench: Bench) -> None:

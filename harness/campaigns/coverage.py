@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -62,8 +62,11 @@ def pairs_of(values: Values) -> Iterator[Pair]:
     yield from itertools.combinations(sorted(values.items()), 2)
 
 
-def pairwise(blocks: Sequence[Block], seed: str) -> list[dict[str, str]]:
-    """Rows that have every pair that any row of the space has; the same seed gives the same rows.
+def pairwise(
+    blocks: Sequence[Block], seed: str, wanted: Callable[[Pair], bool] = lambda pair: True
+) -> list[dict[str, str]]:
+    """Rows that have every pair that any row of the space has, of those that are ``wanted``; the same seed gives the
+    same rows.
 
     Greedy: for a pair that is still missing, the row that brings the most that are missing, out of a few drawn.
     """
@@ -71,7 +74,8 @@ def pairwise(blocks: Sequence[Block], seed: str) -> list[dict[str, str]]:
     homes: dict[Pair, list[Block]] = {}
     for block in blocks:
         for pair in dict.fromkeys(block.pairs()):
-            homes.setdefault(pair, []).append(block)
+            if wanted(pair):
+                homes.setdefault(pair, []).append(block)
     missing = dict.fromkeys(homes)
     order = sorted(homes, key=lambda pair: (len(homes[pair]), chance.random()))
     rows = []

@@ -24,6 +24,10 @@ WALLETS = ("wechat", "alipay")
 
 UNREGISTERED = ("removed", "pending", "rejected")
 CAUSES = (*UNREGISTERED, "merchant_missing", "suspended", "signed_out")
+_FIRST_MESSAGE = {  # of what is made of several, or is called otherwise on the wire: on which a refusal comes
+    "settle": "settlement", "batch_upload_unbalanced": "batch_upload_chip", "capk_update": "capk_query",
+    "ic_parameter_update": "ic_parameter_query", "blacklist_update": "blacklist_download",
+}
 _BEFORE_SIGN_IN = frozenset(  # what a host does for a terminal that is not signed in
     {
         "sign_in", "echo", "parameter_download", "status_upload", "capk_update", "ic_parameter_update",
@@ -62,6 +66,13 @@ class Case:
         if self.transaction in UPLOADS:
             return "settle"
         return "sale" if self.transaction in FOLLOW_UPS else self.transaction
+
+    @property
+    def message(self) -> str:
+        """On which the refusal comes, as :func:`harness.protocol.codes.transaction_name` has it."""
+        if self.transaction.startswith(REVERSAL_OF):
+            return "reversal"
+        return _FIRST_MESSAGE.get(self.transaction, self.transaction)
 
     @property
     def stored(self) -> bool:
@@ -128,14 +139,22 @@ def _entries(transaction: str, model: Model, profile: Profile) -> list[Mapping[s
     return found
 
 
-def _causes(transaction: str, profile: Profile) -> list[Mapping[str, str]]:
-    """Why it is refused. A host that signed the terminal out still does its network management."""
-    settles = transaction == "settle" or transaction in UPLOADS
+def _causes(transaction: str, home: Mapping[str, str], profile: Profile) -> list[Mapping[str, str]]:
+    """Why it is refused. A host that signed the terminal out still does its network management, and by profile takes
+    reversals and settlements. ``told`` is no attribute of a case: pairs with it see to it that every set has the
+    not-registered code itself on every transaction, entry and way of asking, and not its causes alone."""
+    settles, reverses = transaction == "settle" or transaction in UPLOADS, transaction.startswith(REVERSAL_OF)
     served = transaction in _BEFORE_SIGN_IN or (settles and profile.settlement_before_sign_in)
+    served = served or (reverses and profile.reversal_before_sign_in)
     impossible = {"signed_out"} if served else set()
     if transaction in STORED:  # for good: money to be claimed by hand
         impossible |= {"merchant_missing", "suspended"}
-    return [{"cause": cause} for cause in CAUSES if cause not in impossible]
+    found: list[Mapping[str, str]] = []
+    for cause in CAUSES:
+        if cause not in impossible:
+            case = Case(transaction, "", "no", cause, "keypad", "no", **home)
+            found.append({"cause": cause, "told": "97" if case.unregistered(profile) else "another"})
+    return found
 
 
 def transactions(model: Model) -> list[str]:
@@ -158,7 +177,7 @@ def blocks(entry: BenchEntry) -> list[Block]:
         parts = (
             ({"transaction": transaction} | home,),
             tuple(_entries(transaction, model, profile)),
-            tuple(_causes(transaction, profile)),
+            tuple(_causes(transaction, home, profile)),
             tuple({"via": via} for via in vias),
             ({"reboot": "no"}, {"reboot": "yes"}),
         )

@@ -19,6 +19,7 @@ from typing import Any
 
 from harness import __version__
 from harness.bench.bench import BenchPlan
+from harness.bench.network import Network
 from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY, TEST_PUBLIC_KEY, defect_sources
 from harness.errors import BadInput
 from harness.history.events import Firmware
@@ -186,6 +187,8 @@ class RunPlan:
             identity=entry.identity,
             serial_number=entry.serial_number or f"HT{FIRST_SERIAL + number}",
             receive_timeout_s=entry.receive_timeout_s,
+            network=Network(entry.network, entry.resolve),
+            scope=entry.scope,
         )
 
 

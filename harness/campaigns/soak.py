@@ -1,13 +1,14 @@
-"""A soak: all transaction cases in the order of a seed, a part at a time, each part a run of its own."""
+"""A soak: all cases of the suites that have any, in the order of a seed, a part at a time, each part a run of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from harness.campaigns import matrix
+from harness.campaigns.cases import Kind
 from harness.campaigns.launch import Request
 from harness.errors import BadInput
 from harness.lab.inventory import BenchEntry, Lab
@@ -18,29 +19,52 @@ Why = Literal["rounds", "hours", "fail", "interrupted"]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """``cases`` there are, ``part`` in one run. ``rounds``, ``hours``: None without limit. ``keep_going`` after a
-    FAIL."""
+class Share:
+    """The cases that one suite plays."""
 
+    suite: Path
     cases: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``shares``, one suite after the other, ``part`` cases in one run. ``rounds``, ``hours``: None without limit.
+    ``keep_going`` after a FAIL."""
+
+    shares: tuple[Share, ...]
     part: int
     rounds: int | None = 1
     hours: float | None = None
     keep_going: bool = False
 
+    @property
+    def cases(self) -> int:
+        """All there are."""
+        return sum(share.cases for share in self.shares)
+
+    def parts(self) -> Iterator[tuple[Path, int, int, int]]:
+        """Of one round: the suite, its first case and how many, and how many were before, of all suites."""
+        before = 0
+        for share in self.shares:
+            for first in range(0, share.cases, self.part):
+                count = min(self.part, share.cases - first)
+                yield share.suite, first, count, before + first
+            before += share.cases
+
     @classmethod
     def of(
-        cls, lab: Lab, suite: Path, *, part: int, rounds: int | None, hours: float | None, keep_going: bool
+        cls, lab: Lab, kinds: Sequence[Kind], *, part: int, rounds: int | None, hours: float | None, keep_going: bool
     ) -> Plan:
-        """For the benches of ``lab`` that run that suite. BadInput where there are none."""
-        entries = groups(lab, suite)
-        if not entries:
+        """For the benches of ``lab`` that run those suites. BadInput where there are none."""
+        shares = [Share(kind.suite, kind.how_many(groups(lab, kind.suite))) for kind in kinds]
+        found = tuple(share for share in shares if share.cases)
+        if not found:
             raise BadInput("no bench of this inventory runs transaction cases", where=str(lab.path))
-        return cls(matrix.how_many(entries), part, rounds, hours, keep_going)
+        return cls(found, part, rounds, hours, keep_going)
 
 
 def groups(lab: Lab, suite: Path) -> list[BenchEntry]:
-    """One entry of each group that plays transaction cases."""
+    """One entry of each group that plays the cases of a suite."""
     found = {one.label: one for one in reversed(lab.emulated) if not one.physical_like and one.runs(suite)}
     return list(found.values())
 
@@ -76,15 +100,15 @@ def soak(
     called before each run with its number, its round, and its first and last case (counted from 1)."""
     began, ended = clock(), Ended()
     while plan.rounds is None or ended.rounds < plan.rounds:
-        for first in range(0, plan.cases, plan.part):
+        for suite, first, count, before in plan.parts():
             ended.hours = (clock() - began) / 3600
             if plan.hours is not None and ended.hours >= plan.hours:
                 ended.why = "hours"
                 return ended
-            count = min(plan.part, plan.cases - first)
             number = len(ended.runs) + 1
-            told(number, ended.rounds + 1, first + 1, first + count)
-            part = Part(f"{name}-{number}", launch(replace(request, part=f"{first}:{count}"), f"{name}-{number}"))
+            told(number, ended.rounds + 1, before + 1, before + count)
+            wanted = replace(request, suites=[str(suite)], part=f"{first}:{count}")
+            part = Part(f"{name}-{number}", launch(wanted, f"{name}-{number}"))
             ended.runs.append(part)
             ended.cases += count
             ended.hours = (clock() - began) / 3600

@@ -61,7 +61,7 @@ def attended(history: _History, exchanges: Iterable[Exchange], profile: Profile)
             during.setdefault(operation.op, (operation, []))[1].append(exchange)
     found: dict[int, Operation] = {}
     for operation, sent in during.values():
-        refused = _refused_by_itself(history, operation)
+        refused = refused_by_itself(history, operation)
         found.update((e.request.seq, operation) for e in _own(operation, sent, refused, profile))
     return found
 
@@ -104,7 +104,7 @@ def _explained(sent: Sequence[Exchange], profile: Profile) -> list[Exchange]:
     return found
 
 
-def _refused_by_itself(history: _History, operation: Operation) -> Callable[[], bool]:
+def refused_by_itself(history: _History, operation: Operation) -> Callable[[], bool]:
     def refused() -> bool:
         if operation.completed is None or operation.outcome != "fail":
             return False

@@ -47,6 +47,11 @@ class Connection:
         return min([e.t for e in states if e] + [f.t for f in self.frames[:1]])
 
     @property
+    def peer(self) -> str:
+        """Address and port of the host, "" where the log does not tell."""
+        return next((e.peer for e in (self.opening, self.opened, self.refused, self.ended) if e and e.peer), "")
+
+    @property
     def fate(self) -> Literal["used", "open", "refused", "no_answer"]:
         """used: frames went over it. open: connected, no frame. refused: RST to the SYN. no_answer: only a SYN."""
         if self.frames:

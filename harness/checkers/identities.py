@@ -90,7 +90,7 @@ def _judged(reading: Reading, operation: Operation) -> Finding | None:
     evidence = [*blocked.events, *signed_in.events, operation.invoked, operation.completed]
     what = f"while TID {blocked.tid} is answered 97, a {operation.name} of TID {own[1]}"
     start, end = operation.t, operation.done
-    cut = reading.link_lost_within(start, end) or reading.power_lost_within(start, end)
+    cut = reading.wire_hurt_within(start, end) or reading.power_lost_within(start, end)
     good = next((e for e in sent if e.approved(reading.profile)), None)
     if good is not None:
         return Finding.passed("STA-08", f"{what} was sent and approved", [*evidence[:-1], *good.events])

@@ -27,6 +27,7 @@ from harness.checkers.batches import (
     voids,
 )
 from harness.checkers.exchanges import FINANCIAL_REQUESTS
+from harness.checkers.faults import first_falsified
 from harness.checkers.finding import Finding, checker
 from harness.checkers.reading import SECOND, Exchange, Reading
 from harness.checkers.tables import FOLLOW_UPS, KINDS, UNKNOWN
@@ -142,6 +143,11 @@ def _missing(batch: list[Exchange], taken: set[Record]) -> set[Record]:
 def cut_upload_goes_on(reading: Reading) -> Iterator[Finding]:
     for cut, period in _cuts(reading):
         upload = upload_of(reading, period)
+        strike = first_falsified(reading, (*period.settlements, *period.uploads, *period.ends))
+        if strike is not None:
+            reason = f"the bench itself has falsified a message of the settlement of batch {period.batch}"
+            yield Finding.undecided("MON-06", reason, (*cut.events, strike))
+            continue
         yield _whole(reading, cut, upload) if upload else _unfinished(reading, "MON-06", cut, period)
 
 

@@ -7,13 +7,14 @@ import unicodedata
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-from harness.checkers.batches import STORING_S, Period, Record, periods, record, result_of
+from harness.checkers.batches import STORING_S, Period, Record, periods, record, replaced_trace, result_of, voided_trace
+from harness.checkers.faults import falsified, first_falsified
 from harness.checkers.finding import Finding, checker
 from harness.checkers.money_batch import Upload, listed, upload_of
 from harness.checkers.reading import SECOND, Exchange, Reading
 from harness.checkers.shown import contains_any
 from harness.checkers.tables import KINDS, REVERSIBLE, STORED
-from harness.history.events import Event, HostLedger, LedgerEntry, Slip, UnitReplaced
+from harness.history.events import Event, FaultStruck, HostLedger, LedgerEntry, Slip, UnitReplaced
 
 NOT_BALANCED = 2
 REVERSAL = "冲正"  # what a slip is headed with that records one
@@ -97,6 +98,9 @@ def _reconciled(reading: Reading, upload: Upload, settlement: Exchange, first: E
         return undecided("the host's books were not read after it was closed")
     if upload.records is None:
         return undecided("an upload request can't be read")
+    strike = first_falsified(reading, (*period.settlements, *period.uploads, *period.ends))
+    if strike is not None:
+        return undecided("the bench itself has falsified a message of its settlement", strike)
     if period.unknown:
         reason = "a transaction of a kind was approved that this version does not know"
         return undecided(reason, period.unknown[0].request)
@@ -112,8 +116,10 @@ def _reconciled(reading: Reading, upload: Upload, settlement: Exchange, first: E
     strange = sorted({e.kind for e in mine} - set(KINDS))
     if strange:
         return undecided(f"the host has booked kinds that this version does not know: {', '.join(strange)}", ledger)
-    books = _Books.of(mine)
-    taken = set(upload.records) - books.replaced
+    aside = _falsified(reading, period)
+    evidence += aside.values()
+    books = _Books.of([e for e in mine if (e.trace, e.amount) not in aside])
+    taken = set(upload.records) - books.replaced - set(aside)
     unanswered = _unanswered(period) & (books.full - taken)
     if unanswered and taken in (books.full - unanswered, books.net - unanswered):
         told = "whose answer the terminal never had; what is never reversed has to be settled by hand"
@@ -122,7 +128,20 @@ def _reconciled(reading: Reading, upload: Upload, settlement: Exchange, first: E
         expected = books.full if taken & (books.full - books.net) else books.net
         reason = f"batch {period.batch}: {_difference('the upload', taken, 'the books', expected)}"
         return Finding.failed("MON-07", reason, evidence, at=end.request)
-    return _with_slips(reading, upload, evidence, books, start)
+    return _with_slips(reading, upload, evidence, books, start, set(aside))
+
+
+def _falsified(reading: Reading, period: Period) -> dict[Record, FaultStruck]:
+    """What the bench itself has falsified: of these the host and the terminal were told different things, and neither
+    need have what the other has."""
+    reversals = {e.trace: strike for e in period.reversals if (strike := falsified(reading, e))}
+    struck = [(e, falsified(reading, e) or reversals.get(e.trace)) for e in period.originals]
+    found = {record(e): strike for e, strike in struck if strike is not None}
+    for e, strike in struck:  # and what a void or an adjustment of these names
+        named = voided_trace(e) or replaced_trace(e)
+        its = (o for o in period.originals if strike is not None and o.trace == named)
+        found.update((record(o), strike) for o in its if strike is not None)
+    return found
 
 
 @dataclass(frozen=True)
@@ -171,7 +190,7 @@ def _entries(reading: Reading, period: Period, ledger: HostLedger) -> tuple[list
 
 
 def _with_slips(
-    reading: Reading, upload: Upload, evidence: list[Event], books: _Books, start: int
+    reading: Reading, upload: Upload, evidence: list[Event], books: _Books, start: int, aside: set[Record]
 ) -> Finding:
     period, end = upload.period, upload.end
     if not reading.offers("slip"):
@@ -187,7 +206,8 @@ def _with_slips(
             continue
         if said.tid not in ("", period.tid):  # of another merchant that shares the terminal
             continue
-        printed.setdefault((said.trace, said.amount), slip)
+        if (said.trace, said.amount) not in aside:
+            printed.setdefault((said.trace, said.amount), slip)
     booked = books.full | books.authorised
     evidence = [*evidence, *(slip for told, slip in printed.items() if told in booked or told not in _known(books))]
     allowed = booked | books.reversed | books.replaced | _refused(period)
@@ -199,6 +219,8 @@ def _with_slips(
         told = _difference("the slips", set(printed) - (allowed - booked), "the books", booked)
         return Finding.failed("MON-07", f"batch {period.batch}: {told}", evidence, at=end.request)
     reason = f"batch {period.batch}: books, upload and slips agree on {len(booked)} transactions"
+    if aside:
+        reason += f"; left aside what the bench itself has falsified: {listed(aside)}"
     return Finding.passed("MON-07", reason, evidence, at=end.request)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from harness.checkers.batches import gave_up, later, result_of, same_transaction
+from harness.checkers.batches import gave_up, later, later_with_its_trace, result_of, same_transaction
 from harness.checkers.chip import refused_after_approval
 from harness.checkers.decoding import decoded
+from harness.checkers.faults import falsified
 from harness.checkers.finding import Finding, checker
 from harness.checkers.reading import END, SECOND, Exchange, Reading
 from harness.checkers.shown import contains
@@ -85,21 +86,26 @@ def may_drop(reading: Reading, exchange: Exchange) -> bool:
 
 def _due(reading: Reading, original: Exchange, refused: ChipCommand | None = None) -> Due:
     sent: list[Exchange] = []
-    delivered: Exchange | None = None
-    breach: Exchange | None = None
-    for other in later(reading, original):
-        if other.mti == "0400" and other.trace == original.trace:
+    for other in later_with_its_trace(reading, original):
+        if other.mti == "0400":
             sent.append(other)
-            if delivered is None and breach is None and other.approved(reading.profile):
-                delivered = other
         elif other.asks and not same_transaction(reading, original, other):
-            if delivered is None:
-                breach = breach or other
-            if other.trace == original.trace:
-                break  # the number is in use again: reversals from here on are of that one
-        elif delivered is None and _closes(reading, other, original.batch):
-            breach = breach or other
-    return Due(original, tuple(sent), delivered, breach, refused)
+            break  # the number is in use again: reversals from here on are of that one
+    delivered = next((e for e in sent if e.approved(reading.profile)), None)
+    breach = _breach(reading, original, delivered.t if delivered else END)
+    return Due(original, tuple(sent), None if breach else delivered, breach, refused)
+
+
+def _breach(reading: Reading, original: Exchange, until: int) -> Exchange | None:
+    """The first request before ``until`` that should have waited for the reversal."""
+    for other in later(reading, original):
+        if other.t >= until:
+            return None
+        if other.asks and not same_transaction(reading, original, other):
+            return other
+        if _closes(reading, other, original.batch):
+            return other
+    return None
 
 
 def _closes(reading: Reading, other: Exchange, batch: str) -> bool:
@@ -156,7 +162,7 @@ def _survived(reading: Reading, due: Due, first: Exchange) -> Finding:
     if due.breach is not None:
         told = f"the {due.breach.name} was sent, and the reversal of {name} had not been delivered"
         reason = f"{told}: it did not outlive the 97 to the {first.name}"
-        noted = _recorded_deletion(reading, due)
+        noted = recorded_deletion(reading, due)
         tried = [r for r in due.sent if r.t < due.breach.t]
         wanted = reading.profile.reversal_attempts
         if noted is not None and len(tried) < wanted:
@@ -197,8 +203,11 @@ def _survived(reading: Reading, due: Due, first: Exchange) -> Finding:
 
 
 def _books_contradict(reading: Reading, due: Due, since: int) -> HostLedger | None:
-    """The first reading of the books after the acceptance, where it shows that nothing was reversed."""
+    """The first reading of the books after the acceptance, where it shows that nothing was reversed. What the bench
+    itself has falsified proves nothing."""
     original = due.original
+    if any(falsified(reading, e) for e in (original, due.delivered) if e is not None):
+        return None
     ledger = next((x for x in reading.ledgers if x.t > since and (x.mid, x.tid) == (original.mid, original.tid)), None)
     if ledger is None:
         return None
@@ -209,7 +218,7 @@ def _books_contradict(reading: Reading, due: Due, since: int) -> HostLedger | No
     return ledger if any(e.state == "approved" for e in entries) else None
 
 
-def _recorded_deletion(reading: Reading, due: Due) -> Slip | None:
+def recorded_deletion(reading: Reading, due: Due) -> Slip | None:
     """A slip that names the reversal which was given up, where the profile allows giving up."""
     if reading.profile.reversal_exhausted != "delete_recorded" or due.breach is None or due.original.trace is None:
         return None
@@ -230,7 +239,7 @@ def late_97_undoes_nothing(reading: Reading) -> Iterator[Finding]:
         if given_up is not None:
             evidence = [*due.original.events, given_up]
             reasons = [reading.profile.reversal_reason_no_answer]
-            yield _follows(due, "MON-09", "a 97 that came too late", evidence, reasons)
+            yield follows(due, "MON-09", "a 97 that came too late", evidence, reasons)
 
 
 @checker("MON-10")
@@ -248,7 +257,7 @@ def no_answer_undoes_nothing(reading: Reading) -> Iterator[Finding]:
                 what, reasons = "a 97 without the MAC it must have", [*reasons, *profile.reversal_reason_mismatch]
         else:
             what, reasons = "a 97 to another message", profile.reversal_reason_mismatch
-        found = _follows(due, "MON-10", what, [due.original.request, frame], reasons)
+        found = follows(due, "MON-10", what, [due.original.request, frame], reasons)
         if found.verdict == "FAIL" and due in droppable and not due.sent:
             name = due.original.name
             reason = f"after {what} the reversal of the {name} was dropped, which the profile allows: a risk"
@@ -256,7 +265,7 @@ def no_answer_undoes_nothing(reading: Reading) -> Iterator[Finding]:
         yield found
 
 
-def _follows(due: Due, rule: str, what: str, evidence: list[Event], reasons: list[str]) -> Finding:
+def follows(due: Due, rule: str, what: str, evidence: list[Event], reasons: list[str]) -> Finding:
     original = due.original
     name = f"the {original.name} of batch {original.batch}"
     first = due.sent[0] if due.sent else None

@@ -8,10 +8,11 @@ from weakref import WeakKeyDictionary
 from harness.checkers.batches import Period, periods, same_transaction
 from harness.checkers.decoding import decoded
 from harness.checkers.exchanges import FINANCIAL_REQUESTS
+from harness.checkers.faults import delivered_frames
 from harness.checkers.finding import Finding, checker
 from harness.checkers.reading import Exchange, Reading
 from harness.checkers.tables import NUMBERED_BEFORE, STORED
-from harness.history.events import Event, HostJournal, Power
+from harness.history.events import Event, FaultStruck, HostJournal, Power
 
 LAST_TRACE, FIRST_TRACE = "999999", "000001"
 _LISTED = 3
@@ -99,10 +100,12 @@ _unseen: WeakKeyDictionary[Reading, dict[tuple[str, str, str, str], list[HostJou
 
 
 def _used_unseen(reading: Reading, period: Period, original: Exchange) -> HostJournal | None:
-    """An earlier original of the batch under this number, in the host's journal, which is not on the wire."""
+    """An earlier original of the batch under this number, in the host's journal, which is not on the wire. (What the
+    bench itself put there in the terminal's name is none.)"""
     if reading not in _unseen:
         index = _unseen[reading] = {}
         on_the_wire = {e.request.hex for e in reading.exchanges}
+        on_the_wire |= {text for strike in reading.all(FaultStruck) for text in delivered_frames(strike)}
         for line in reading.journal:
             frame = decoded(line.hex) if line.direction == "in" and line.hex not in on_the_wire else None
             if frame is not None and frame.mti in FINANCIAL_REQUESTS:

@@ -102,7 +102,7 @@ def _quiet_until(reading: Reading, start: int) -> int:
     following = next((o for o in reading.operations_after(start) if o.invoked.via != "service"), None)
     begun = [following.t] if following else []
     lost = reading.power_lost_within(start, seen_until(reading))
-    down = reading.link_lost_within(start, seen_until(reading))
+    down = reading.wire_hurt_within(start, seen_until(reading))
     ends = [seen_until(reading), *begun, *([lost.t] if lost else []), *([max(start, down.start)] if down else [])]
     busy = operation.done if operation and operation.completed else start
     return max(busy, min(ends))
@@ -271,7 +271,7 @@ def _busy_with_nothing(reading: Reading, row: _Row) -> tuple[Exchange, Screen, i
             continue
         if _on_the_wire(reading, screen.t, until) or not reading.timing_reliable(screen.t, until):
             continue
-        if reading.power_lost_within(screen.t, until) or reading.link_lost_within(screen.t, until):
+        if reading.power_lost_within(screen.t, until) or reading.wire_hurt_within(screen.t, until):
             continue
         exchange = max((e for e in row.met if (e.answered_at or e.t) <= screen.t), key=lambda e: e.t)
         return exchange, screen, until
@@ -301,7 +301,7 @@ def _not_served(reading: Reading, row: _Row) -> tuple[Exchange, Operation, Scree
             reading.connections_between(start, end) or reading.screens_between(start, end)
             or any(m.direction == "from_terminal" for m in reading.between(Cashier, start, end))
         )  # fmt: skip
-        cut = reading.power_lost_within(start, end) or reading.is_off(start) or reading.link_lost_within(start, end)
+        cut = reading.power_lost_within(start, end) or reading.is_off(start) or reading.wire_hurt_within(start, end)
         screen = reading.screen_at(start)
         if moved or cut or screen is None or screen.unreadable or not reading.timing_reliable(start, end):
             continue

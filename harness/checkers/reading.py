@@ -29,6 +29,8 @@ from harness.checkers.tables import FINANCIAL_OPERATIONS, ONLINE_OPERATIONS
 from harness.checkers.timeline import END, SECOND, Operation, RegistrationTimeline, Span
 from harness.history.events import (
     Cashier,
+    FaultHealed,
+    FaultStruck,
     Heartbeat,
     HostJournal,
     Key,
@@ -75,7 +77,8 @@ class Reading(Observed):
 
     @cached_property
     def _bare_exchanges(self) -> list[Exchange]:
-        return [dataclasses.replace(e, late=late) if late != e.late else e for e, late in self._lateness()]
+        found = (dataclasses.replace(e, late=late) if late != e.late else e for e, late in self._lateness())
+        return [e if self._read_on(e) else _without_answer(e) for e in found]
 
     def _lateness(self) -> Iterator[tuple[Exchange, bool]]:
         """Whether each response was late, as the wire and what the terminal told its user say together."""
@@ -88,6 +91,18 @@ class Reading(Observed):
                 )
                 late = not taken  # it told what the response says: then its RST was no refusal
             yield e, late
+
+    def _read_on(self, e: Exchange) -> bool:
+        """Where something that is no answer came before the answer, a terminal may take that for all that comes, or
+        read on. It read on unless what it told, or that it sent its reversal once more, says otherwise."""
+        response = e.response
+        if response is None or not any((s.t, s.seq) < (response.t, response.seq) for s in e.strays):
+            return True
+        operation = self.attended_by(e)
+        if operation is not None and operation.completed is not None:
+            return operation.outcome == "ok" or (operation.code is not None and operation.code == e.code)
+        again = (o for o in self._on_the_wire if o.mti == "0400" == e.mti and o.t > e.t)
+        return not any((o.mid, o.tid, o.batch, o.trace) == (e.mid, e.tid, e.batch, e.trace) for o in again)
 
     def told_before_answer(self, exchange: Exchange) -> OperationCompleted | Screen | Cashier | None:
         """What told the user that it failed (or, for want of an answer) before the response came.
@@ -238,6 +253,11 @@ class Reading(Observed):
             index -= 1
         return None
 
+    def done_before(self, operation: Operation) -> int:
+        """When (ns) all outermost operations invoked before this one were done; 0 before the first."""
+        index = bisect.bisect_left(self._invoked_at, operation.t)
+        return min(self._all_done[index - 1], operation.t) if index else 0
+
     def operation_before(self, t: int) -> Operation | None:
         """The last outermost operation invoked at or before ``t``, completed or not."""
         index = bisect.bisect_right(self._invoked_at, t)
@@ -281,6 +301,27 @@ class Reading(Observed):
         return next(iter(timeline.spans_within(self.link_down, start, end)), None)
 
     @cached_property
+    def faults(self) -> tuple[timeline.Span, ...]:
+        """Faults of the wire, each from its first strike until it was healed, by their beginning."""
+        return timeline.spans_of_faults(self.all(FaultStruck), self.all(FaultHealed))
+
+    def wire_hurt_within(self, start: int, end: int) -> Span | None:
+        """The cable was out, or a fault of the wire at work, at some time in the interval: what was not sent, or not
+        answered, need not be the terminal's doing."""
+        down = self.link_lost_within(start, end)
+        index = bisect.bisect_left(self.faults, end, key=lambda span: span.start) - 1
+        while down is None and index >= 0 and self._faults_over[index] >= start:
+            if self.faults[index].end >= start:
+                return self.faults[index]
+            index -= 1
+        return down
+
+    @cached_property
+    def _faults_over(self) -> list[int]:
+        """For each fault when it and all that began before it were healed."""
+        return list(itertools.accumulate((span.end for span in self.faults), max))
+
+    @cached_property
     def registration(self) -> RegistrationTimeline:
         return RegistrationTimeline(self.host_changes)
 
@@ -300,3 +341,9 @@ class Reading(Observed):
     def timing_reliable(self, start: int, end: int) -> bool:
         """The bench's own clock tick came in time: what is late in the interval is the terminal's."""
         return self.lag_ms(start, end) <= self.profile.limits.heartbeat_lag_ms
+
+
+def _without_answer(e: Exchange) -> Exchange:
+    """The same where the answer was left unread: one more frame that answers nothing."""
+    strays = (*e.strays, e.response) if e.response else e.strays
+    return dataclasses.replace(e, response=None, answer=None, strays=strays, late=False, lost="")

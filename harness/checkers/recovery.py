@@ -55,7 +55,7 @@ def _sent_nothing(reading: Reading, recovery: Recovery) -> Operation | None:
     if asked is None or asked.outcome != "fail" or asked.t >= recovery.until or reading.exchanges_of(asked):
         return None
     tried = any(asked.t <= c.t <= asked.done for c in reading.connections)
-    blind = reading.link_lost_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1)
+    blind = reading.wire_hurt_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1)
     return None if tried or blind else asked
 
 
@@ -92,7 +92,7 @@ def _terminals_own_fault(reading: Reading, recovery: Recovery, asked: Operation)
     of its own accord (no rule told it to) while the terminal was registered; no key, cable or power explains it."""
     if asked.outcome != "fail" or reading.is_off(asked.t) or stale_key(reading, recovery.mid, recovery.tid, asked.t):
         return False
-    if reading.link_lost_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1):
+    if reading.wire_hurt_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1):
         return False
     sent = reading.exchanges_of(asked)
     if not sent:
@@ -185,7 +185,7 @@ def _unexplained(reading: Reading, recovery: Recovery, sign_in: Exchange) -> Ope
         sent = [e for e in reading.exchanges_of(asked) if e.is_sign_in(reading.profile)]
         if sent:
             answered = any(e.response is not None or e.strays for e in sent)
-            blind = reading.link_lost_within(asked.t, asked.done + 1)
+            blind = reading.wire_hurt_within(asked.t, asked.done + 1)
             told = any(j.direction == "out" for j in reading.between(HostJournal, sent[-1].t, asked.done))
             if told and not answered and not blind:
                 return asked
@@ -361,6 +361,17 @@ def missing_recoveries(readings: Iterable[Reading]) -> list[tuple[str, bool]]:
                 boots = {kind: _boot(reading, met, back.sign_in) for kind, met in met_on(recovery).items()}
                 seen |= {(kind, bool(boot)) for kind, boot in boots.items() if _whole_boot(boot)}
     return sorted(wanted - seen)
+
+
+def untried(readings: Iterable[Reading]) -> str:
+    """:func:`missing_recoveries` in words, "" where there is none."""
+    missing = missing_recoveries(readings)
+    ways = {way: [kind for kind, reboot in missing if reboot is way] for way in (False, True)}
+    told = [
+        f"{'with' if reboot else 'without'} a reboot after 97 on {', '.join(kinds)}"
+        for reboot, kinds in ways.items() if kinds
+    ]
+    return f"not tried: {'; '.join(told)}" if told else ""
 
 
 # -- REC-10 ------------------------------------------------------------------------------------------------------------

@@ -19,14 +19,17 @@ def reversal_first(reading: Reading) -> Iterator[Finding]:
         if recovery.sign_in is None or original is None:
             continue
         for due in dues(reading):
-            if _was_due(due, recovery):
+            if _was_due(reading, due, recovery):
                 yield _went_first(due, recovery, recovery.sign_in, original)
         for notice in _scripts_due(reading, recovery):
             yield _script_first(reading, notice, recovery, recovery.sign_in, original)
 
 
-def _was_due(due: Due, recovery: Recovery) -> bool:
-    original = due.original
+def _was_due(reading: Reading, due: Due, recovery: Recovery) -> bool:
+    """From the unit that stands there: what another one had in it is gone with it."""
+    original, unit = due.original, reading.unit_at(recovery.registered.t)
+    if unit is not None and original.t < unit.t:
+        return False
     if (original.mid, original.tid) != (recovery.mid, recovery.tid) or original.t > recovery.met[-1].t:
         return False
     return due.until > recovery.registered.t

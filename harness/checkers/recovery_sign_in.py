@@ -223,6 +223,6 @@ def _refused_attempt(reading: Reading, sign_in: Exchange, until: int) -> Operati
         if operation.t >= until:
             return None
         if operation.name in FINANCIAL_OPERATIONS and operation.outcome == "fail":
-            blind = reading.link_lost_within(operation.t, operation.done + 1)
+            blind = reading.wire_hurt_within(operation.t, operation.done + 1)
             return None if blind else operation
     return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.checkers.batches import matching_batch, period_of, result_of, telling, totals, totals_of
 from harness.checkers.departures import departures
+from harness.checkers.faults import falsified
 from harness.checkers.finding import Finding, checker
 from harness.checkers.money import words
 from harness.checkers.observing import operation_of
@@ -70,7 +71,9 @@ def _tried(reading: Reading, recovery: Recovery) -> Iterator[Exchange]:
 
 
 def _by_rule(reading: Reading, exchange: Exchange) -> bool:
-    """The acquirer was told to answer so."""
+    """The acquirer was told to answer so, or the bench did in its name."""
+    if falsified(reading, exchange):
+        return True
     entry = reading.journal_of(exchange.response) if exchange.response else None
     return entry is not None and entry.rule_id is not None
 

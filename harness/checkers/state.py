@@ -67,7 +67,7 @@ def attempts(reading: Reading, refused: Exchange, start: int, end: int) -> list[
     merchant whose sign-in was refused."""
     return [
         o for o in itertools.takewhile(lambda o: o.t < end, reading.operations_after(start - 1))
-        if o.name in FINANCIAL_OPERATIONS and not reading.link_lost_within(o.t, o.done)
+        if o.name in FINANCIAL_OPERATIONS and not reading.wire_hurt_within(o.t, o.done)
         and not of_another(reading, o, (refused.mid, refused.tid))
         and not reading.power_lost_within(o.t, o.done) and not reading.is_off(o.t)
     ]  # fmt: skip

@@ -10,7 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.history.events import Heartbeat, HostChanged, OperationCompleted, OperationInvoked, Power, WireLink
+from harness.history.events import (
+    FaultHealed,
+    FaultStruck,
+    Heartbeat,
+    HostChanged,
+    OperationCompleted,
+    OperationInvoked,
+    Power,
+    WireLink,
+)
 
 END = 2**63 - 1
 SECOND = 1_000_000_000
@@ -97,8 +106,8 @@ class Span:
 
     start: int
     end: int
-    began: Power | WireLink | None
-    ended: Power | WireLink | None
+    began: Power | WireLink | FaultStruck | None
+    ended: Power | WireLink | FaultHealed | None
 
 
 def spans_of(events: Sequence[Power] | Sequence[WireLink], state: str) -> tuple[Span, ...]:
@@ -114,6 +123,18 @@ def spans_of(events: Sequence[Power] | Sequence[WireLink], state: str) -> tuple[
     if began is not None:
         found.append(Span(began.t, END, began, None))
     return tuple(found)
+
+
+def spans_of_faults(struck: Iterable[FaultStruck], healed: Iterable[FaultHealed]) -> tuple[Span, ...]:
+    """For each fault that struck at all, from its first strike until it was healed."""
+    ends = {event.fault_id: event for event in healed}
+    first: dict[int, FaultStruck] = {}
+    for strike in struck:
+        first.setdefault(strike.fault_id, strike)
+    return tuple(
+        Span(strike.t, max(end.t, strike.t) if end else END, strike, end)
+        for number, strike in first.items() for end in [ends.get(number)]
+    )  # fmt: skip
 
 
 def span_at(spans: Sequence[Span], t: int) -> Span | None:

@@ -22,10 +22,10 @@ from harness.checkers.observing import (
     watched,
     went_on,
 )
-from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
+from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Connection, Exchange, Operation, Reading
 from harness.checkers.tables import KINDS, OWN, STORED
 from harness.checkers.telling import says_97, says_approved
-from harness.history.events import Cashier, Event, Screen, Slip
+from harness.history.events import Cashier, Event, FaultStruck, Screen, Slip
 
 Shown = Screen | Slip | Cashier
 WHERE = {"screen": "the screen", "slip": "a slip", "cashier": "the till"}
@@ -199,7 +199,21 @@ def _fault(reading: Reading, operation: Operation) -> _Fault | None:
     down = reading.link_lost_within(operation.t, operation.done)
     if down and down.began and not any(c.opened for c in tried) and operation.name in ONLINE_OPERATIONS:
         return _Fault("link down", (down.began,), max(down.start, operation.t), known=False)
-    return None
+    return None if exchanges or operation.name not in ONLINE_OPERATIONS else _no_connection(reading, operation, tried)
+
+
+def _no_connection(reading: Reading, operation: Operation, tried: Sequence[Connection]) -> _Fault | None:
+    """Nothing could be sent: nobody answered, the connection came to nothing (TLS), or (DNS, DHCP) none was even tried
+    while a fault was at work."""
+    for connection in reversed(tried):
+        waited = operation.done - connection.t >= GAVE_UP_S * SECOND
+        if connection.fate == "no_answer" and connection.opening and waited:
+            return _Fault("nothing answered the attempt to connect", (connection.opening,), operation.t, known=False)
+        if connection.fate == "open" and reading.profile.link == "tls" and connection.opened and connection.ended:
+            ends = (connection.opened, connection.ended)
+            return _Fault("the connection came to nothing", ends, connection.ended.t, known=False)
+    strike = None if tried else next(iter(reading.between(FaultStruck, operation.t, operation.done + 1)), None)
+    return _Fault(f"nothing was sent: {strike.what}", (strike,), strike.t, known=False) if strike else None
 
 
 def _failed_exchange(reading: Reading, exchange: Exchange, operation: Operation) -> _Fault | None:
@@ -216,7 +230,7 @@ def _failed_exchange(reading: Reading, exchange: Exchange, operation: Operation)
     if said:
         return _Fault(f"no answer to {name} in time", (exchange.request, said), exchange.t, known=False)
     if exchange.outcome == "mismatch":
-        stray = exchange.strays[-1]
+        stray = exchange.strays[0]
         return _Fault(f"what came does not answer {name}", (exchange.request, stray), stray.t)
     if ended and ended.by == "acquirer" and ended.t >= exchange.t:
         return _Fault(f"the host closed before it answered {name}", (exchange.request, ended), ended.t)

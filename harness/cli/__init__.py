@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from harness.errors import BadInput, BenchError
 from harness.i18n import _, set_language
 from harness.i18n_errors import translated
 
-COMMANDS = ("run", "soak", "judge", "frame", "keys", "mac", "firmware", "lab", "acquirer", "terminal")
+COMMANDS = ("run", "soak", "judge", "wire", "frame", "keys", "mac", "firmware", "lab", "acquirer", "terminal")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,6 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of ``hil97``; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):  # a character that its encoding lacks is escaped, not a reason to stop
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     set_language(_language_asked_for(arguments))
     args = build_parser().parse_args(arguments)
@@ -52,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 2
     except OSError as error:  # ours or the machine's, never the terminal's: not 1
-        print(f"hil97: {error.filename or ''}: {translated(error)}", file=sys.stderr)
+        print(f"hil97: {f'{error.filename}: ' if error.filename else ''}{translated(error)}", file=sys.stderr)
         return 3
     return status
 

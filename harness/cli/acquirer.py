@@ -117,14 +117,12 @@ async def _serve(settings: Settings, *, seed_demo: bool, dormant_days: int) -> i
     import contextlib
     import signal
 
-    from rich.console import Console as RichConsole
-
-    from harness.acquirer.console import Console
+    from harness.acquirer.console import Console, Paper
     from harness.acquirer.demo import seed
     from harness.acquirer.registration.back_office import BackOffice
     from harness.acquirer.service import service
 
-    out = RichConsole(highlight=False, emoji=False, markup=False)
+    out = Paper(highlight=False, emoji=False, markup=False)
     async with service(settings) as running:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, running.shut_down.set)
         office = BackOffice(running.host, running.cards)

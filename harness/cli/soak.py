@@ -1,4 +1,4 @@
-"""``hil97 soak``: every transaction case there is, again and again, until time, rounds or a FAIL end it."""
+"""``hil97 soak``: every case there is, again and again, until time, rounds or a FAIL end it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from harness.i18n import _
 if TYPE_CHECKING:
     from harness.campaigns.soak import Ended
 
-SUITE = "suites/transactions/test_97_and_back.py"
+SUITES = {"transactions": "case", "network": "trouble", "security": "attack"}  # folder -> the kind of its cases
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "soak",
-        help=_("run every transaction case there is, for hours"),
+        help=_("run every case there is, for hours"),
         description=_(
-            "Runs all transaction cases of an inventory, in the order of a seed and a part at a time, each part a run "
-            "of its own. Ends after the rounds or hours given, at the first FAIL, or with Ctrl-C, and says what was "
-            "done."
+            "Runs all cases of an inventory - transactions, network faults, attacks - in the order of a seed and a "
+            "part at a time, each part a run of its own. Ends after the rounds or hours given, at the first FAIL, or "
+            "with Ctrl-C, and says what was done."
         ),
         epilog=_("Exit status: the worst of its runs (see hil97 run --help); an interrupted soak keeps that too."),
+    )
+    parser.add_argument(
+        "suites", nargs="*", metavar="SUITE", type=_suite,
+        help=_("only the cases of transactions, network or security (default: all of them, in this order)"),
     )
     parser.add_argument(
         "--lab", metavar="FILE", default="lab_config/emulated.yaml",
@@ -40,6 +44,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--firmware", metavar="WHAT", help=_("boot this on every emulated bench, as in hil97 run"))
     parser.add_argument("--results", metavar="DIR", default="results", help=_("where runs are kept (default: results)"))
     parser.set_defaults(run=run)
+
+
+def _suite(text: str) -> str:
+    if text in SUITES:
+        return text
+    raise argparse.ArgumentTypeError(
+        _("{text!r} has no cases; there are {known}").format(text=text, known=", ".join(SUITES))
+    )
 
 
 def _positive(text: str) -> float:
@@ -60,16 +72,19 @@ def _count(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """The soak, and its end in words."""
+    from harness.campaigns.cases import KINDS
     from harness.campaigns.launch import Request, check, launch
     from harness.campaigns.plan import new_run_name, open_lab
     from harness.campaigns.soak import Plan, soak
 
+    kinds = [KINDS[asked] for folder, asked in SUITES.items() if folder in (args.suites or SUITES)]
     request = Request(
-        lab=args.lab, suites=[SUITE], results=args.results, firmware=args.firmware, seed=args.seed, language=args.lang,
+        lab=args.lab, suites=[str(kind.suite) for kind in kinds], results=args.results, firmware=args.firmware,
+        seed=args.seed, language=args.lang,
     )
     check(request)
     plan = Plan.of(
-        open_lab(Path(args.lab), args.firmware), Path(SUITE), part=args.part,
+        open_lab(Path(args.lab), args.firmware), kinds, part=args.part,
         hours=args.hours, rounds=args.rounds or (None if args.hours else 1), keep_going=args.keep_going,
     )
     print(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import signal
 import sys
 import tempfile
@@ -97,8 +98,15 @@ def _check(args: argparse.Namespace) -> None:
     for name, text, length in (("--tid", args.tid, 8), ("--mid", args.mid, 15)):
         if text is not None and not (len(text) == length and text.isascii() and text.isalnum()):
             raise BadInput(f"{name} has {length} letters or digits, not {text!r}")
+    if not re.fullmatch(r"[0-9A-Za-z]{1,50}", args.serial_number):
+        raise BadInput(f"--serial-number has 1 to 50 letters or digits, not {args.serial_number!r}")
     if args.tls is not None and args.link not in (None, "tls"):
         raise BadInput(f"--tls is for --link tls, not {args.link}")
+    if args.link == "tls" and args.tls is None and args.flash is None:
+        raise BadInput(
+            "a new terminal trusts no authority: --link tls needs --tls FOLDER",
+            remedy="FOLDER is what `hil97 acquirer serve --tls FOLDER` made, or one with the host's ca.pem",
+        )
     if args.tpdu is not None and args.host is None:
         raise BadInput("--tpdu belongs to --host")
     if args.tpdu is not None and not (len(args.tpdu) == 10 and args.tpdu.isascii() and args.tpdu.isdigit()):

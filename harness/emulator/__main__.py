@@ -1,7 +1,8 @@
 """``python -m harness.emulator``: the board process of one emulated terminal. It starts with the power off.
 
     --control PATH --flash FILE --model FILE.json --boot-key FILE --serial-number SN [--time-scale X]
-    [--image FILE] [--netns-fd N] [--parent PID]
+    [--image FILE] [--ethernet NAME]
+    [--data-port NAME --data-netns-fd N] [--netns-fd N] [--parent PID]
 
 A flash file that does not exist is a new terminal from the factory: file system formatted, ``--image`` in slot A.
 """
@@ -61,6 +62,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--serial-number", required=True)
     parser.add_argument("--time-scale", type=float, default=1.0)
     parser.add_argument("--image", type=Path)
+    parser.add_argument("--ethernet", default="", help="network interface that is the terminal's own to set")
+    parser.add_argument("--data-port", help="the far end of that interface, which a modem switches")
+    parser.add_argument("--data-netns-fd", type=int, help="descriptor of the network namespace of --data-port")
     parser.add_argument("--netns-fd", type=int)
     parser.add_argument("--parent", type=int)
     return parser.parse_args(argv)
@@ -96,8 +100,14 @@ def main(argv: list[str]) -> int:
         if not args.time_scale > 0:
             raise BadInput(f"--time-scale is above 0, not {args.time_scale}")
         freeze_imports(_warm)
+        data_port = None
+        if args.data_port is not None and args.data_netns_fd is not None:
+            from harness.emulator.data_port import DataPort
+
+            data_port = DataPort(args.data_port, args.data_netns_fd)
         board = BoardProcess(flash=open_flash(args.flash, args.image), model=model, boot_key=boot_key,
-                             serial_number=args.serial_number, time_scale=args.time_scale, control=args.control)
+                             serial_number=args.serial_number, time_scale=args.time_scale, control=args.control,
+                             ethernet=args.ethernet, data_port=data_port)
     except (BadInput, OSError) as error:
         print(f"harness.emulator: {error}", file=sys.stderr)
         return 2

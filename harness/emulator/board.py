@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from harness.emulator import bus, panel_requests
 from harness.emulator.boot import boot
@@ -32,6 +32,10 @@ from harness.emulator.serial_line import SerialLine
 from harness.errors import BadInput
 from harness.lab.kernel import die_with_parent
 
+if TYPE_CHECKING:
+    from harness.emulator.data_port import DataPort
+    from harness.emulator.mobile import Mobile
+
 Reason = Literal["operator", "cut", "watchdog"]
 WATCHDOG_S = 5.0
 STABLE_S = 10.0  # an application that ran this long is restarted at once, one that died sooner ever later
@@ -43,8 +47,10 @@ class BoardProcess:
 
     def __init__(
         self, *, flash: Flash, model: dict[str, Any], boot_key: bytes, serial_number: str, time_scale: float,
-        control: Path,
+        control: Path, ethernet: str = "", data_port: DataPort | None = None,
     ) -> None:
+        """``ethernet``: the terminal's own network interface; ``data_port``: its far end, where a modem switches it."""
+        self._ethernet = ethernet
         self._flash, self._model, self._boot_key = flash, model, boot_key
         self._serial_number, self._time_scale = serial_number, time_scale
         self._font = load()
@@ -61,6 +67,11 @@ class BoardProcess:
         self._restart_at: float | None = None
         self._restart_delay = 0.1
         self._ended = False
+        self._mobile: Mobile | None = None
+        if model.get("modem"):
+            from harness.emulator.mobile import Mobile
+
+            self._mobile = Mobile(self._selector, time_scale, data_port, self._report_modem)
         self._panel = PanelServer(control, self._selector, self._greeting, self._handle)
         self._drain_serial(True)
 
@@ -94,7 +105,8 @@ class BoardProcess:
     def _greeting(self) -> list[dict[str, Any]]:
         ready = {"ev": "ready", "t": time.monotonic_ns(), "cashier": self._cashier.path, "service": self._service.path,
                  "serial_number": self._serial_number, "power": "on" if self._powered else "off"}
-        return [ready, self._screen_event()]
+        modem = [] if self._mobile is None else [self._modem_event(self._mobile.modem.told())]
+        return [ready, self._screen_event(), *modem]
 
     def _handle(self, op: str, request: dict[str, Any]) -> dict[str, Any]:
         match op:
@@ -121,6 +133,8 @@ class BoardProcess:
                     self._flash.disarm()
                 else:
                     self._flash.cut_at(operation, torn=torn)
+            case "modem" if self._mobile is not None:
+                self._mobile.obey(panel_requests.modem(request))
             case "flash_operations":
                 return {"count": self._flash.operations}
             case _:
@@ -177,6 +191,8 @@ class BoardProcess:
         self._restart_at = None
         self._drain_serial(False)
         self._report_power("on", reason)
+        if self._mobile is not None:
+            self._mobile.power(True)
         ours, theirs = bus.socket_pair()
         reader, reader_inside = bus.socket_pair()
         read_end, write_end = os.pipe()
@@ -222,7 +238,9 @@ class BoardProcess:
             faulthandler.register(signal.SIGUSR1, file=2)
             hardware = Board(model=self._model, serial_number=self._serial_number, time_scale=self._time_scale,
                              flash=self._flash, font=self._font, wires=wires, reader=reader,
-                             cashier_fd=self._cashier.master, service_fd=self._service.master)
+                             cashier_fd=self._cashier.master, service_fd=self._service.master,
+                             ethernet=self._ethernet,
+                             modem_fd=-1 if self._mobile is None else self._mobile.terminal_fd)
             boot(hardware, self._boot_key)
         except BaseException:
             traceback.print_exc()
@@ -257,6 +275,8 @@ class BoardProcess:
 
     def _lights_out(self, reason: Reason) -> None:
         self._report_power("off", reason)
+        if self._mobile is not None:
+            self._mobile.power(False)
         self._set_screen(self._blank, time.monotonic_ns())
         self._drain_serial(True)
 
@@ -361,13 +381,26 @@ class BoardProcess:
         self._restart_delay = min(2 * self._restart_delay, WATCHDOG_S)
 
     def _timeout(self) -> float | None:
+        own, modem = self._own_timeout(), None if self._mobile is None else self._mobile.timeout
+        return min((one for one in (own, modem) if one is not None), default=None)
+
+    def _own_timeout(self) -> float | None:
         if self._restart_at is not None:
             return max(0.0, self._restart_at - time.monotonic())
         if self._cpu is not None and (fed := self._flash.fed):
             return max(0.0, WATCHDOG_S - (time.monotonic_ns() - fed) / 1e9) + 0.001
         return None
 
+    def _report_modem(self, told: dict[str, Any]) -> None:
+        self._panel.broadcast(self._modem_event(told))
+
+    @staticmethod
+    def _modem_event(told: dict[str, Any]) -> dict[str, Any]:
+        return {"ev": "modem", "t": time.monotonic_ns(), **told}
+
     def _check_timers(self) -> None:
+        if self._mobile is not None:
+            self._mobile.tick()
         if self._restart_at is not None and time.monotonic() >= self._restart_at:
             self._power_on("watchdog")
         cpu, fed = self._cpu, self._flash.fed

@@ -70,7 +70,7 @@ class Flash:
         if not self.new and size != SIZE + BLOCK:
             os.close(self._fd)
             raise BadInput(f"a flash file has {SIZE + BLOCK} bytes, this has {size}", where=str(path),
-                           remedy="Delete it: the board then makes a new, erased one.")
+                           remedy="Give the path of a flash, or one where nothing is: a new, erased one is made there.")
         if self.new:
             os.ftruncate(self._fd, SIZE + BLOCK)
         self._map = mmap.mmap(self._fd, SIZE + BLOCK)

@@ -19,14 +19,18 @@ class Board:
 
     ``model``: the model file (ROM). ``flash``: the file system partition. ``events_fd`` is readable when
     :meth:`read_event` has something. ``cashier_fd``, ``service_fd``: non-blocking UARTs. ``firmware``: name and version
-    of the image that runs, as the boot loader found them.
+    of the image that runs, as the boot loader found them. ``ethernet``: the network interface that is the terminal's
+    own; "": it has none, and uses the network of its namespace as it is.
+    ``modem_fd``: the serial line of a modem, -1 where there is none.
     """
 
     def __init__(
         self, *, model: dict[str, Any], serial_number: str, time_scale: float, flash: Flash, font: Font,
-        wires: socket.socket, reader: socket.socket, cashier_fd: int, service_fd: int,
+        wires: socket.socket, reader: socket.socket, cashier_fd: int, service_fd: int, ethernet: str = "",
+        modem_fd: int = -1,
     ) -> None:
         self.model, self.serial_number, self.time_scale = model, serial_number, time_scale
+        self.ethernet, self.modem_fd = ethernet, modem_fd
         self.flash = flash.partition(fatal=True)
         self.events_fd = wires.fileno()
         self.cashier_fd, self.service_fd = cashier_fd, service_fd

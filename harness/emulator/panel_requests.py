@@ -13,6 +13,10 @@ _TRACK3 = re.compile(r"[0-9D=]{1,104}\Z")
 _CHIP = {"pan": re.compile(r"[0-9]{1,19}\Z"), "track2": _TRACK2, "psn": re.compile(r"[0-9]{1,3}\Z"),
          "expiry": re.compile(r"([0-9]{4})?\Z"), "first": re.compile(r"(ARQC|TC|AAC)?\Z"),
          "second": re.compile(r"(TC|AAC)?\Z")}
+_MODEM = {
+    "signal": ("none", "weak", "good"), "sim": ("present", "missing"), "registration": ("home", "denied"),
+    "data": ("granted", "refused"),
+}
 _TAG = re.compile(r"([0-9A-F]{2}|[0-9A-F]{4})\Z")
 _VALUE = re.compile(r"([0-9A-F]{2}){1,250}\Z")
 _CODE = re.compile(r"[0-9]{1,32}\Z")
@@ -70,6 +74,21 @@ def sign(request: dict[str, Any]) -> dict[str, str]:
     if not isinstance(strokes, str) or not _STROKES.match(strokes):
         raise BadInput("strokes is no bitmap: 1 to 8192 bytes in hex")
     return {"strokes": strokes}
+
+
+def modem(request: dict[str, Any]) -> dict[str, Any]:
+    """What is around the modem: any of ``signal``, ``sim``, ``registration``, ``data``; ``drop``: the network ends the
+    data session."""
+    wanted = {name: value for name, value in request.items() if name not in ("id", "op")}
+    for name, value in wanted.items():
+        if name != "drop" and name not in _MODEM:
+            raise BadInput(f"a modem has no {name[:40]!r}; it has {', '.join(_MODEM)} and drop")
+        known = (True, False) if name == "drop" else _MODEM[name]
+        if value not in known:
+            raise BadInput(f"{name} is {' or '.join(map(str, known))}, not {str(value)[:60]!r}")
+    if not wanted:
+        raise BadInput(f"nothing is to be changed: {', '.join(_MODEM)} or drop")
+    return wanted
 
 
 def power(request: dict[str, Any]) -> str:

@@ -134,7 +134,8 @@ class HostChanged(Event):
 
 
 class HostArmed(Event):
-    """The acquirer was told to misbehave (``rule`` as in docs/acquirer.md), or (``rule`` empty) to stop that."""
+    """The acquirer was told to misbehave (``rule`` as in docs/acquirer.md), or (``rule`` empty) to stop that: rule
+    ``rule_id``, or all of them where it is 0."""
 
     kind: Literal["host.armed"] = "host.armed"
     rule_id: int
@@ -201,7 +202,7 @@ class WireConnection(Event):
     """A TCP connection of the terminal. ``by`` says who did it, where that is known.
 
     opening: SYN seen. open: handshake complete. refused: SYN answered with RST. closed: FIN seen from ``by``.
-    reset: RST seen from ``by``.
+    reset: RST seen from ``by``. ``peer``: address:port of the other end ("" in logs of before it was noted).
     """
 
     kind: Literal["wire.connection"] = "wire.connection"
@@ -209,6 +210,7 @@ class WireConnection(Event):
     state: Literal["opening", "open", "refused", "closed", "reset"]
     by: Literal["terminal", "acquirer"] | None = None
     packet: int
+    peer: str = ""
 
 
 class WireBytes(Event):
@@ -222,10 +224,24 @@ class WireBytes(Event):
 
 
 class WireLink(Event):
-    """The cable between terminal and wire was plugged or unplugged."""
+    """The cable between terminal and wire was plugged or unplugged; of a terminal with a modem: its data session began
+    again, or ended although nobody had switched it off."""
 
     kind: Literal["wire.link"] = "wire.link"
     state: Literal["up", "down"]
+
+
+class Radio(Event):
+    """What is around the terminal's modem, and what came of it: ``registered`` in the mobile network, ``session`` a
+    data session. While there is none the terminal has no carrier, which ``wire.link`` tells too."""
+
+    kind: Literal["radio"] = "radio"
+    signal: Literal["none", "weak", "good"]
+    sim: Literal["present", "missing"]
+    registration: Literal["home", "denied"]
+    data: Literal["granted", "refused"]
+    registered: bool
+    session: bool
 
 
 class FaultArmed(Event):
@@ -377,7 +393,7 @@ class Measurement(Event):
 AnyEvent = Annotated[
     RunOpened | RunClosed | TestOpened | TestPhase | TestClosed | OperationInvoked | OperationCompleted
     | HostChanged | HostArmed | HostJournal | HostLedger | WireFrame | WireConnection | WireBytes | WireLink
-    | FaultArmed | FaultStruck | FaultHealed
+    | FaultArmed | FaultStruck | FaultHealed | Radio
     | Screen | Slip | Cashier | Service | Counters | ChipCommand | Power | Key | UnitReplaced | Heartbeat
     | BenchFailed | Measurement,
     Field(discriminator="kind"),

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from harness.errors import BadInput
 from harness.lab.documents import Problem, read_document
-from harness.protocol.profile import Profile
+from harness.protocol.profile import REST, Profile
 from harness.terminal.model import Model
 
 T = TypeVar("T", Model, Profile)
@@ -65,7 +65,7 @@ def load_profile(path: Path) -> Profile:
     problems += [
         Problem(("assumed", name), f"{name} is no parameter of a profile, so nothing about it can be assumed")
         for name in profile.assumed
-        if name not in Profile.model_fields
+        if name not in Profile.model_fields and name != REST
     ]
     if profile.decline_mac == "required" and not profile.declines_carry_mac:
         problems.append(Problem(("decline_mac",), "a decline must have a MAC, and this host's declines have none"))
@@ -91,7 +91,8 @@ def load_named(catalogue: Path, kind: type[T], name: str) -> T:
     if path is None:
         known = ", ".join(names(catalogue, kind)) or "none"
         folder = catalogue / _FOLDERS[kind]
-        raise BadInput(f"there is no {kind.__name__.lower()} {name}; known: {known}", where=str(folder))
+        remedy = "" if folder.is_dir() else "There is no such folder. Start it in the project's folder, or give a path."
+        raise BadInput(f"there is no {kind.__name__.lower()} {name}; known: {known}", where=str(folder), remedy=remedy)
     if kind is Model:
         return load_model(path)  # type: ignore[return-value]
     return load_profile(path)  # type: ignore[return-value]

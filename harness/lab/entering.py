@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.errors import BadInput
 from harness.lab.kernel import (
     CAP_NET_ADMIN,
+    CAP_NET_BIND_SERVICE,
     CAP_NET_RAW,
     CAP_SYS_ADMIN,
     CLONE_NEWNET,
@@ -79,6 +80,8 @@ def enter(*, process_namespace: bool) -> None:
             unshare(CLONE_NEWPID)
     with step("capabilities"):
         raise_ambient(CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN)
+        if has_capabilities(CAP_NET_BIND_SERVICE):  # for DHCP and name servers; benches without them can do without
+            raise_ambient(CAP_NET_BIND_SERVICE)
     with step("loopback"):
         loopback = Interface("lo")
         loopback.set_up(True)

@@ -48,9 +48,12 @@ class BenchEntry:
     service: str | None = None
     interfaces: Interfaces | None = None
     host: Host | None = None
+    address: str | None = None
     group: str = ""
     label: str = ""
     suites: tuple[str, ...] = ()
+    network: Literal["static", "dhcp"] = "static"
+    resolve: Literal["address", "name"] = "address"
 
     def runs(self, test: Path) -> bool:
         """Whether the tests of that file are for this bench."""
@@ -66,7 +69,7 @@ class BenchEntry:
         """Benches with equal variants are equal: their verdicts are about the same thing."""
         return (
             self.model.name, self.firmware, self.kind, self.physical_like, self.time_scale,
-            self.profile.model_dump_json(), self.receive_timeout_s, self.suites,
+            self.profile.model_dump_json(), self.receive_timeout_s, self.suites, self.network, self.resolve,
         )
 
 
@@ -124,6 +127,10 @@ def load_lab(path: Path) -> Lab:
         for index, one in enumerate(document.value.benches)
         if one.link is not None and one.link not in models[one.model].links
     ]
+    problems += [
+        Problem(("benches", index, place), text)
+        for index, one in enumerate(document.value.benches) for place, text in _network_problems(one, models[one.model])
+    ]
     if problems:
         document.refuse(problems)
     profiles = {one.profile: catalogue.load_named(library, Profile, one.profile) for one in document.value.benches}
@@ -132,6 +139,17 @@ def load_lab(path: Path) -> Lab:
         for number, bench in enumerate(document.value.benches, 1)
     ]
     return Lab(path, _grouped(entries))
+
+
+def _network_problems(bench: BenchDocument, model: Model) -> list[tuple[str, str]]:
+    """(key, what is wrong with it)."""
+    found = []
+    if bench.network is not None and bench.network not in model.networks:
+        known = ", ".join(model.networks)
+        found.append(("network", f"the model {model.name} has no network {bench.network}; it has {known}"))
+    if bench.resolve == "name" and not model.names:
+        found.append(("resolve", f"the model {model.name} does not resolve names"))
+    return found
 
 
 def _names(document: Document[LabDocument]) -> list[Problem]:
@@ -190,7 +208,9 @@ def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, pa
         # a device is the same device in whatever inventory it stands
         scope="physical" if bench.kind == "physical" else str(path),
         serial_number=bench.serial_number, receive_timeout_s=receive_timeout_s, cashier=bench.cashier,
-        service=bench.service, interfaces=bench.interfaces, host=bench.host, suites=tuple(bench.suites),
+        service=bench.service, interfaces=bench.interfaces, host=bench.host,
+        address=str(bench.address) if bench.address else None, suites=tuple(bench.suites),
+        network=bench.network or model.networks[0], resolve=bench.resolve,
     )
 
 
@@ -204,14 +224,22 @@ def _grouped(entries: Iterable[BenchEntry]) -> tuple[BenchEntry, ...]:
     )
 
 
+def _nature(entry: BenchEntry) -> list[str]:
+    """What makes it another sort of bench, in words for its names."""
+    sort = ["physical"] if entry.kind == "physical" else ["physical-like"] if entry.physical_like else []
+    network: list[str] = [entry.network] if entry.network != entry.model.networks[0] else []
+    network += ["name"] if entry.resolve == "name" else []
+    return [*sort, "-".join(network)] if network else sort
+
+
 def _group_names(entry: BenchEntry) -> list[str]:
-    nature = "/physical" if entry.kind == "physical" else "/physical-like" if entry.physical_like else ""
+    nature = "".join(f"/{word}" for word in _nature(entry))
     short = f"{entry.model.name}/{entry.firmware_name}/{entry.profile.name}{nature}"
     return [short, f"{short}/{entry.profile.link}", f"{short}/x{entry.time_scale:g}"]
 
 
 def _label_names(entry: BenchEntry, group: str) -> list[str]:
-    nature = "-physical" if entry.kind == "physical" else "-physical-like" if entry.physical_like else ""
+    nature = "".join(f"-{word}" for word in _nature(entry))
     model, profile = entry.model.name, entry.profile.name
     short = [f"{model}{nature}", f"{model}-{profile}{nature}", f"{model}-{entry.firmware_name}{nature}"]
     return [*short, group.replace("/", "-")]

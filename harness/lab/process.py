@@ -154,7 +154,7 @@ def spawn(
                 stdout=subprocess.PIPE if pipes else errors,
                 stderr=errors,
                 pass_fds=descriptors,
-                env=_environment(env),
+                env=child_environment(env),
             )
 
     try:
@@ -177,7 +177,7 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+def child_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """Ours, so that the child finds the very package that started it, even from a source tree that is not installed."""
     result = dict(os.environ if env is None else env)
     root = Path(harness.__file__).resolve().parent.parent

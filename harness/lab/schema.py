@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,11 +28,15 @@ class Identity(BaseModel):
 
 
 class Interfaces(BaseModel):
-    """Network cards of the lab host: the one the terminal is plugged into, and the one towards the acquirer."""
+    """Network cards of the lab host: the one the terminal is plugged into, and the one towards the acquirer.
+
+    ``addresses``: those that the cards may have; with any other the bench refuses to touch them.
+    """
 
     model_config = _STRICT
     terminal: Annotated[str, Field(pattern=r"^[^\s/:]{1,15}$")]
     acquirer: Annotated[str, Field(pattern=r"^[^\s/:]{1,15}$")]
+    addresses: list[IPv4Address | IPv6Address] = []
 
 
 class Host(BaseModel):
@@ -71,6 +75,8 @@ class BenchDocument(BaseModel):
     time_scale: Positive | None = None
     physical_like: bool = False
     link: Literal["tcp", "tcp_standing", "tls", "http"] | None = None
+    network: Literal["static", "dhcp"] | None = None
+    resolve: Literal["address", "name"] = "address"
     suites: list[Name] = []
     limits: LimitsDocument = LimitsDocument()
     identity: Identity | None = None
@@ -79,19 +85,25 @@ class BenchDocument(BaseModel):
     service: str | None = None
     interfaces: Interfaces | None = None
     host: Host | None = None
+    address: IPv4Address | None = None
 
     def contradictions(self) -> list[tuple[Place, str]]:
         """What does not go together, with the place below the bench."""
         found: list[tuple[Place, str]] = []
         if self.kind == "physical":
-            missing = [key for key in ("interfaces", "host", "identity") if getattr(self, key) is None]
+            missing = [key for key in ("interfaces", "host", "identity", "address") if getattr(self, key) is None]
             found += [((), f"`{key}` is missing: a physical bench needs it") for key in missing]
             if self.time_scale not in (None, 1.0):
                 found.append((("time_scale",), "the time of a physical bench can't be scaled: leave it out"))
+            if self.network is not None:
+                found.append((("network",), "`network` is for emulated benches: a physical one has its own"))
+            if self.resolve != "address":
+                found.append((("resolve",), "`resolve` is for emulated benches: a physical one has its own"))
             if self.physical_like:
                 found.append((("physical_like",), "a physical bench is not like one: leave it out"))
             return found
-        wrong = [key for key in ("cashier", "service", "interfaces", "host") if getattr(self, key) is not None]
+        theirs = ("cashier", "service", "interfaces", "host", "address")
+        wrong = [key for key in theirs if getattr(self, key) is not None]
         found += [((key,), f"`{key}` is for physical benches: an emulated one finds its own") for key in wrong]
         if self.physical_like and self.time_scale not in (None, 1.0):
             found.append((("time_scale",), "a physical-like bench has time scale 1: leave it out"))

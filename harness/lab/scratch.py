@@ -55,6 +55,11 @@ def sweep(folder: Path | None = None) -> int:
         return _sweep(home)
 
 
+def in_use(path: Path) -> bool:
+    """Whether the process that made this scratch folder is still there."""
+    return not _abandoned(path)
+
+
 def _sweep(home: Path) -> int:
     swept = 0
     for path in home.glob(f"{_PREFIX}*/"):

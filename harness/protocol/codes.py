@@ -5,6 +5,8 @@ Sources: transaction tables of CaoEnXin/LiaoYang_POS, Innoverex/pos, ConardLKL/p
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from harness.protocol.frames import Frame
 
 MUST_MATCH = (3, 4, 11, 25, 41, 42, 49)  # equal in request and response where both have them
@@ -116,11 +118,13 @@ _ALONE = {"0400": "reversal", "0500": "settlement", "0620": "script_notice"}
 _FINANCIAL = frozenset({"01", "02", "04"})
 
 
+@lru_cache(maxsize=256)
 def request_mti(mti: str) -> str:
     """The MTI of the request: 0210 -> 0200; a request's own stays."""
     return f"{int(mti) - 10:04d}" if int(mti[2]) % 2 else mti
 
 
+@lru_cache(maxsize=256)
 def response_mti(mti: str) -> str:
     """The MTI of the answer to a request: 0200 -> 0210."""
     return f"{int(mti) + 10:04d}"
@@ -184,7 +188,8 @@ def mti_name(mti: str) -> str:
 
 
 def _name(mti: str, frame: Frame) -> str:
-    message_type, network_code = frame.message_type, frame.network_code
+    f60 = frame.fields.get(60, "")
+    message_type, network_code = f60[:2], f60[8:11]
     if message_type:
         table = _BY_F60.get(mti, {})
         return table.get((message_type, network_code)) or table.get((message_type, None)) or "unknown"

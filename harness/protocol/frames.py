@@ -10,7 +10,7 @@ never another exception.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -38,7 +38,9 @@ DEFAULT_TPDU = "6000000000"
 DEFAULT_HEADER = "602100000000"
 
 F48 = Literal["bcd", "ascii"]
+MakesMac = Callable[[bytes], str]  # what F64 covers, from the MTI up to but without it -> F64
 
+_NO_MAC = "00000000"
 _DIGITS = frozenset("0123456789")
 _HEX = frozenset("0123456789ABCDEF")
 _NUMBER = {str(number): number for number in FIELDS}
@@ -195,12 +197,19 @@ def encode(frame: Frame) -> bytes:
 
 
 def build(
-    mti: str, fields: Mapping[int, str], tpdu: str = DEFAULT_TPDU, header: str = DEFAULT_HEADER, f48: F48 = "bcd"
+    mti: str, fields: Mapping[int, str], tpdu: str = DEFAULT_TPDU, header: str = DEFAULT_HEADER, f48: F48 = "bcd",
+    mac: MakesMac | None = None,
 ) -> Frame:
-    """A frame from its parts (values as in :class:`Frame`). Nothing is filled up: F4 needs its 12 digits."""
+    """A frame from its parts (values as in :class:`Frame`). Nothing is filled up: F4 needs its 12 digits. With ``mac``
+    F64 is what that makes of the bytes before it."""
     if not fields.get(48):
         f48 = "bcd"
+    if mac is not None:
+        fields = {**fields, 64: _NO_MAC}  # its place, and its bit in the bitmap, which is covered too
     raw, ascending = _assemble(mti, fields, tpdu, header, f48)
+    if mac is not None:
+        ascending[64] = made = mac(raw[OFFSET_MTI:-8])
+        raw = raw[:-8] + made.encode("ascii")
     return Frame(tpdu, header, mti, MappingProxyType(ascending), raw, f48)
 
 
@@ -259,14 +268,10 @@ def _assemble(
 ) -> tuple[bytes, dict[int, str]]:
     """The frame's bytes, and the fields in the order in which they stand in it."""
     head = packing.head(tpdu, header, mti)
-    try:
-        ascending = dict(sorted(fields.items()))
-    except TypeError:  # a number that is none: there is no such field
-        head = None
-    written = None if head is None else packing.write(ascending, ascii48=f48 == "ascii")
+    written = None if head is None else packing.write(fields, ascii48=f48 == "ascii")
     if head is None or written is None:
         raise _misfit(mti, fields, tpdu, header)
-    bits, content = written
+    bits, content, ascending = written
     size = MIN_LENGTH + len(content)
     if size > MAX_LENGTH:
         raise FrameError(f"{size} bytes do not fit a 2-byte length", field="length")

@@ -30,9 +30,11 @@ Algorithm = Literal["des", "sm4"]  # "des": single or triple by the length of th
 
 # F60.3 -> bytes of F62 in an approved sign-in
 KEY_BLOCK_LENGTHS = {"001": 24, "003": 40, "004": 60, "005": 40, "006": 40}
+_MAK_LENGTHS = {"001": (8,), "003": (8, 16), "004": (8, 16), "005": (16,), "006": (16,)}
 _SM_CODES = frozenset({"005", "006"})
 _BLOCK: dict[Algorithm, int] = {"des": 8, "sm4": 16}
 _ZERO = bytes(8)
+_ECB = modes.ECB()
 
 
 class KeyMaterialError(BadInput):
@@ -92,7 +94,7 @@ def decrypt(key: bytes, data: bytes, algorithm: Algorithm = "des") -> bytes:
 
 def kcv(key: bytes, algorithm: Algorithm = "des") -> bytes:
     """Check value: the first 4 bytes of one block of zero bytes enciphered."""
-    return encrypt(key, bytes(_BLOCK[algorithm]), algorithm)[:4]
+    return _enciphering(key, algorithm).update(_ZERO if algorithm == "des" else _ZERO * 2)[:4]
 
 
 def wrap(kek: bytes, key: bytes, algorithm: Algorithm = "des") -> bytes:
@@ -137,17 +139,17 @@ def working_keys(f62: bytes, network_code: str, tmk: bytes) -> WorkingKeys:
 
 def make_f62(tmk: bytes, network_code: str, pik: bytes, mak: bytes, tdk: bytes | None = None) -> bytes:
     """The host's side of :func:`working_keys`. Lengths: :func:`key_lengths`, the MAK of 003 and 004 with 8 or 16."""
-    _check_code(network_code)
     algorithm = algorithm_of(network_code)
     pik_length, _mak_length, tdk_length = key_lengths(network_code)
-    makers = {key_lengths(network_code, length)[1] for length in (8, 16)}
-    if len(pik) != pik_length or len(mak) not in makers:
+    if len(pik) != pik_length or len(mak) not in _MAK_LENGTHS[network_code]:
         raise KeyMaterialError(f"PIK of {len(pik)} and MAK of {len(mak)} bytes do not fit F60.3 = {network_code}")
     if len(tdk or b"") != tdk_length:
         raise KeyMaterialError("a track key of 16 bytes belongs to F60.3 = 004, and to no other")
-    block = wrap(tmk, pik, algorithm) + kcv(pik, algorithm)
-    block += wrap(tmk, mak, algorithm).ljust(pik_length, b"\0") + kcv(mak, algorithm)
-    return block + wrap(tmk, tdk) + kcv(tdk) if tdk else block
+    wrapped = encrypt(tmk, pik + mak + (tdk or b""), algorithm)  # in ECB the same as one by one
+    at = pik_length + len(mak)
+    block = wrapped[:pik_length] + kcv(pik, algorithm)
+    block += wrapped[pik_length:at].ljust(pik_length, b"\0") + kcv(mak, algorithm)
+    return block + wrapped[at:] + kcv(tdk) if tdk else block
 
 
 def mac(key: bytes, data: bytes, algorithm: Algorithm = "des") -> bytes:
@@ -155,7 +157,10 @@ def mac(key: bytes, data: bytes, algorithm: Algorithm = "des") -> bytes:
     size = _BLOCK[algorithm]
     blocks, step = -(-len(data) // size), size // 8
     words = struct.unpack(f">{blocks * step}Q", data.ljust(blocks * size, b"\0"))
-    folded = b"".join(b"%016X" % reduce(xor, words[at::step], 0) for at in range(step))
+    if step == 1:
+        folded = b"%016X" % reduce(xor, words, 0)
+    else:
+        folded = b"%016X%016X" % (reduce(xor, words[::2], 0), reduce(xor, words[1::2], 0))
     update = _enciphering(key, algorithm).update
     mixed = int.from_bytes(update(folded[:size]), "big") ^ int.from_bytes(folded[size:], "big")
     return update(mixed.to_bytes(size, "big"))
@@ -292,9 +297,9 @@ def _cipher(key: bytes, algorithm: Algorithm) -> BlockCipherAlgorithm:
 
 @lru_cache(maxsize=4096)
 def _enciphering(key: bytes, algorithm: Algorithm) -> CipherContext:
-    return Cipher(_cipher(key, algorithm), modes.ECB()).encryptor()
+    return Cipher(_cipher(key, algorithm), _ECB).encryptor()
 
 
 @lru_cache(maxsize=1024)
 def _deciphering(key: bytes, algorithm: Algorithm) -> CipherContext:
-    return Cipher(_cipher(key, algorithm), modes.ECB()).decryptor()
+    return Cipher(_cipher(key, algorithm), _ECB).decryptor()

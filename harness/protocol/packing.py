@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
 
 from harness.protocol.spec import FIELDS, OFFSET_FIELDS, bit
 
 _HEX = "0123456789ABCDEF"
 _DIGITS, _TRACK, _TEXT, _BINARY = range(4)
 _KINDS = {"digits": _DIGITS, "track": _TRACK, "text": _TEXT, "binary": _BINARY}
-_LENGTHS = (  # by the size of the prefix: what stands for each length
-    (b"",), tuple(bytes.fromhex(f"{length:02d}") for length in range(100)),
-    tuple(bytes.fromhex(f"{length:04d}") for length in range(1000)),
+_PACKED = tuple(  # by the size of the prefix: what stands for each length, in hexadecimal
+    tuple(f"{length:0{2 * size}d}" for length in range(10 ** (size + 1) if size else 0)) for size in range(3)
 )
+_ONE_A_BYTE = tuple(tuple(bytes.fromhex(said).decode("latin-1") for said in lengths) for lengths in _PACKED)
 
 Row = tuple[int, int, int, int, int, bool]  # field, bit, kind, size of the prefix, greatest or only length, pad left
 
@@ -77,45 +79,76 @@ def read(data: bytes, bits: int, *, ascii48: bool = False) -> dict[int, str] | N
     return fields
 
 
-def write(fields: Mapping[int, str], *, ascii48: bool = False) -> tuple[int, bytes] | None:
-    """The bitmap of these fields, which are ascending, and what stands behind it. None: a value does not fit its
+# Of a value that gets its length before it, or a zero to fill a byte: its place, kind, what stands for each length (of
+# fixed ones: nothing), greatest length, pad left
+Shape = tuple[int, int, tuple[str, ...], int, bool]
+
+
+class _Plan(NamedTuple):
+    """How frames with just these fields are written. Places count the fields, ascending."""
+
+    numbers: tuple[int, ...]
+    bits: int
+    lengths: list[int]  # how many characters each value has, 0 where that is said before it
+    shaped: tuple[Shape, ...]
+    runs: tuple[tuple[int, int, int], ...]  # neighbours written as one: first place, place behind the last, kind
+
+
+@lru_cache(maxsize=1024)
+def _plan(numbers: tuple[int, ...], ascii48: bool) -> _Plan:
+    """Raises KeyError or TypeError where there is no such field."""
+    rows = [(_ROWS_ASCII if ascii48 else _ROWS)[number] for number in sorted(numbers)]
+    lengths, shaped, runs, at = [], [], [], 0
+    for place, (_, _, kind, prefix, size, left) in enumerate(rows):
+        lengths.append(0 if prefix else 2 * size if kind == _BINARY else size)
+        if prefix or (kind == _DIGITS and size & 1):
+            shaped.append((place, kind, (_ONE_A_BYTE if kind == _TEXT else _PACKED)[prefix], size, left))
+    for kind, run in groupby(row[2] for row in rows):
+        runs.append((at, at + len(list(run)), kind))
+        at = runs[-1][1]
+    return _Plan(
+        tuple(row[0] for row in rows), sum(row[1] for row in rows), lengths, tuple(shaped), tuple(runs)
+    )
+
+
+def write(fields: Mapping[int, str], *, ascii48: bool = False) -> tuple[int, bytes, dict[int, str]] | None:
+    """The bitmap of these fields, what stands behind it, and the fields in that order. None: a value does not fit its
     field."""
-    bits, parts, digits = 0, [], []
-    rows = _ROWS_ASCII if ascii48 else _ROWS
     try:
-        for number, value in fields.items():
-            _, mask, kind, prefix, size, left = rows[number]
-            length = len(value)
-            bits |= mask
-            if kind == _TEXT:
-                content = value.encode("latin-1")
-            elif kind == _DIGITS:
-                digits.append(value)
+        plan = _plan(tuple(fields), ascii48)
+        values = list(map(fields.__getitem__, plan.numbers))
+        ascending = dict(zip(plan.numbers, values, strict=True))
+        lengths = list(map(len, values))
+        for place, kind, said, most, left in plan.shaped:
+            value, length = values[place], lengths[place]
+            if kind == _BINARY:
                 if length & 1:
-                    value = "0" + value if left else value + "0"
-                content = bytes.fromhex(value)
-            elif value.strip(_HEX):
-                return None
-            elif kind == _TRACK:
-                content = bytes.fromhex(value + "0" if length & 1 else value)
-            else:
-                content = bytes.fromhex(value)
-                length //= 2
-            if prefix:
-                if length > size:
                     return None
-                parts.append(_LENGTHS[prefix][length])
-            elif length != size:
+                length >>= 1
+            elif length & 1 and kind != _TEXT:
+                value = "0" + value if left else value + "0"
+            if said:
+                if length > most:
+                    return None
+                value = said[length] + value
+                lengths[place] = 0
+            values[place] = value
+        if lengths != plan.lengths:
+            return None
+        parts = []
+        for start, end, kind in plan.runs:
+            run = "".join(values[start:end])
+            if kind == _TEXT:
+                parts.append(run.encode("latin-1"))
+                continue
+            if not run.isdigit() if kind == _DIGITS else run.strip(_HEX):
                 return None
-            parts.append(content)
-        if ascii48 and 48 in fields:
-            digits.append(fields[48])
-        joined = "".join(digits)
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError):  # no such field, or values that are no text
+            parts.append(bytes.fromhex(run))
+        if ascii48 and 48 in ascending and ascending[48] and not (ascending[48].isascii() and ascending[48].isdigit()):
+            return None
+    except (KeyError, ValueError, TypeError, AttributeError):  # no such field, or values that are no text
         return None
-    if joined and not (joined.isascii() and joined.isdigit()):
-        return None
-    return bits, b"".join(parts)
+    return plan.bits, b"".join(parts), ascending
 
 
 def head(tpdu: str, header: str, mti: str) -> str | None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.protocol.stream import HTTP_PATH
 
+REST = "rest"  # under ``assumed``: every parameter that is named neither there nor elsewhere in the file
 Code = Annotated[str, Field(pattern=r"^[0-9A-Z]{2}$")]
 
 
@@ -119,7 +120,7 @@ class Profile(BaseModel):
     http_path: str = HTTP_PATH
     receive_timeout_s: float = 60.0
 
-    assumed: dict[str, str] = {}  # parameter -> why it is assumed, its source or the absence of one
+    assumed: dict[str, str] = {}  # parameter, or REST -> why it is assumed, its source or the absence of one
     texts: Texts
     limits: Limits = Limits()
 

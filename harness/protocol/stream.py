@@ -7,15 +7,14 @@ with the bytes it announces, and the stream goes on behind them; so the result n
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.protocol.spec import MAX_LENGTH, MIN_LENGTH
 
 HTTP_PATH = "/mjc/webtrans/VPB_lb"  # where messages go that travel in HTTP requests; four public terminal applications
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """``data`` from byte ``start`` of the stream. ``reason`` is "" for a whole frame, else why it is none."""
 
     start: int
@@ -71,6 +70,9 @@ class FrameSplitter:
         """Like :meth:`feed`, with the garbage in its place between the frames and the offset of each."""
         if self._lost:
             return [self._take_from(bytes(data), self._lost)] if data else []
+        follow = len(data) - 2
+        if not self._buffer and MIN_LENGTH <= follow <= self._max_length and data[0] << 8 | data[1] == follow:
+            return [self._take_from(bytes(data), "")]  # one frame and nothing else, as it mostly comes
         self._buffer += data
         buffer, position, pieces = self._buffer, 0, []
         while len(buffer) - position >= 2:

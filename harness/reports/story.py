@@ -2,16 +2,18 @@
 
 On the left what people see (screen, slip, till, keys), in the middle what crosses the wire, on the right what the
 acquirer does. A frame that the tap saw and the acquirer wrote into its journal is one row; what only one of both saw
-stays visible as such: an answer that never reached the terminal ends at the wire.
+stays visible as such: an answer that never reached the terminal ends at the wire, one that a fault made begins there.
+What a fault did to a message stands in that message's row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.history.events import (
     AnyEvent,
+    FaultStruck,
     Heartbeat,
     HostJournal,
     Key,
@@ -39,7 +41,8 @@ class Row:
     """One row. ``kind``: message, scene (left), host (right), wire (middle), phase, gap.
 
     ``seconds`` since the test began (negative: before it). ``marks``: (index of the finding, its verdict) for every
-    finding that rests on one of ``seqs``.
+    finding that rests on one of ``seqs``. ``struck``: what faults of the wire did to the message; ``made``: it is what
+    a fault delivered, and nobody sent it so.
     """
 
     kind: str
@@ -59,14 +62,33 @@ class Row:
     text: Both | None = None
     marks: tuple[tuple[int, str], ...] = ()
     left_out: int = 0
+    struck: tuple[Item, ...] = ()
+    made: bool = False
 
 
 @dataclass
 class _Pair:
-    """A frame on the wire and its line in the journal; one of both may be missing."""
+    """A frame on the wire and its line in the journal; one of both may be missing. ``strikes`` hit it; it was ``made``
+    by one."""
 
     wire: WireFrame | None = None
     journal: HostJournal | None = None
+    strikes: list[FaultStruck] = field(default_factory=list)
+    made: bool = False
+
+    @property
+    def seen(self) -> WireFrame | HostJournal:
+        """The frame where it was seen first."""
+        found = [event for event in (self.wire, self.journal) if event is not None]
+        return min(found, key=lambda event: event.t)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Bytes and direction."""
+        if self.wire is not None:
+            return self.wire.hex, self.wire.direction
+        assert self.journal is not None
+        return self.journal.hex, "to_acquirer" if self.journal.direction == "in" else "to_terminal"
 
 
 @dataclass
@@ -82,9 +104,10 @@ class Teller:
         """At most about ``limit`` rows; where there are more, those around the evidence stay."""
         listed = sorted(events, key=lambda e: (e.t, e.seq))
         pairs = _pairs(listed)
+        told = _strikes(listed, pairs)
         rows: list[Row] = []
         for event in listed:
-            row = self._row(event, pairs)
+            row = None if event.seq in told else self._row(event, pairs)
             if row is None:
                 continue
             merged = _merged(rows[-1], row) if rows else None
@@ -96,6 +119,7 @@ class Teller:
             replace(
                 row, marks=self._marks(row.seqs),
                 items=tuple(replace(item, marks=self._marks([item.seq])) for item in row.items),
+                struck=tuple(replace(item, marks=self._marks([item.seq])) for item in row.struck),
             )
             for row in rows
         ]  # fmt: skip
@@ -119,7 +143,7 @@ class Teller:
 
     def _message(self, pair: _Pair, t: int, seconds: float) -> Row:
         wire, journal = pair.wire, pair.journal
-        seqs = tuple(event.seq for event in (wire, journal) if event is not None)
+        seqs = tuple(event.seq for event in (wire, journal, *pair.strikes) if event is not None)
         hex_frame = wire.hex if wire is not None else journal.hex if journal is not None else ""
         frame = messages.decode(hex_frame)
         texts = self.bench.opened.profile.get("texts", {}).get("codes", {})
@@ -131,6 +155,7 @@ class Teller:
             withheld=journal is not None and journal.direction == "withheld",
             frame=wire.frame if wire else None, packets=tuple(wire.packets) if wire else (),
             jid=journal.jid if journal else None, note=tell.journal_note(journal) if journal else "",
+            struck=tuple(tell.struck(strike) for strike in pair.strikes), made=pair.made,
         )  # fmt: skip
 
 
@@ -160,6 +185,32 @@ def _pairs(events: Sequence[AnyEvent]) -> dict[int, _Pair]:
                 found[event.seq] = pair = _Pair(journal=event)
                 open_journal.setdefault(key, []).append(pair)
     return found
+
+
+def _strikes(events: Sequence[AnyEvent], pairs: Mapping[int, _Pair]) -> set[int]:
+    """Puts each strike to the message that it hit, the nearest in time of those with its bytes, and says of what a
+    fault delivered that it was made. Returns the ``seq`` of the strikes that are told so."""
+    by_bytes: dict[tuple[str, str], list[_Pair]] = {}
+    for pair in pairs.values():
+        by_bytes.setdefault(pair.key, []).append(pair)
+
+    def nearest(hex_frame: str, direction: str | None, t: int) -> _Pair | None:
+        ways = [direction] if direction else ["to_acquirer", "to_terminal"]
+        known = [pair for way in ways for pair in by_bytes.get((hex_frame, way), [])]
+        return min(known, key=lambda pair: abs(pair.seen.t - t), default=None)
+
+    told = set()
+    for event in events:
+        if not isinstance(event, FaultStruck):
+            continue
+        hit = nearest(event.message, event.direction, event.t)
+        if hit is not None:
+            hit.strikes.append(event)
+            told.add(event.seq)
+        made = nearest(event.delivered, None, event.t) if event.delivered != event.message else None
+        if made is not None and (made.wire is None or made.journal is None):
+            made.made = True
+    return told
 
 
 def _merged(last: Row, row: Row) -> Row | None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.errors import BadInput
 from harness.history.events import (
     AnyEvent,
     BenchFailed,
     Cashier,
     Counters,
+    FaultArmed,
+    FaultHealed,
+    FaultStruck,
     HostArmed,
     HostChanged,
     HostJournal,
@@ -26,12 +31,14 @@ from harness.history.events import (
     WireConnection,
     WireLink,
 )
-from harness.reports import mask, words
+from harness.reports import mask, reasons, words
 from harness.reports.bilingual import Both, _, joined, same
 from harness.reports.images import Album, Picture
 from harness.reports.run import BenchLog
+from harness.wire.faults import read, spoken
 
 SHOWN_LEDGER = 12
+SHOWN_FAULT = 160  # characters: a replayed message is long
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,13 @@ def item(event: AnyEvent, bench: BenchLog, album: Album) -> tuple[str, Item]:
         case WireBytes():
             text = _("{count} bytes that are no frame: {reason}").format(count=len(event.hex) // 2, reason=event.reason)
             return "wire", Item("bytes", event.seq, event.t, text, "bad")
+        case FaultArmed():
+            return "wire", _fault_armed(event)
+        case FaultStruck():
+            return "wire", struck(event)
+        case FaultHealed():
+            text = _("fault {number} ended: {why}").format(number=event.fault_id, why=words.HEALED[event.why])
+            return "wire", Item("healed", event.seq, event.t, text, "bad" if event.why == "died" else "good")
         case HostChanged():
             pairs = tuple((same(name.replace("_", " ")), value) for name, value in mask.values(event.detail).items())
             who = ((same(f"MID {event.mid}" + (f" TID {event.tid}" if event.tid else "")), ""),)
@@ -173,7 +187,40 @@ def _connection(event: WireConnection) -> Item:
     return Item("connection", event.seq, event.t, joined(" ", parts, ""), mood)
 
 
+def struck(event: FaultStruck) -> Item:
+    """What a fault did, and in which packets of faults.pcapng that can be seen."""
+    text = _("fault {number}: {what}").format(number=event.fault_id, what=reasons.both(mask.text(event.what)))
+    if event.packets:
+        numbers = _("packets {numbers} of faults.pcapng").format(numbers=spans(event.packets))
+        text = joined(", ", [text, numbers], "，")
+    return Item("struck", event.seq, event.t, text, "bad")
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """1, 2, 3, 7 -> "1-3, 7"."""
+    found: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if found and number == found[-1][-1] + 1:
+            found[-1][1:] = [number]
+        else:
+            found.append([number])
+    return ", ".join("-".join(map(str, span)) for span in found)
+
+
+def _fault_armed(event: FaultArmed) -> Item:
+    try:
+        said = spoken.words(read(event.fault))
+    except BadInput:  # a fault of another version
+        said = str(event.fault.get("fault", "?"))
+    long = said if len(said) <= SHOWN_FAULT else f"{said[:SHOWN_FAULT]}…"
+    text = _("fault {number} armed: {fault}").format(number=event.fault_id, fault=long)
+    return Item("fault", event.seq, event.t, text, "bad")
+
+
 def _armed(event: HostArmed) -> Item:
+    if not event.rule and event.rule_id:
+        text = _("told to forget rule {number}").format(number=event.rule_id)
+        return Item("armed", event.seq, event.t, text, "quiet")
     if not event.rule:
         return Item("armed", event.seq, event.t, _("told to behave again"), "quiet")
     text = _("told to misbehave (rule {number})").format(number=event.rule_id)

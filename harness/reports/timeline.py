@@ -1,4 +1,4 @@
-"""The timeline of a test as numbers for its SVG: what happened when, on five lanes, with the findings on top."""
+"""The timeline of a test as numbers for its SVG: what happened when, on six lanes, with the findings on top."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from harness.history.events import (
     AnyEvent,
+    FaultArmed,
+    FaultHealed,
+    FaultStruck,
     HostArmed,
     HostChanged,
     OperationCompleted,
@@ -19,7 +22,7 @@ from harness.history.events import (
     WireLink,
 )
 from harness.reports import mask, messages, words
-from harness.reports.bilingual import Both
+from harness.reports.bilingual import Both, same
 from harness.reports.run import Judged
 
 LEFT, RIGHT = 96.0, 980.0
@@ -58,6 +61,8 @@ class Timeline:
     phases: tuple[Bar, ...]
     operations: tuple[Bar, ...]
     outages: tuple[Bar, ...]
+    faults: tuple[Bar, ...]
+    strikes: tuple[Mark, ...]
     frames: tuple[Mark, ...]
     screens: tuple[Mark, ...]
     host: tuple[Mark, ...]
@@ -96,6 +101,7 @@ def of(events: Sequence[AnyEvent], findings: Sequence[Judged], success: Iterable
     ]
     return Timeline(
         seconds, _ticks(seconds), _phases(events, scale), _operations(events, scale), _outages(events, scale),
+        _faults(events, scale), _strikes(events, scale),
         tuple(frames[:MAX_MARKS]), tuple(screens[:MAX_MARKS]), tuple(host[:MAX_MARKS]), tuple(marks[:MAX_MARKS]),
     )  # fmt: skip
 
@@ -166,6 +172,26 @@ def _outages(events: Sequence[AnyEvent], scale: Scale) -> tuple[Bar, ...]:
             bars.append(_bar(scale, since.pop(what).t, e.t, names[what], what, e.seq))
     bars += [_bar(scale, e.t, events[-1].t, names[what], what, e.seq) for what, e in since.items()]
     return tuple(bars)
+
+
+def _faults(events: Sequence[AnyEvent], scale: Scale) -> tuple[Bar, ...]:
+    """Armed to healed. What was armed before the first event, or is healed after the last, reaches to the edge."""
+    bars = []
+    since: dict[int, FaultArmed] = {}
+    for e in events:
+        if isinstance(e, FaultArmed):
+            since[e.fault_id] = e
+        elif isinstance(e, FaultHealed):
+            armed = since.pop(e.fault_id, None)
+            if armed is not None:
+                bars.append(_bar(scale, armed.t, e.t, same(str(armed.fault.get("fault", ""))), e.why, armed.seq))
+    bars += [_bar(scale, e.t, events[-1].t, same(str(e.fault.get("fault", ""))), "", e.seq) for e in since.values()]
+    return tuple(sorted(bars[:MAX_MARKS], key=lambda bar: bar.x))
+
+
+def _strikes(events: Sequence[AnyEvent], scale: Scale) -> tuple[Mark, ...]:
+    found = [Mark(scale.x(e.t), mask.text(e.what), seq=e.seq) for e in events if isinstance(e, FaultStruck)]
+    return tuple(found[:MAX_MARKS])
 
 
 def _bar(scale: Scale, start: int, end: int, label: Both, mood: str, seq: int = 0) -> Bar:

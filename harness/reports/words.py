@@ -68,6 +68,10 @@ POWER: dict[tuple[str, str], Both] = {
     ("off", "cut"): _("power cut"), ("on", "cut"): _("power on"),
     ("off", "watchdog"): _("reset by its watchdog"), ("on", "watchdog"): _("started again after its watchdog"),
 }  # fmt: skip
+HEALED: dict[str, Both] = {
+    "used_up": _("used up"), "over": _("its time is over"), "asked": _("healed"),
+    "died": _("the injector died"),
+}  # fmt: skip
 OUTAGES: dict[str, Both] = {"link": _("cable out"), "power": _("no power")}
 KINDS: dict[str, Both] = {
     "emulated": _("emulated"), "physical-like": _("emulated, physical-like"), "physical": _("physical"),

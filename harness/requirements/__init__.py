@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 from harness.errors import BadInput
 
 Observable = Literal["wire", "host_journal", "screen", "slip", "cashier", "counters", "power", "chip"]
-Feature = Literal["offline", "chip", "identities"]
+Feature = Literal["offline", "chip", "identities", "backup_host"]
 
 
 class Requirement(BaseModel):

@@ -6,18 +6,25 @@ Requirements that a test must decide are its tags (``MSG-01``). Money is written
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from robot.api.deco import keyword, library
 
 from harness.bench.bench import Bench
+from harness.bench.cable import Armed
+from harness.bench.content import ArmedAtHost
 from harness.campaigns.span import TestSpan
+from harness.errors import BadInput
 from harness.protocol.frames import decode
 from harness.robot import REQUIREMENT, session
 from harness.terminal.cards import CARDS, Card
 from harness.terminal.contracts import Completion, Order
 from harness.terminal.orders import NEEDS, TAKES_PIN
+from harness.wire.faults import Fault, spoken
+
+_MESSAGE = "[a-z ]*0[1-8][0-9]0[a-z0-9.= ]*"  # a moment in words, as Robot Framework lets it be said
 
 
 @library(scope="GLOBAL", listener="SELF", auto_keywords=False)
@@ -38,6 +45,7 @@ class TerminalLibrary:
         self._done: dict[str, tuple[Completion, Card | None, int]] = {}  # by transaction: how the last of it ended
         self._date = ""
         self._just_plugged = False
+        self._armed: Armed | ArmedAtHost | None = None
 
     # -- listener -----------------------------------------------------------------------------------------------------
 
@@ -129,6 +137,40 @@ class TerminalLibrary:
         """And a sale that could not connect at once is tried again, as a shop does."""
         self.bench.cable.plug()
         self._just_plugged = True
+
+    # -- faults of the wire -------------------------------------------------------------------------------------------
+
+    @keyword("The wire does ${fault}")
+    def arm(self, fault: str) -> None:
+        """Any fault of docs/wire.md in its words, from now on: ``The wire does swallow at response to 0200``,
+        ``The wire does drop percent=30``, ``The wire does rst after 0200``."""
+        self._arm(lambda: spoken.parse(fault))
+
+    @keyword("The ${message:" + _MESSAGE + "} is ${what}")
+    def strike_message(self, message: str, what: str) -> None:
+        """What happens to that message on its way, from now on: ``The response to 0200 is cut after 20 bytes``, ``The
+        second 0800 is swallowed``. What can be said is in docs/suites.md."""
+        self._arm(lambda: spoken.sentence(message, what))
+
+    @keyword("The wire has struck")
+    def await_strike(self) -> None:
+        """What was armed last has happened by now, or does so within ten seconds."""
+        if self._armed is None:
+            raise AssertionError("no fault was armed in this test")
+        self._armed.await_strike()
+
+    @keyword("The wire is healed")
+    def heal(self) -> None:
+        """No fault any more, the cable plugged; a sale that could not connect at once is tried again."""
+        self.bench.cable.heal()
+        self.bench.host.behave()
+        self._just_plugged = True
+
+    def _arm(self, read: Callable[[], Fault]) -> None:
+        try:
+            self._armed = self.bench.arm(read())
+        except BadInput as error:
+            raise AssertionError(str(error)) from None
 
     @keyword("The terminal is switched off and on")
     def cycle(self) -> None:

@@ -144,7 +144,7 @@ class Alone:
         end = time.monotonic() + _BOOT_S
         while not control.exists():
             if self._board.wait(0.02):
-                said = " ".join(self._board.last_lines()) or "it wrote nothing"
+                said = "\n".join(self._board.last_lines()) or "it wrote nothing"
                 raise BadInput(f"the terminal can't be started: {said.removeprefix('harness.emulator: ')}")
             if time.monotonic() > end:
                 raise BenchError(f"the terminal did not start within {_BOOT_S:g} s")

@@ -13,6 +13,11 @@ from typing import Literal, Protocol
 
 from harness.terminal.cards import Card
 
+NOT_CONNECTED = (
+    "连接失败", "网络未就绪", "域名解析失败", "未插SIM卡", "无信号", "网络注册失败", "数据连接失败", "通讯模块故障",
+)
+"""What the emulated models show where nothing could be sent."""
+
 Via = Literal["keypad", "cashier", "service", "operator"]
 
 
@@ -38,7 +43,7 @@ class Completion:
     @property
     def connected(self) -> bool:
         """False where the terminal said that it could not connect, so nothing was sent and one may try again."""
-        return self.code != "Z1" and "连接失败" not in self.text
+        return self.code != "Z1" and not any(reason in self.text for reason in NOT_CONNECTED)
 
 
 @dataclass(frozen=True)
@@ -94,15 +99,17 @@ class Provisions(Protocol):
     def load_tmk(self, key: str) -> Completion: ...
     def set_identity(self, tid: str, mid: str, *, via: Via = "service") -> Completion: ...
     def set_host(self, address: str, port: int, tpdu: str) -> Completion: ...
-    def set_second_host(self, address: str, port: int) -> Completion: ...
+    def set_network(self, setting: str) -> Completion: ...
+    def set_second_host(self, address: str = "", port: int = 0) -> Completion: ...
     def set_tls(self, what: str, payload: str) -> Completion: ...
     def set_parameter(self, name: str, value: str) -> Completion: ...
 
 
 class TellsCounters(Protocol):
-    """Service counters (not on a physical-like bench)."""
+    """What the terminal says of itself on the service port (not on a physical-like bench)."""
 
     def read_counters(self) -> dict[str, str]: ...
+    def read_network(self) -> str: ...
 
 
 class Terminal(Operates, Provisions, TellsCounters, Protocol):

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import TerminalTimeout
-from harness.history.events import ChipCommand, Power, Screen, Slip
+from harness.history.events import ChipCommand, Power, Radio, Screen, Slip, WireLink
 from harness.history.recorder import Recorder
 from harness.instruments.card_slot import CardSlot
 from harness.instruments.keypad import Keypad
+from harness.instruments.modem import Modem
 from harness.instruments.panel import Frame, Panel
 from harness.instruments.power import Supply
 from harness.instruments.printer import SlipReader
@@ -60,9 +61,10 @@ class Front:
         for folder in ("screens", "slips"):
             (evidence / folder).mkdir(parents=True, exist_ok=True)
         self.powered = False
+        self._session, self._cut_off = False, False  # of a modem: whether there is one, and it went under power
         self._panel = Panel(control, on_event=self._on_event)
         self._keypad, self._slot = Keypad(self._panel), CardSlot(self._panel)
-        self.supply = Supply(self._panel)
+        self.supply, self.modem = Supply(self._panel), Modem(self._panel)
         self._card_inside = False
         self.cashier_port, self.service_port = self._panel.cashier, self._panel.service
         self.powered = self._panel.powered_at_start
@@ -88,6 +90,8 @@ class Front:
                     self.powered = event["state"] == "on"
                     self._changed.notify_all()
                 self._recorder.append(Power(t=event["t"], state=event["state"], reason=event["reason"]))
+            case "modem":
+                self._take_radio(event)
             case "chip":
                 self._recorder.append(ChipCommand(
                     t=event["t"], command=event["command"], number=event["number"], asked=event["asked"],
@@ -95,6 +99,19 @@ class Front:
                 ))
             case _:
                 pass
+
+    def _take_radio(self, event: dict[str, Any]) -> None:
+        """A data session that ends under power is a cable that is out; one that ends with the power is not told so."""
+        t, session = event["t"], event["session"]
+        values = {name: event[name] for name in Radio.model_fields if name in event and name not in ("t", "kind")}
+        self._recorder.append(Radio(t=t, **values))
+        if self._session and not session and self.powered:
+            self._cut_off = True
+            self._recorder.append(WireLink(t=t, state="down"))
+        elif session and self._cut_off:
+            self._cut_off = False
+            self._recorder.append(WireLink(t=t, state="up"))
+        self._session = session
 
     def _read(self, event: dict[str, Any], folder: str, read: Callable[[Frame], ScreenReading]) -> Read:
         frame = Frame.from_event(event)

@@ -48,6 +48,9 @@ class Model(BaseModel):
     signature_pad: bool = False  # asks for a signature after a card transaction without PIN, and uploads it
     identities: int = 1  # merchants that share the terminal, each with its TID, keys and batch
     links: list[Literal["tcp", "tcp_standing", "tls", "http"]] = ["tcp"]
+    networks: list[Literal["static", "dhcp"]] = ["static"]  # how it can get its address; the usual one first
+    names: bool = False  # resolves its host by name
+    modem: bool = False  # its network is a mobile one
     backup_host: bool = False  # knows a second host address to fall back to
     cashier_link: bool = True
     service_port: bool = True

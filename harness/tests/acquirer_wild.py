@@ -70,13 +70,17 @@ def outcome_holds(raw: bytes, rows: Iterable[Row], answer: bytes | None) -> None
     assert sent["direction"] == "out" and bytes.fromhex(sent["hex"]) == answer
     request, told = decode(raw), decode(answer)
     assert told.mti == f"{int(request.mti) + 10:04d}" and told.get(39) != "96"
+    for number in (3, 4, 11, 41, 42):
+        assert number not in told or told.get(number) == request.get(number), f"F{number} is another's"
     if told.get(39) == "30":
         assert "offset" in sent["note"], sent["note"]
 
 
 def books_hold(rows: Iterable[Row], entries: Iterable[Mapping[str, Any]]) -> None:
-    """Every entry was answered with an approval, and every reversal that took effect too; nothing else is booked."""
+    """Every entry was answered with an approval, and every reversal that took effect too; nothing else is booked, and
+    whatever moves money and was approved is."""
     approved: set[tuple[str, str, str, str]] = set()
+    due: set[tuple[str, str, str, str]] = set()
     reversed_: set[str] = set()
     for row in rows:
         if row["direction"] != "out":
@@ -86,8 +90,11 @@ def books_hold(rows: Iterable[Row], entries: Iterable[Mapping[str, Any]]) -> Non
             reversed_.add(told.get(11))
         elif told.get(39) == "00" and 4 in told:
             approved.add((told.get(11), told.get(37), told.get(4), told.get(13)))
+            if told.mti in ("0110", "0210", "0230") and told.get(3) != KINDS["balance"].processing:
+                due.add((told.get(11), told.get(37), told.get(4), told.get(13)))
+    booked = [(entry["trace"], entry["rrn"], f"{entry['amount']:012d}", entry["date"]) for entry in entries]
+    assert due <= set(booked) <= approved and len(booked) == len(set(booked)), (due, booked, approved)
     for entry in entries:
-        assert (entry["trace"], entry["rrn"], f"{entry['amount']:012d}", entry["date"]) in approved, entry
         assert entry["reversals"] == (entry["state"] == "reversed")
         assert entry["state"] != "reversed" or entry["trace"] in reversed_
 

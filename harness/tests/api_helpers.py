@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ _READY_S = 30.0
 class Serve:
     """``hil97 acquirer serve`` with what it printed so far."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, files: int | None = None) -> None:
         self.log = folder / "serve.log"
         self.database = folder / "books.sqlite"
         command = [
@@ -40,7 +41,8 @@ class Serve:
         }
         with self.log.open("ab") as out:
             self._before = out.tell()
-            self.process = subprocess.Popen(command, stdout=out, stderr=out, env=environment, cwd=folder)
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, env=environment, cwd=folder,
+                                            preexec_fn=None if files is None else lambda: _limited_to(files))
         self.port = int(self.said(r"terminals: 127\.0\.0\.1:(\d+)")[1])
         self.url = self.said(r"management API: (http://\S+)/v1/docs")[1] if "off" not in options else ""
 
@@ -73,9 +75,14 @@ class Serve:
         return self.process.wait(20)
 
 
+def _limited_to(files: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Serve]:
-    serve = Serve(folder, *options)
+def serving(folder: Path, *options: str, files: int | None = None) -> Iterator[Serve]:
+    """``files``: how many it may have open."""
+    serve = Serve(folder, *options, files=files)
     try:
         yield serve
     finally:

@@ -33,6 +33,7 @@ from typing import Any, Literal
 from harness.history.events import Firmware, RunClosed, RunOpened
 from harness.protocol.profile import Profile
 from harness.terminal.cards import CARDS
+from harness.tests.golden_faults import Strike
 from harness.tests.golden_kinds import EveryKind
 from harness.tests.golden_parts import (
     MID,
@@ -49,6 +50,7 @@ from harness.tests.golden_parts import (
     refused,
     reply_of,
     says,
+    unreachable,
     withheld,
 )
 from harness.tests.golden_terminal import Via
@@ -56,7 +58,7 @@ from harness.tests.golden_wire import F55, Fields
 
 __all__ = [
     "MID", "TID", "Outcome", "Reply", "World",
-    "dropped", "flawed", "host_closes", "late", "lost", "refused", "says", "withheld",
+    "dropped", "flawed", "host_closes", "late", "lost", "refused", "says", "unreachable", "withheld",
 ]  # fmt: skip
 
 
@@ -128,23 +130,23 @@ class World(EveryKind):
 
     # -- what is done to the terminal ------------------------------------------------------------------------------
 
-    def sign_in(self, reply: Reply | str | None = None, *, via: Via = "keypad") -> Outcome:
+    def sign_in(self, reply: Reply | Strike | str | None = None, *, via: Via = "keypad") -> Outcome:
         with self._operation("sign_in", via) as operation:
             return self._finish(operation, self._sign_in(reply_of(reply)))
 
-    def background_sign_in(self, reply: Reply | str | None = None) -> Outcome:
+    def background_sign_in(self, reply: Reply | Strike | str | None = None) -> Outcome:
         """Nobody asked for it: no operation, no result on the screen."""
         outcome = self._sign_in(reply_of(reply))
         self.idle()
         return outcome
 
-    def echo(self, reply: Reply | str | None = None, *, via: Via = "keypad") -> Outcome:
+    def echo(self, reply: Reply | Strike | str | None = None, *, via: Via = "keypad") -> Outcome:
         with self._operation("echo", via) as operation:
             fields: Fields = {60: f"00{self.terminal.batch}301"}
             return self._finish(operation, self._exchange(self._request("0820", fields), reply_of(reply)))
 
     def sale(
-        self, amount: int, reply: Reply | str | None = None, *, via: Via = "keypad", entry: str = "magnetic"
+        self, amount: int, reply: Reply | Strike | str | None = None, *, via: Via = "keypad", entry: str = "magnetic"
     ) -> Outcome:
         with self._operation("sale", via, amount=str(amount), entry=entry, pin="no") as operation:
             card = CARDS[entry]
@@ -156,7 +158,7 @@ class World(EveryKind):
                 fields |= {23: card.psn, 55: F55}
             return self._financial(operation, "sale", fields, amount, card.pan, None, reply_of(reply))
 
-    def void(self, trace: str, reply: Reply | str | None = None, *, via: Via = "keypad") -> Outcome:
+    def void(self, trace: str, reply: Reply | Strike | str | None = None, *, via: Via = "keypad") -> Outcome:
         original = next(s for s in self.terminal.log if s.trace == trace)
         with self._operation("void", via, trace=trace) as operation:
             fields: Fields = {
@@ -168,12 +170,12 @@ class World(EveryKind):
 
     def settle(
         self,
-        reply: Reply | str | None = None,
+        reply: Reply | Strike | str | None = None,
         *,
         via: Via = "keypad",
         unbalanced: bool = False,
         resume: bool = False,
-        upload: Sequence[Reply | str | None] = (),
+        upload: Sequence[Reply | Strike | str | None] = (),
     ) -> Outcome:
         """Settlement. ``unbalanced``: the host says that totals differ, whatever they are. ``resume``: goes on with the
         upload that was cut, without another 0500. ``upload``: how the 1st, 2nd... request of the batch upload that

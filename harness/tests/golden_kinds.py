@@ -13,6 +13,7 @@ from harness.protocol.frames import Frame, build, decode
 from harness.protocol.keys import seal
 from harness.protocol.transactions import KINDS
 from harness.terminal.cards import CARDS
+from harness.tests.golden_faults import Strike
 from harness.tests.golden_parts import MID, TID, Host, Outcome, Reply, Stored, TerminalMemory, reply_of
 from harness.tests.golden_terminal import GoodTerminal, Via
 from harness.tests.golden_wire import F55, MID_2, TID_2, Fields
@@ -48,7 +49,7 @@ class EveryKind(GoodTerminal):
     """What :class:`World` inherits."""
 
     def perform(
-        self, name: str, amount: int = 1000, reply: Reply | str | None = None, *, card: str = "magnetic",
+        self, name: str, amount: int = 1000, reply: Reply | Strike | str | None = None, *, card: str = "magnetic",
         original: str = "", via: Via = "keypad",
     ) -> Outcome:  # fmt: skip
         """A financial transaction of any kind. ``card``: a name of ``harness.terminal.cards``. ``original``: trace of
@@ -102,7 +103,7 @@ class EveryKind(GoodTerminal):
             self._print(stored)
             return self._finish(operation, Outcome("00", fields))
 
-    def sign_off(self, reply: Reply | str | None = None) -> Outcome:
+    def sign_off(self, reply: Reply | Strike | str | None = None) -> Outcome:
         with self._operation("sign_off", "keypad") as operation:
             fields: Fields = {11: self.terminal.next_trace(), 60: f"00{self.terminal.batch}002"}
             outcome = self._exchange(self._request("0820", fields), reply_of(reply))
@@ -110,7 +111,7 @@ class EveryKind(GoodTerminal):
                 self.terminal.signed_in = False
             return self._finish(operation, outcome)
 
-    def download(self, name: str, reply: Reply | str | None = None, *, by_itself: bool = False) -> Outcome:
+    def download(self, name: str, reply: Reply | Strike | str | None = None, *, by_itself: bool = False) -> Outcome:
         """Parameters, CA keys... ``reply`` is the answer to the first request."""
         if by_itself:
             return self._download(name, reply_of(reply))
@@ -138,7 +139,7 @@ class EveryKind(GoodTerminal):
             **kept, 37: last.rrn, 60: f"{last.fields[60][:8]}951", 61: f"{last.batch}{last.trace}0601",
         }  # fmt: skip
 
-    def upload_signature(self, reply: Reply | str | None = None) -> Outcome:
+    def upload_signature(self, reply: Reply | Strike | str | None = None) -> Outcome:
         """Of the last approved transaction, by itself."""
         last = self.terminal.log[-1]
         fields: Fields = {

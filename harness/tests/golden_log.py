@@ -18,6 +18,9 @@ from harness.history.events import (
     ChipCommand,
     Counters,
     Event,
+    FaultArmed,
+    FaultHealed,
+    FaultStruck,
     Heartbeat,
     HostArmed,
     HostChanged,
@@ -120,8 +123,10 @@ class Log:
         stream: int,
         state: Literal["opening", "open", "refused", "closed", "reset"],
         by: Literal["terminal", "acquirer"] | None = None,
+        peer: str = "",
     ) -> WireConnection:
-        return self.append(WireConnection(t=0, stream=stream, state=state, by=by, packet=self.next("packet")), 0.001)
+        event = WireConnection(t=0, stream=stream, state=state, by=by, packet=self.next("packet"), peer=peer)
+        return self.append(event, 0.001)
 
     def frame(self, stream: int, direction: Direction, raw: bytes) -> WireFrame:
         """A whole frame passes the tap."""
@@ -150,6 +155,24 @@ class Log:
 
     def link(self, state: Literal["up", "down"]) -> WireLink:
         return self.append(WireLink(t=0, state=state))
+
+    # -- faults of the wire ----------------------------------------------------------------------------------------
+
+    def fault_armed(self, fault: str, **parameters: Any) -> FaultArmed:
+        return self.append(FaultArmed(t=0, fault_id=self.next("fault"), fault={"fault": fault, **parameters}))
+
+    def fault_struck(
+        self, fault_id: int, what: str, direction: Direction | None = None, message: bytes = b"",
+        delivered: bytes = b"",
+    ) -> FaultStruck:  # fmt: skip
+        event = FaultStruck(
+            t=0, fault_id=fault_id, match=self.next(f"match of {fault_id}"), what=what, direction=direction,
+            message=message.hex().upper(), delivered=delivered.hex().upper(), packets=[self.next("packet of a fault")],
+        )  # fmt: skip
+        return self.append(event, 0.001)
+
+    def fault_healed(self, fault_id: int, why: Literal["used_up", "over", "asked", "died"] = "asked") -> FaultHealed:
+        return self.append(FaultHealed(t=0, fault_id=fault_id, why=why), 0.001)
 
     def changed(self, change: str, mid: str, tid: str = "", **detail: str) -> HostChanged:
         if change not in get_args(HostChanged.model_fields["change"].annotation):

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from harness.history.events import LedgerEntry, WireFrame
 from harness.protocol.profile import Profile
 from harness.protocol.transactions import BY_KEY, KINDS, STORED
+from harness.tests.golden_faults import Strike
 from harness.tests.golden_wire import MID, TID, Fields, Flaw, Keys, Message, WorkingKeys
 
 __all__ = ["MID", "TID"]
@@ -22,7 +23,7 @@ SECOND = 1_000_000_000
 NOON = datetime(2025, 6, 1, 12, 0, 0, tzinfo=UTC)  # local time of terminal and host at 1000 s of the log's clock
 RECORDS_A_BLOCK = 8  # a batch upload request holds at most so many records
 LAB = Path(__file__).parents[2] / "lab_config"
-Delivery = Literal["arrives", "late", "lost", "withheld", "dropped", "refused", "host_closes"]
+Delivery = Literal["arrives", "late", "lost", "withheld", "dropped", "refused", "unreachable", "host_closes"]
 
 
 @cache
@@ -49,7 +50,7 @@ class Reply:
 
     ``code`` None: the host decides, and books what it approves; a code: it says that, and books nothing. ``flaw``:
     what is wrong with the answer. ``processing``: header nibble 5 (3 = sign in again). ``batch``: F60.2 of the answer.
-    ``f62``: of a sign-in's answer: "keys" (right), "bad_kcv", "none".
+    ``f62``: of a sign-in's answer: "keys" (right), "bad_kcv", "none". ``wire``: what the injector does to the answer.
     """
 
     code: str | None = None
@@ -58,6 +59,7 @@ class Reply:
     processing: str = "0"
     batch: str | None = None
     f62: Literal["keys", "bad_kcv", "none"] = "keys"
+    wire: Strike | None = None
 
     @property
     def action(self) -> str | None:
@@ -101,6 +103,11 @@ def refused() -> Reply:
     return Reply(delivery="refused")
 
 
+def unreachable() -> Reply:
+    """Nothing answers the attempt to connect: nothing is sent."""
+    return Reply(delivery="unreachable")
+
+
 def host_closes() -> Reply:
     """The host takes the request and closes the connection."""
     return Reply(delivery="host_closes")
@@ -111,8 +118,11 @@ def flawed(flaw: Flaw, code: str | None = None) -> Reply:
     return Reply(code=code, flaw=flaw)
 
 
-def reply_of(reply: Reply | str | None) -> Reply:
-    """A code stands for the answer that says it; None for the host's own decision."""
+def reply_of(reply: Reply | Strike | str | None) -> Reply:
+    """A code stands for the answer that says it; None for the host's own decision; a fault of the wire for that fault
+    on the host's own answer."""
+    if isinstance(reply, Strike):
+        return Reply(wire=reply)
     return reply if isinstance(reply, Reply) else Reply(code=reply)
 
 

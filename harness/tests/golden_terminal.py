@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
-from harness.history.events import OperationInvoked
+from harness.history.events import OperationInvoked, WireFrame
+from harness.protocol import frames
 from harness.protocol.profile import Profile
 from harness.protocol.transactions import KINDS
 from harness.terminal.cashier import TYPES
+from harness.tests.golden_faults import Strike, judged
 from harness.tests.golden_log import Log
 from harness.tests.golden_parts import (
     MID,
@@ -26,6 +29,8 @@ from harness.tests.golden_parts import (
 from harness.tests.golden_wire import OPERATOR, Fields, Message, answer_to, request_of, spoiled
 
 Via = Literal["keypad", "cashier"]
+FIRST_HOST, SECOND_HOST = "10.97.0.1:8583", "10.97.0.3:8583"
+CONNECT_S = 20.0  # for so long it tries to connect
 CODE_OF_FAULT = {"Z1": "连接失败", "Z2": "通讯超时", "Z3": "应答无效"}
 TITLES = {
     "sale": "消费", "void": "消费撤销", "refund": "退货", "pre_authorisation": "预授权",
@@ -46,6 +51,7 @@ class GoodTerminal(Log):
         self.terminal = TerminalMemory(keys=self.host.keys)
         self.quiet = False
         self.mid, self.tid = MID, TID
+        self.host_at, self.second_host = FIRST_HOST, ""  # the address in use, and one to fall back to
         self.second_ac = ""  # what a bad terminal asks an inserted chip for at the end ("": the right thing)
         self.card_gives = ""  # what a card with a mind of its own gives then
 
@@ -170,7 +176,7 @@ class GoodTerminal(Log):
             self._print(stored)
         return self._finish(operation, outcome)
 
-    def deliver(self, reply: Reply | str | None = None) -> Outcome | None:
+    def deliver(self, reply: Reply | Strike | str | None = None) -> Outcome | None:
         """What is due goes out: a script notice, and what was accepted offline. None: nothing is in the way of a new
         request; else how the first of it was answered that stays."""
         terminal = self.terminal
@@ -187,7 +193,7 @@ class GoodTerminal(Log):
             terminal.offline.remove(stored)
         return None
 
-    def send_reversal(self, reply: Reply | str | None = None) -> Outcome:
+    def send_reversal(self, reply: Reply | Strike | str | None = None) -> Outcome:
         """The reversal that is due goes out; before other requests this happens by itself."""
         pending = self.terminal.pending
         if pending is None:
@@ -271,12 +277,21 @@ class GoodTerminal(Log):
                 mti=request.mti, action=reply.action, count=1, **({"code": reply.code} if reply.code else {})
             ).rule_id
         self.display("正在连接")
-        self.connection(stream, "opening", "terminal")
-        if reply.delivery == "refused":
-            self.connection(stream, "refused", "acquirer")
-            return Outcome("Z1", {})
-        self.connection(stream, "open")
+        self.connection(stream, "opening", "terminal", self.host_at)
+        if reply.delivery in ("refused", "unreachable"):
+            if reply.delivery == "refused":
+                self.connection(stream, "refused", "acquirer", self.host_at)
+            else:
+                self.wait(CONNECT_S)
+            if not self.second_host:
+                return Outcome("Z1", {})
+            self.host_at, self.second_host = self.second_host, self.host_at
+            stream, reply = self.next("stream"), replace(reply, delivery="arrives")
+            self.connection(stream, "opening", "terminal", self.host_at)
+        self.connection(stream, "open", peer=self.host_at)
         asked = self.frame(stream, "to_acquirer", request.encode(self.terminal.mak))
+        if reply.wire and reply.wire.request_lost:
+            return self._struck(stream, asked, b"", reply.wire)
         self.journal(stream, "in", bytes.fromhex(asked.hex))
         if reply.delivery == "dropped":
             return self._give_up(stream, Outcome("Z2", {}, asked))
@@ -304,6 +319,8 @@ class GoodTerminal(Log):
             self.connection(stream, "reset", "terminal")
             return outcome
         self.journal(stream, "out", raw, rule_id=rule)
+        if reply.wire:
+            return self._struck(stream, asked, raw, reply.wire)
         answered = self.frame(stream, "to_terminal", raw)
         self.connection(stream, "closed", "terminal")
         reason = {"bad_mac": self.profile.reversal_reason_bad_mac}.get(
@@ -312,6 +329,46 @@ class GoodTerminal(Log):
         if reply.flaw in ("bad_mac", "foreign_trace") or (reply.flaw == "no_mac" and code in self.profile.success):
             return Outcome("Z3", response.fields, asked, answered, reason)
         return Outcome(code, response.fields, asked, answered)
+
+    def _struck(self, stream: int, asked: WireFrame, raw: bytes, wire: Strike) -> Outcome:
+        """A fault strikes the answer ``raw`` (or the request): what then comes, and what the terminal makes of it."""
+        sent = bytes.fromhex(asked.hex)
+        came = raw if wire.deliver is None else wire.deliver(sent, raw, self.host.working.mak)
+        number = self.fault_armed(wire.fault, count=1, **wire.parameters).fault_id
+        struck, way = (sent, "to_acquirer") if wire.request_lost else (raw, "to_terminal")
+        self.fault_struck(number, wire.what, way, struck, came if wire.deliver else b"")  # type: ignore[arg-type]
+        self.fault_healed(number, "used_up")
+        whole = len(came) >= 2 and len(came) == 2 + int.from_bytes(came[:2], "big")
+        if whole:
+            answered = self.frame(stream, "to_terminal", came)
+            if wire.before:
+                self.frame(stream, "to_terminal", raw)
+            self.connection(stream, "closed", "terminal")
+            code, reason = judged(sent, came, self.terminal.mak, self.profile)
+            fields = dict(frames.decode(came).fields) if not code.startswith("Z") else {}
+            return Outcome(code, fields, asked, answered, reason or self.profile.reversal_reason_no_answer)
+        if wire.then:
+            self.connection(stream, "reset" if wire.then == "reset" else "closed", "acquirer")
+        if came:
+            self.bytes_on(stream, "to_terminal", came, f"cut short after {len(came)} bytes")
+        if wire.then:
+            self.connection(stream, "closed", "terminal")
+            return Outcome("Z2", {}, asked)
+        return self._give_up(stream, Outcome("Z2", {}, asked))
+
+    @contextmanager
+    def under(self, fault: str, **parameters: Any) -> Iterator[None]:
+        """A fault that lasts: it strikes at once, and is healed at the end."""
+        number = self.fault_armed(fault, **parameters).fault_id
+        self.fault_struck(number, fault)
+        yield
+        self.fault_healed(number)
+
+    def know_second_host(self) -> None:
+        """A second address is set at the terminal."""
+        self.second_host = SECOND_HOST
+        self.service("to_terminal", f"HOST2 {SECOND_HOST.replace(':', ' ')}")
+        self.service("from_terminal", "OK")
 
     def _give_up(self, stream: int, outcome: Outcome, *, seen: bool = True) -> Outcome:
         self.wait(self.profile.receive_timeout_s)

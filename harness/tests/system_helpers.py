@@ -140,6 +140,21 @@ class SystemLab:
                     events.append(json.loads(line))
         return events
 
+    def evidence(self, name: str = "run") -> str:
+        """What stands in the histories about tests that did not pass, and the ends of the logs: a failure
+        that came once on a machine far away can't be asked again."""
+        told = []
+        events = self.history(name)
+        unwell = {event["test"] for event in events if event["kind"] == "test.closed" and event["outcome"] != "passed"}
+        for event in events:
+            if event["span"] in unwell and event["kind"] not in ("key", "heartbeat"):
+                about = {key: value for key, value in event.items() if key not in ("seq", "span", "image", "fields")}
+                told.append(json.dumps(about, ensure_ascii=False)[:400])
+        for log in sorted((self.results / name / "benches").glob("*/logs/*.log")):
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+            told += [f"{log.parent.parent.name}/{log.name}: {line}" for line in lines]
+        return "\n".join(told)
+
     def await_test_under_way(self, process: subprocess.Popen[str], name: str = "run") -> None:
         """Until a test of the run is in its body on every bench. Fails with the output when the run ended before."""
 

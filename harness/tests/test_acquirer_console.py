@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console as RichConsole
 
 from harness import i18n
-from harness.acquirer.console import Console
+from harness.acquirer.console import Console, Paper
 from harness.acquirer.fees import Fees
 from harness.acquirer.masking import masked, masked_in
 from harness.protocol.nested import Totals
@@ -87,6 +88,31 @@ def test_what_is_not_answered_is_told_too() -> None:
     assert "00 NOT SENT: " in never
     assert f"{pos.tid} sale" in dropped and " -- " in dropped and "dropped" in dropped
     assert "no message" in wild and "connection closed" in wild
+
+
+@pytest.mark.usefixtures("language")
+def test_f39_of_what_came_is_not_shown_as_an_answer() -> None:
+    """The reason of a reversal that is dropped, and a 97 that somebody sends to us."""
+    host = Watched()
+    pos = host.terminal()
+    sale = pos.sale(100)
+    host.do("misbehave", rule={"action": "drop"})
+    with pytest.raises(AssertionError, match="no answer"):
+        pos.reverse(sale.get(11), 100)
+    assert host.exchange(pos.request("0810", {11: "000009", 39: "97"}).raw) is None
+    dropped, backwards = host.lines()[-2:]
+    assert "reversal: sale" in dropped and [dropped[54:56], backwards[54:56]] == ["--", "--"]
+    assert "0810 is no request" in backwards
+
+
+@pytest.mark.usefixtures("language")
+def test_a_full_disk_behind_it_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with Path("/dev/full").open("w", encoding="ascii") as full:
+        paper = Paper(file=full)
+        for _ in range(3):
+            paper.print("a message")
+    told = "hil97: messages can't be shown any more (No space left on device); the acquirer goes on without\n"
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.usefixtures("language")

@@ -75,6 +75,9 @@ def test_the_life_of_a_terminal_in_the_back_office(acquirer: Process) -> None:
     ask("restore_terminal", mid=MID, tid=tid)
     ask("sign_out", mid=MID, tid=tid)
     assert row() == {"state": "active", "sign_state": 2, "batch": "000042", "registration": 1}
+    for number, state in ((3, "maintenance"), (4, "closed")):
+        ask("sign_out", mid=MID, tid=tid, state=state)
+        assert (row() or {})["sign_state"] == number
     assert ask("issue_tmk", mid=MID, tid=tid)["tmk"] != tmk
     ask("remove_terminal", mid=MID, tid=tid)
     assert (row() or {})["state"] == "removed"
@@ -95,6 +98,8 @@ WRONG: list[dict[str, Any]] = [
     {"op": "register_terminal", "mid": MID, "tid": "90000000", "write_off": "yes"},
     {"op": "remove_terminal", "mid": MID, "tid": "90000000"}, {"op": "suspend_terminal", "mid": MID, "tid": "90000000"},
     {"op": "restore_terminal", "mid": MID, "tid": "90000000"}, {"op": "sign_out", "mid": MID, "tid": "90000000"},
+    {"op": "sign_out", "mid": MID, "tid": "90000000", "state": "signed_in"},
+    {"op": "sign_out", "mid": MID, "tid": "90000000", "state": ["closed"]},
     {"op": "issue_tmk", "mid": MID, "tid": "90000000"}, {"op": "set_batch", "mid": MID, "tid": "90000000", "batch": 1},
     {"op": "set_terminal_state", "mid": MID, "tid": "90000000", "state": "active"},
     {"op": "misbehave"}, {"op": "misbehave", "rule": []}, {"op": "set_clock", "epoch": "now"},

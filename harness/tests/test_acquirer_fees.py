@@ -132,6 +132,23 @@ def test_refunds_give_back_the_original_fee_and_not_a_cent_more(amount: int, par
     assert (books.report().gross, books.report().fee) == (0, 0)
 
 
+def test_the_report_of_a_closed_batch_stays_what_it_was() -> None:
+    """Other fees hold for what is open and comes; what is given back of a closed batch takes back what it had cost."""
+    books = Books()
+    sale = books.book("sale", 100_000)
+    closed = books.ledger.open_batch(MID, TID, 1)
+    assert closed is not None
+    books.ledger.close_batch(closed)
+    books.book("sale", 100_000, batch=2)
+    before = books.report(1)
+    for basis_points in (100, 200):
+        books.fees.set_rates(MID, {"debit": Fee(basis_points)})
+        assert books.report(1) == before and before.fee == 500
+        assert books.report(2).fee == 10 * basis_points
+    books.book("refund", 100_000, original=sale, batch=3)
+    assert books.report(3).fee == -500
+
+
 def test_a_merchant_without_fees_pays_none() -> None:
     books = Books()
     books.fees.set_rates(MID, {})

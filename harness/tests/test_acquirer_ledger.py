@@ -64,6 +64,18 @@ def test_a_trace_number_used_twice_in_a_batch_is_a_duplicate() -> None:
     assert len(lab.entries(pos)) == 1
 
 
+def test_trace_numbers_may_come_in_any_order_and_each_once() -> None:
+    lab = InProcess()
+    pos = lab.terminal()
+    said = [(trace, pos.sale(100, trace=trace).get(39)) for trace in ("000007", "000003", "000007", "000003", "000005")]
+    assert said == [("000007", "00"), ("000003", "00"), ("000007", "94"), ("000003", "94"), ("000005", "00")]
+    with pytest.raises(ZeroDivisionError), lab.host.store.messages():
+        assert pos.sale(100, trace="000009").get(39) == "00"
+        raise ZeroDivisionError  # which undoes it
+    assert [pos.sale(100, trace=trace).get(39) for trace in ("000008", "000009", "000009")] == ["00", "00", "94"]
+    assert [entry["trace"] for entry in lab.entries(pos)] == ["000007", "000003", "000005", "000008", "000009"]
+
+
 def test_a_refused_request_does_not_use_up_its_trace_number() -> None:
     lab = InProcess()
     pos = lab.terminal()

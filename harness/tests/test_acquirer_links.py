@@ -297,6 +297,7 @@ def test_a_second_address_is_told_in_the_journal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("options", "said"), [
     (["--tls-clients"], "Give --tls FOLDER as well"), (["--http", "x"], "is no path"), (["--also", "x"], "--also"),
     (["--tls", "FOLDER/damaged"], "server.pem: not usable for TLS"),
+    (["--tls", "FOLDER/damaged"], "PEM is wanted: server.pem, its server.key"),
     (["--tls", "FOLDER/good", "--tls-keys", "FOLDER/none/keys"], "none/keys: not usable for TLS"),
 ])
 def test_bad_options(tmp_path: Path, options: list[str], said: str) -> None:

@@ -262,6 +262,78 @@ def test_a_processing_request_on_an_honest_answer(acquirer: Process, given: dict
     assert pos.sale(100).processing_request == "0"
 
 
+# -- another content than was decided ----------------------------------------------------------------------------------
+
+
+def test_rewritten_on_the_way_out(acquirer: Process) -> None:
+    pos = acquirer.terminal()
+    rule_id = acquirer.client.misbehave(
+        {"mti": "0200", "action": "rewrite", "fields": {"39": "97", "44": None}, "mac": "recompute"}
+    )
+    answer = pos.sale(100)
+    assert (answer.get(39), 44 in answer, keys.verify(answer, pos.mak)) == ("97", False, "ok")
+    assert booked(acquirer, pos) == [(100, "approved")]
+    assert [direction for direction, _ in rows_of(acquirer, rule_id)] == ["in", "withheld", "out"]
+    assert pos.sale(100).get(39) == "00"
+
+
+@pytest.mark.parametrize(("mac", "said"), [("keep", "bad"), ("break", "bad"), ("strip", "absent"), ("recompute", "ok")])
+def test_the_mac_of_a_rewritten_answer(acquirer: Process, mac: str, said: str) -> None:
+    pos = acquirer.terminal()
+    acquirer.client.misbehave({"mti": "0200", "action": "rewrite", "fields": {"37": "979797979797"}, "mac": mac})
+    assert keys.verify(pos.sale(100), pos.mak) == said
+
+
+def test_other_bytes_in_the_answers_place(acquirer: Process) -> None:
+    pos = acquirer.terminal()
+    acquirer.client.misbehave({"mti": "0200", "action": "replace", "hex": "0003616263"})
+    _, answer = sale_in(acquirer, pos)
+    assert answer == b"\0\x03abc"
+    assert booked(acquirer, pos) == [(100, "approved")]
+
+
+@pytest.mark.parametrize(("when", "order"), [("instead", "e"), ("before", "et"), ("after", "te")])
+def test_an_earlier_answer_again(acquirer: Process, when: str, order: str) -> None:
+    pos = acquirer.terminal()
+    earlier = pos.sale(100)
+    acquirer.client.misbehave({"mti": "0200", "action": "replay", "hex": earlier.raw.hex(), "when": when})
+    request = pos.request("0200", pos.sale_fields(200), sealed=True)
+    with acquirer.line() as line:
+        line.socket.sendall(request.raw)
+        read = [line.read() for _ in order]
+    for name, raw in zip(order, read, strict=True):
+        assert raw is not None
+        assert raw == earlier.raw if name == "e" else answers(request, decode(raw)) == []
+    assert booked(acquirer, pos) == [(100, "approved"), (200, "approved")]
+
+
+@pytest.mark.parametrize("then", ["swallow", "deliver"])
+def test_a_forged_answer_with_the_true_one_or_without(acquirer: Process, then: str) -> None:
+    pos = acquirer.terminal()
+    acquirer.client.misbehave(
+        {"mti": "0200", "action": "forge", "code": "97", "fields": {"63": "CUP"}, "mac": "recompute", "then": then}
+    )
+    request = pos.request("0200", pos.sale_fields(100), sealed=True)
+    with acquirer.line() as line:
+        line.socket.sendall(request.raw)
+        made = decode(line.read() or b"")
+        assert (made.get(39), made.get(63), keys.verify(made, pos.mak)) == ("97", "CUP", "ok")
+        assert answers(request, made) == []
+        if then == "deliver":
+            assert decode(line.read() or b"").get(39) == "00"
+    assert booked(acquirer, pos) == [(100, "approved")]
+
+
+def test_one_rule_can_be_forgotten(acquirer: Process) -> None:
+    pos = acquirer.terminal()
+    first = acquirer.client.misbehave({"mti": "0820", "count": 0, "action": "answer", "code": "91"})
+    acquirer.client.misbehave({"mti": "0820", "count": 0, "action": "answer", "code": "96"})
+    assert pos.echo().get(39) == "91"
+    acquirer.client.clear_misbehaviour(first)
+    acquirer.client.clear_misbehaviour(first)  # forgotten already
+    assert pos.echo().get(39) == "96"
+
+
 # -- which requests ----------------------------------------------------------------------------------------------------
 
 
@@ -310,6 +382,11 @@ WRONG_RULES: list[dict[str, Any]] = [
     {"action": "never", "colour": "red"}, {"action": "never", "skip": -1}, {"action": "script"},
     {"action": "script", "f55": ""},
     {"action": "never", "header_request": "3"}, {"action": "answer", "code": "97", "with_mac": "yes"},
+    {"action": "rewrite"}, {"action": "rewrite", "mac": "recompute"}, {"action": "rewrite", "fields": {"64": "00"}},
+    {"action": "rewrite", "fields": {"39": "too long"}}, {"action": "rewrite", "fields": ["39"]},
+    {"action": "rewrite", "mac": "none"}, {"action": "forge"}, {"action": "forge", "code": "00", "mac": "keep"},
+    {"action": "forge", "code": "00", "then": "both"}, {"action": "replace"}, {"action": "replace", "hex": "0"},
+    {"action": "replay", "hex": "00", "when": "now"}, {"action": "never", "hex": "00"},
 ]  # fmt: skip
 
 
@@ -321,15 +398,22 @@ def test_wrong_rules(rule: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_the_contracts_form_of_a_rule(action: str) -> None:
-    needed: dict[str, dict[str, Any]] = {"answer": {"code": "97"}, "late": {"delay_s": 3}, "script": {"f55": "7100"}}
+    needed: dict[str, dict[str, Any]] = {
+        "answer": {"code": "97"}, "late": {"delay_s": 3}, "script": {"f55": "7100"}, "rewrite": {"mac": "strip"},
+        "replace": {"hex": "00"}, "replay": {"hex": "00"}, "forge": {"code": "97"},
+    }
     more = {"with_mac": True, **needed.get(action, {})}
     rule = parse_rule({"mti": "0800", "network_code": None, "message_type": None, "count": 2, "action": action, **more})
     assert (rule.action, rule.mti, rule.count) == (action, "0800", 2)
 
 
 @given(st.dictionaries(
-    st.sampled_from(["action", "mti", "count", "code", "delay_s", "f55", "f62", "f63", "with_mac", "tid", "x"]),
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.sampled_from(ACTIONS),
+    st.sampled_from([
+        "action", "mti", "count", "code", "delay_s", "f55", "f62", "f63", "with_mac", "tid", "x", "fields", "mac",
+        "hex",
+    ]),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.sampled_from(ACTIONS)
+    | st.dictionaries(st.text(max_size=3), st.none() | st.text(max_size=4), max_size=3),
 ))  # fmt: skip
 def test_wild_rules_are_rules_or_bad_input(data: dict[str, Any]) -> None:
     with contextlib.suppress(BadInput):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import re
 import signal
@@ -20,9 +22,11 @@ from harness.acquirer.tokens import kept_tokens, read_tokens
 from harness.protocol.frames import decode
 from harness.tests.acquirer_terminal import Line, Pos
 from harness.tests.api_helpers import ROOT, TOKEN, Serve, done, serving
+from harness.tests.lab_helpers import eventually
 from harness.tests.registration_helpers import application, binding
 
 CARD = "6225880000000097"
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  # prctl(2), capabilities(7)
 
 
 def demo_terminal(serve: Serve) -> Pos:
@@ -86,6 +90,47 @@ def test_it_stops_clean(tmp_path: Path, number: int) -> None:
         assert sorted(path.name for path in tmp_path.glob("books*")) == ["books.sqlite"], "the books are one file"
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", serve.port))
+
+
+def test_more_terminals_than_files_may_be_open(tmp_path: Path) -> None:
+    """Those that there is room for are served, the others are told why in the journal, and the API is heard."""
+    with serving(tmp_path, "--seed-demo", files=200) as serve, contextlib.ExitStack() as open_lines:
+        pos = demo_terminal(serve)
+        lines = [open_lines.enter_context(Line(("127.0.0.1", serve.port))) for _ in range(250)]
+        kept, refused_ones = lines[:104], lines[104:]
+        assert all(line.read() is None for line in refused_ones)
+        serve.said(r"no message 104 connections are open, and the limit on open files leaves no room for more")
+        pos.exchange = kept[-1]
+        assert pos.sign_in().get(39) == "00" and pos.sale(100).get(39) == "00"
+        with serve.client() as api:
+            assert done(api.get("/status"))["connections"] == 104
+            kept[0].close()
+            eventually(lambda: done(api.get("/status"))["connections"] == 103, "the place is free")
+        pos.exchange = serve.exchange
+        assert pos.sale(100).get(39) == "00"
+        assert "Traceback" not in serve.text() and "system resource" not in serve.text()
+        assert serve.stop() == 0
+
+
+def test_a_pipe_whose_reader_has_gone_costs_no_answer(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness.cli", "--lang", "en", "acquirer", "serve", "--seed-demo"]
+    with (tmp_path / "said").open("w+b") as said, subprocess.Popen(
+        [*command, "--listen", "127.0.0.1:0", "--api", "off"], stdout=subprocess.PIPE, stderr=said, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        text = ""
+        while not (found := re.search(r"TMK (\w+)(?:.|\n)*terminals: 127\.0\.0\.1:(\d+)", text)):
+            text += (line := process.stdout.readline())
+            assert line, "it ended"
+        process.stdout.close()
+        with Line(("127.0.0.1", int(found[2]))) as exchange:
+            pos = Pos(exchange, TID, bytes.fromhex(found[1]), mid=MID)
+            assert [pos.sign_in().get(39), pos.sale(100).get(39), pos.sale(100).get(39)] == ["00", "00", "00"]
+        process.terminate()
+        assert process.wait(20) == 0
+        said.seek(0)
+        assert said.read() == b"hil97: messages can't be shown any more (Broken pipe); the acquirer goes on without\n"
 
 
 def test_no_answered_sale_is_lost_by_a_kill(tmp_path: Path) -> None:
@@ -165,12 +210,12 @@ def test_state_is_kept_between_runs(tmp_path: Path) -> None:
 
 
 def refused(folder: Path, *options: str, **environment: str) -> str:
-    """What a start says that must fail with status 2."""
+    """What a start says that must fail with status 2. Root has no more rights here than others."""
     command = [sys.executable, "-m", "harness.cli", "--lang", "en", "acquirer", "serve", *options]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HIL97_API")}
     run = subprocess.run(
         command, cwd=folder, env={**clean, "PYTHONPATH": str(ROOT), **environment}, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=60, check=False, preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE),
     )  # fmt: skip
     assert run.returncode == 2, (run.returncode, run.stdout, run.stderr)
     assert run.stderr.startswith("hil97: ") and "Traceback" not in run.stderr
@@ -209,6 +254,22 @@ def test_books_belong_to_one_acquirer_at_a_time(tmp_path: Path) -> None:
         assert "books.sqlite: another acquirer has these books open" in said
         with serve.client() as api:
             assert done(api.get("/merchants")) == []
+
+
+def test_books_are_their_owners_alone_and_have_to_be_writable(tmp_path: Path) -> None:
+    with serving(tmp_path) as serve:
+        files = [serve.database, *(serve.database.with_name(f"books.sqlite-{end}") for end in ("wal", "shm"))]
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    said = refused(tmp_path, "--db", str(tmp_path), "--listen", "127.0.0.1:0", "--api", "off")
+    assert f"{tmp_path}: not usable as the acquirer's database: Is a directory" in said
+
+
+def test_books_that_can_only_be_read_are_refused(tmp_path: Path) -> None:
+    with serving(tmp_path) as serve:
+        assert serve.stop() == 0
+    serve.database.chmod(0o400)
+    said = refused(tmp_path, "--db", str(serve.database), "--listen", "127.0.0.1:0", "--api", "off")
+    assert "books.sqlite: not usable as the acquirer's database: Permission denied" in said and "may write" in said
 
 
 def test_a_token_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

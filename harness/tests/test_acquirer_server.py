@@ -272,6 +272,7 @@ def test_kill_9_loses_no_answered_transaction(tmp_path: Path) -> None:
         pos.exchange = process.short
         assert pos.sale(1, trace=answered[-1]).get(39) == "94"  # known, with the keys of before
         assert pos.reverse(answered[0], 100).get(39) == "00"
+        process.client.sync()
         assert process.rows[-1]["connection"] > rows[-1]["connection"]
         settled = len([e for e in process.client.ledger(MID, pos.tid) if e.state == "approved"])
         assert settled in (59, 60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,6 +90,36 @@ def test_one_that_fails_is_answered_96_and_the_others_are_booked(capfd: pytest.C
     assert "told to" in capfd.readouterr().err
     host.breaks_at = ""
     assert sellers[2].sale(100).get(39) == "00"
+
+
+def test_the_journal_holds_what_was_pushed_and_nothing_of_what_was_undone() -> None:
+    store = Store(":memory:")
+    host = Counting(store, DEFAULT_PROFILE)
+    sellers = terminals(host, 4)
+    before = host.journal.last_jid()
+    pushed: list[JournalRow] = []
+    host.breaks_at = sellers[1].tid
+    sales = [pos.request("0200", pos.sale_fields(100), sealed=True).raw for pos in sellers]
+    asyncio.run(together(host, sales, pushed.append))
+    stored = host.journal.since(before)
+    assert stored == pushed and [row.jid for row in stored] == list(range(before + 1, before + 9))
+    assert [row.note[:3] for row in stored if row.direction == "out"] == ["00:", "96:", "00:", "00:"]
+    assert host.journal.last_jid() == stored[-1].jid
+
+
+def test_a_commit_that_fails_leaves_no_row_and_no_number_behind() -> None:
+    store = Store(":memory:")
+    host = Host(store, DEFAULT_PROFILE)
+    (pos,) = terminals(host, 1)
+    before = host.journal.since(0)
+    store.db.execute("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ROLLBACK, 'disk full'); END")
+    with pytest.raises(sqlite3.Error):
+        host.receive(0, pos.request("0200", pos.sale_fields(100), sealed=True).raw)
+    assert not store.db.in_transaction
+    store.db.execute("DROP TRIGGER full")
+    assert host.ledger.entries(MID, pos.tid) == [] and host.journal.since(0) == before
+    assert pos.sale(100).get(39) == "00"
+    assert [row.jid for row in host.journal.since(0)] == list(range(1, len(before) + 3))
 
 
 def test_what_is_kept_in_memory_is_forgotten_with_what_was_undone() -> None:

@@ -10,14 +10,14 @@ import pytest
 
 from harness.acquirer.certificates import Certificates
 from harness.bench.bench import SESSION_KEYS, Bench
-from harness.bench.ready import HOST_ADDRESS, HOST_PORT, TPDU, conclude, make_ready
+from harness.bench.ready import HOST_PORT, TPDU, conclude, make_ready
 from harness.campaigns.plan import RunPlan
 from harness.campaigns.span import TestSpan
 from harness.history.events import HostJournal, WireBytes, WireConnection, WireFrame
 from harness.lab.inventory import load_lab
 from harness.terminal.cards import MAGNETIC
 from harness.tests.links_helpers import certificates
-from harness.wire.topology import BACKUP_ADDRESS
+from harness.wire.topology import ACQUIRER_ADDRESS, BACKUP_ADDRESS
 
 INVENTORY = """
 catalogue: {catalogue}
@@ -98,7 +98,7 @@ def test_the_second_address(opened: Open) -> None:
     """Where the first does not listen, the second is used; and a 97 from there is as definite."""
     bench = opened("tcp")
     assert bench.terminal.set_second_host(BACKUP_ADDRESS, HOST_PORT).ok
-    assert bench.terminal.set_host(HOST_ADDRESS, 9, TPDU).ok
+    assert bench.terminal.set_host(ACQUIRER_ADDRESS, 9, TPDU).ok
     assert bench.terminal.sale(1_00, card=MAGNETIC).ok
     bench.host.deregister()
     since = len(bench.history.events)
@@ -109,7 +109,7 @@ def test_the_second_address(opened: Open) -> None:
     rows = [event for event in after if isinstance(event, HostJournal)]
     assert rows and all(row.note.endswith(f"[at {BACKUP_ADDRESS}:{HOST_PORT}]") for row in rows)
     bench.host.register()
-    assert bench.terminal.set_host(HOST_ADDRESS, HOST_PORT, TPDU).ok
+    assert bench.terminal.set_host(ACQUIRER_ADDRESS, HOST_PORT, TPDU).ok
     conclude(bench)
 
 

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.campaigns import cases as kinds_of_cases
 from harness.campaigns import matrix
 from harness.campaigns.coverage import Block, Whole, pairs_of, pairwise
+from harness.checkers.tables import FOLLOW_UPS, OWN
 from harness.lab.inventory import BenchEntry, load_lab
 from harness.protocol.transactions import KINDS, REVERSIBLE
 from harness.terminal.orders import NEEDS
@@ -57,7 +59,8 @@ def test_whole_is_every_row_once_in_parts_of_any_size(space: list[Block], seed: 
 @pytest.fixture(scope="module")
 def entries() -> list[BenchEntry]:
     lab = load_lab(CONFIG / "emulated.yaml")
-    return list({one.label: one for one in lab.emulated if not one.physical_like}.values())
+    suite = kinds_of_cases.KINDS["case"].suite
+    return list({one.label: one for one in lab.emulated if not one.physical_like and one.runs(suite)}.values())
 
 
 def test_each_transaction_meets_each_cause_that_it_can_at_each_profile(entries: list[BenchEntry]) -> None:
@@ -87,6 +90,32 @@ def test_impossible_cases_are_not_made(entries: list[BenchEntry]) -> None:
         assert not (case.cause == "signed_out" and case.order in ("sign_in", "echo"))
         if case.cause in matrix.UNREGISTERED and case.order == "sign_in":
             assert case.code(entry.profile) == entry.profile.not_registered[0]
+
+
+@pytest.mark.parametrize("seed", ["hil97", "tuesday", "97"])
+def test_whatever_the_seed_97_itself_comes_on_each_transaction_entry_and_way(
+    entries: list[BenchEntry], seed: str
+) -> None:
+    """Not only its causes: at a host that tells it at sign-in alone a removed row is answered otherwise."""
+    profiles = {entry.label: entry.profile for entry in entries}
+    told = [case for case in matrix.pairwise_cases(entries, seed) if case.unregistered(profiles[case.label])]
+    elsewhere = {label for label, profile in profiles.items() if profile.terminal_unknown_on == "sign_in"}
+    for label in profiles.keys() - elsewhere:
+        assert {case.via for case in told if case.label == label} == {"keypad", "cashier"}
+    wanted = {name for entry in entries for name in matrix.transactions(entry.model)}
+    assert {case.transaction for case in told} == wanted
+    cards = {mode for entry in entries for mode in entry.model.entry} - {"scan"}
+    assert {case.entry for case in told} == {"", *cards, *matrix.WALLETS}
+    assert {(case.via, case.reboot) for case in told} == {(v, r) for v in ("keypad", "cashier") for r in ("yes", "no")}
+
+
+def test_on_which_message_the_refusal_comes(entries: list[BenchEntry]) -> None:
+    """Each has a name that the wire knows; a reversal that the host takes from who is signed out is not refused."""
+    cases = matrix.whole_cases(entries, "hil97", 0, matrix.how_many(entries))
+    known = {name for named in OWN.values() for name in named} | FOLLOW_UPS | {"reversal"}
+    assert {case.message for case in cases} <= known
+    assert {case.message for case in cases} >= set(KINDS) | FOLLOW_UPS | {"reversal", "settlement", "batch_upload"}
+    assert not [case for case in cases if case.message == "reversal" and case.cause == "signed_out"]
 
 
 def test_what_a_case_declares_depends_on_what_the_host_says(entries: list[BenchEntry]) -> None:

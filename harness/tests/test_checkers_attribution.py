@@ -10,6 +10,7 @@ from harness.checkers.reading import Reading
 from harness.history.events import AnyEvent, Key, RunOpened
 from harness.judge import judge_bench
 from harness.tests.golden import World, dropped, says
+from harness.tests.golden_faults import reset
 from harness.tests.judging import assert_rests_on_evidence, assert_verdict, findings, verdict
 
 ALERT = ("提示", "应答码:97", "终端未登记")
@@ -349,15 +350,20 @@ def calls_to_judge(events: list[AnyEvent]) -> int:
     return calls
 
 
-@pytest.mark.parametrize("kind", ["sign_in", "sale"])
+@pytest.mark.parametrize("kind", ["sign_in", "sale", "fault"])
 def test_the_cost_of_judging_grows_with_the_history_and_not_faster(kind: str) -> None:
-    """Four times as many 97s in a row cost about four times as much (by the square it were sixteen times)."""
+    """Four times as many 97s, or faults, in a row cost about four times as much (by the square it were sixteen)."""
 
     def history(times: int) -> list[AnyEvent]:
         world = World()
         world.sign_in()
         for _ in range(times):
-            world.sale(500, says("97")) if kind == "sale" else world.sign_in("97", via="cashier")
+            if kind == "fault":
+                world.sale(500, reset())
+            elif kind == "sale":
+                world.sale(500, says("97"))
+            else:
+                world.sign_in("97", via="cashier")
         return world.events
 
     few, many = history(100), history(400)

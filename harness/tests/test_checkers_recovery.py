@@ -6,7 +6,7 @@ import pytest
 
 from harness.checkers.reading import Reading
 from harness.checkers.recoveries import recoveries
-from harness.checkers.recovery import missing_recoveries
+from harness.checkers.recovery import missing_recoveries, untried
 from harness.tests.golden import MID, TID, World
 from harness.tests.golden_stories import Stories, Story
 from harness.tests.histories import recovery_registration, recovery_sign_in, recovery_work
@@ -59,6 +59,9 @@ def test_missing_recoveries_are_told_over_all_benches() -> None:
     assert ("sign_in", True) in missing_recoveries(one)
     assert ("sale", True) not in missing_recoveries(one)
     assert ("echo", False) not in missing_recoveries(one)
+    without, with_one = untried(one).removeprefix("not tried: ").split("; ")
+    assert without.startswith("without a reboot after 97 on ") and "balance" in without and "sign_in" not in without
+    assert with_one.startswith("with a reboot after 97 on ") and "sign_in" in with_one
     every = [Reading.of(story.events()) for story in stories.kept if story.rule == "REC-08"]
     old = {"batch_upload", "echo", "reversal", "sale", "settlement", "sign_in", "void"}
     assert [pair for pair in missing_recoveries(every) if pair[0] in old] == [

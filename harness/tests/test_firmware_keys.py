@@ -51,6 +51,21 @@ def test_the_mac_of_another_algorithm_or_key_length_would_not_have_done(name: st
 
 
 @pytest.mark.parametrize("name", SIGN_INS)
+def test_97_on_the_sign_in_leaves_the_keys_and_the_next_one_brings_others(name: str) -> None:
+    with AcquirerBench(with_profile=profile(**SIGN_INS[name])) as bench:
+        assert bench.sign_in()["DF07"] == "00"
+        before = bench.state
+        bench.office("remove_terminal")
+        assert bench.sign_in()["DF07"] == "97" and bench.shows("应答码:97")()
+        assert not bench.state.signed_in and bench.sale_is_refused() == "Z4"
+        assert (bench.state.tmk, bench.state.pik, bench.state.mak, bench.state.tdk) == (
+            before.tmk, before.pik, before.mak, before.tdk)
+        bench.office("register_terminal", tmk=before.tmk.upper())
+        assert bench.sign_in()["DF07"] == "00" and bench.state.mak != before.mak
+        assert bench.sale()["DF07"] == "00"
+
+
+@pytest.mark.parametrize("name", SIGN_INS)
 def test_a_wrong_check_value_is_no_sign_in(name: str) -> None:
     with AcquirerBench(with_profile=profile(**SIGN_INS[name])) as bench:
         bench.acquirer.do("misbehave", rule={"mti": "0800", "action": "bad_kcv", "count": 1})

@@ -37,7 +37,9 @@ def test_a_second_host_is_kept_over_a_power_cut_and_forgotten(terminal: Bench) -
     assert (terminal.state.host2, terminal.state.port2) == ("", 0)
 
 
-@pytest.mark.parametrize("line", ["HOST2 host 8583", "HOST2 10.97.0.3 0", "HOST2 10.97.0.3 65536", "HOST2 10.97.0.3 x"])
+@pytest.mark.parametrize("line", [
+    "HOST2 ho_st 8583", "HOST2 10.97.0.3 0", "HOST2 10.97.0.3 65536", "HOST2 10.97.0.3 x",
+])
 def test_a_second_host_that_is_none(terminal: Bench, line: str) -> None:
     assert terminal.serve(line).startswith("ERR 03 the ")
     assert terminal.state.host2 == ""

@@ -207,7 +207,7 @@ def test_every_turn_feeds_the_watchdog() -> None:
 
 @pytest.mark.parametrize("line", [
     "SET TID=1 MID=2", "SET TID=9700000X MID=89897000000000\u00e4", "KEY TMK 00", "KEY TMK " + "Z" * 32,
-    "HOST x 1 6000030000",
+    "HOST x_y 1 6000030000", "HOST 300.1.1.1 1 6000030000",
     "HOST 1.2.3.4 0 6000030000", "HOST 1.2.3.4 99999 6000030000", "HOST 1.2.3.4 80 123", "PARAM timeout=0", "PARAM x=1",
     "PARAM auto_sign_in=2", "PARAM timeout=abc",
 ])

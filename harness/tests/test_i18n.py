@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import string
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -23,6 +26,9 @@ from harness.tests.reports_runs import bad_day
 
 ROOT = Path(harness.__file__).parent
 SOURCES = sorted(path for path in ROOT.rglob("*.py") if "tests" not in path.relative_to(ROOT).parts)
+FAULTS = sorted(
+    path for path in (ROOT / "wire" / "faults").glob("*.py") if path.stem not in ("__init__", "base", "spoken")
+)
 TEMPLATES = sorted((ROOT / "reports" / "templates").glob("*.html"))
 CHINESE = re.compile(r"[一-鿿]")
 # The same in both languages.
@@ -54,6 +60,8 @@ def used() -> dict[str, Path]:
         found |= dict.fromkeys(in_python(path.read_text(encoding="utf-8")), path)
     for path in TEMPLATES:
         found |= dict.fromkeys(in_template(path.read_text(encoding="utf-8")), path)
+    found |= {(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[0]: path
+              for path in FAULTS}  # fmt: skip
     found |= dict.fromkeys((field.name for field in FIELDS.values()), ROOT / "protocol" / "spec.py")
     return found
 
@@ -135,6 +143,14 @@ def reason_templates() -> set[str]:
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
     return found | {f"{{}} {text}" for text in found}  # a predicate, put behind what it is about
+
+
+def test_what_the_output_can_not_encode_is_escaped() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "--lang", "zh", "acquirer", "--help"], cwd=ROOT.parent, timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "") and "serve" in run.stdout and "\\u" in run.stdout
 
 
 def test_reasons_of_a_bad_day_are_chinese() -> None:

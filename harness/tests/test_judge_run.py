@@ -19,6 +19,7 @@ from harness.history.events import AnyEvent
 from harness.judge import judge_bench, judge_run
 from harness.requirements import catalogue, load
 from harness.tests.golden import World, dropped
+from harness.tests.histories.steps import meet_97
 from harness.tests.judging import changed, is_screen
 
 DECLARED = ["MSG-01", "MSG-05", "MON-02"]
@@ -266,6 +267,27 @@ def test_equal_benches_share_the_load(tmp_path: Path) -> None:
     assert requirement(verdict, "MSG-04").findings[0].bench == "bench-2"
     assert requirement(verdict, "MSG-04", 1).verdict == "INCONCLUSIVE"
     assert verdict.status == 4
+
+
+def test_a_pass_of_rec_08_says_what_no_bench_of_the_group_tried(tmp_path: Path) -> None:
+    worlds = []
+    for bench, name in (("bench-1", "sale"), ("bench-2", "echo")):
+        world = world_of(bench)
+        with world.test("t::back", declares=["REC-08"]):
+            meet_97(world)
+            if name == "sale":
+                world.sale(500, "97")
+            world.register_terminal()
+            world.sign_in()
+            world.sale(600)
+        world.close()
+        worlds.append(world)
+    one = requirement(judge_run(stored(tmp_path / "one", worlds[1])), "REC-08")
+    both = requirement(judge_run(stored(tmp_path / "both", *worlds)), "REC-08")
+    assert one.verdict == both.verdict == "PASS"
+    untried = [record.reason.split("; ")[1] for record in (one, both)]
+    assert all(told.startswith("not tried: without a reboot after 97 on balance, ") for told in untried)
+    assert [" sale," in told for told in untried] == [True, False]
 
 
 def test_unequal_benches_are_never_one_group(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ benches:
     service: /dev/ttyUSB1
     interfaces: {{terminal: enp2s0, acquirer: enp3s0}}
     host: {{address: 192.0.2.10, port: 8583}}
+    address: 192.0.2.20
 """
 
 
@@ -58,6 +59,7 @@ def refusal(folder: Path, text: str) -> str:
 LABELS = [
     "HT-100-unionpay-direct", "HT-100-unionpay-direct", "HT-200-unionpay-direct", "HT-100-physical-like",
     "HT-100-unionpay-ums", "HT-200-lakala", "HT-100-aunz", "HT-100-gicc", "HT-200-unionpay-direct",
+    "HT-100-dhcp-name", "HT-300",
 ]
 
 
@@ -66,7 +68,7 @@ LABELS = [
 
 def test_the_emulated_lab() -> None:
     lab = load_lab(CONFIG / "emulated.yaml")
-    assert [entry.name for entry in lab.emulated] == [f"bench-{number}" for number in range(1, 10)]
+    assert [entry.name for entry in lab.emulated] == [f"bench-{number}" for number in range(1, 12)]
     assert {group: [entry.name for entry in entries] for group, entries in lab.groups.items()} == {
         "HT-100/reference/unionpay-direct": ["bench-1", "bench-2"],
         "HT-200/reference/unionpay-direct": ["bench-3", "bench-9"],
@@ -75,12 +77,17 @@ def test_the_emulated_lab() -> None:
         "HT-200/reference/lakala": ["bench-6"],
         "HT-100/reference/aunz": ["bench-7"],
         "HT-100/reference/gicc": ["bench-8"],
+        "HT-100/reference/unionpay-direct/dhcp-name": ["bench-10"],
+        "HT-300/reference/unionpay-direct": ["bench-11"],
     }
     assert [entry.label for entry in lab.benches] == LABELS
-    assert [entry.time_scale for entry in lab.benches] == [20, 20, 20, 1, 20, 20, 20, 20, 20]
-    assert [entry.profile.link for entry in lab.benches[3:]] == ["tcp", "tls", "tcp", "http", "tcp_standing", "tcp"]
+    assert [entry.time_scale for entry in lab.benches] == [20, 20, 20, 1, *[20] * 7]
+    assert [entry.profile.link for entry in lab.benches[3:9]] == ["tcp", "tls", "tcp", "http", "tcp_standing", "tcp"]
     assert lab.benches[1].identity[0] == "97979797"
-    assert len({entry.identity for entry in lab.benches}) == 9
+    assert [(entry.network, entry.resolve) for entry in lab.benches[8:]] == [
+        ("static", "address"), ("dhcp", "name"), ("dhcp", "address"),
+    ]
+    assert len({entry.identity for entry in lab.benches}) == 11
 
 
 def test_a_bench_that_names_suites_runs_those_alone() -> None:
@@ -94,6 +101,23 @@ def test_a_bench_that_names_suites_runs_those_alone() -> None:
 def test_a_link_that_the_model_has_not_is_refused(tmp_path: Path) -> None:
     told = refusal(tmp_path, GOOD.replace("HT-100", "HT-200") + "    link: http\n")
     assert "the model HT-200 has no link http" in told
+
+
+@pytest.mark.parametrize(("more", "reason"), [
+    ("network: wifi", "input should be 'static' or 'dhcp'"), ("resolve: dns", "input should be 'address' or 'name'"),
+])
+def test_a_network_that_there_is_not_is_refused(tmp_path: Path, more: str, reason: str) -> None:
+    assert reason in refusal(tmp_path, f"{GOOD}    {more}\n")
+
+
+def test_a_network_that_the_model_has_not_is_refused(tmp_path: Path) -> None:
+    told = refusal(tmp_path, GOOD.replace("HT-100", "HT-300") + "    network: static\n")
+    assert "the model HT-300 has no network static; it has dhcp" in told
+
+
+@pytest.mark.parametrize("more", ["network: dhcp", "resolve: name"])
+def test_a_physical_bench_has_its_own_network(tmp_path: Path, more: str) -> None:
+    assert "is for emulated benches: a physical one has its own" in refusal(tmp_path, f"{PHYSICAL}    {more}\n")
 
 
 def test_the_same_network_over_another_link_is_another_group(tmp_path: Path) -> None:
@@ -351,7 +375,8 @@ def test_a_good_file_with_something_changed_is_a_lab_or_bad_input(
 
 
 def test_models_and_profiles_of_this_lab_are_sound() -> None:
-    assert [load_model(path).name for path in sorted((CONFIG / "models").glob("*.yaml"))] == ["HT-100", "HT-200"]
+    models = sorted((CONFIG / "models").glob("*.yaml"))
+    assert [load_model(path).name for path in models] == ["HT-100", "HT-200", "HT-300"]
     assert [load_profile(path).name for path in sorted((CONFIG / "profiles").glob("*.yaml"))]
 
 
@@ -404,7 +429,7 @@ def run_check(*arguments: str) -> int:
 def test_the_command_lists_benches_by_group(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_check(str(CONFIG / "emulated.yaml")) == 0
     output = capsys.readouterr().out
-    assert "9 benches in 7 groups" in output
+    assert "11 benches in 9 groups" in output
     assert "  HT-100/reference/unionpay-direct\n    bench-1: emulated, time x20\n    bench-2:" in output
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import httpx
 import pytest
 
+from harness.acquirer.management.shapes import MisbehaviourRule
+from harness.acquirer.misbehaviour import Rule
 from harness.protocol.nested import Totals
 from harness.tests.api_helpers import READING, Serve, done, serving
 from harness.tests.registration_helpers import Unit, application, binding
@@ -58,7 +61,8 @@ def test_from_an_application_to_a_settlement_with_fees(serve: Serve, api: httpx.
 
 
 STEPS = [
-    ("suspend", {"reason": "r"}, "58"), ("restore", None, "00"), ("sign-out", None, "77"), ("tmk", None, "77"),
+    ("suspend", {"reason": "r"}, "58"), ("restore", None, "00"), ("sign-out", {"state": "closed"}, "58"),
+    ("sign-out", {"state": "maintenance"}, "77"), ("sign-out", None, "77"), ("tmk", None, "77"),
     ("unbind", {"reason": "r"}, "97"),
 ]  # fmt: skip
 
@@ -67,7 +71,7 @@ def test_each_step_is_seen_by_the_terminal(serve: Serve, api: httpx.Client) -> N
     mid = approved(api)
     tid = done(api.post("/terminals", json=binding(mid, "API00002")), 201)["tid"]
     where = f"/terminals/{mid}/{tid}"
-    code = done(api.post(f"{where}/approve", json={}))["code"]
+    code = done(api.post(f"{where}/approve"))["code"]  # its body may be left out
     key = done(api.post("/activation", json={"serial_number": "API00002", "code": code}))
     unit = Unit(serve.exchange, tid, bytes.fromhex(key["tmk"]), mid=mid, serial_number="API00002")
     assert unit.code_of_sign_in() == "00"
@@ -75,7 +79,7 @@ def test_each_step_is_seen_by_the_terminal(serve: Serve, api: httpx.Client) -> N
         done(api.post(f"{where}/{step}", json=body))
         assert unit.code_of_sale() == expected, step
     names = [one["step"] for one in done(api.get(where))["steps"]]
-    assert names == ["bind", "approve", "activate", "suspend", "restore", "sign_out", "issue_tmk", "unbind"]
+    assert names == ["bind", "approve", "activate", "suspend", "restore", *["sign_out"] * 3, "issue_tmk", "unbind"]
     assert done(api.post(f"/merchants/{mid}/suspend", json={"reason": "r"}))["state"] == "suspended"
     assert unit.code_of_sign_in() == "03"
 
@@ -148,6 +152,9 @@ def test_misbehaviour_clock_and_journal(serve: Serve, api: httpx.Client) -> None
     unit = Unit(serve.exchange, tid, bytes(16), mid=mid, serial_number="API00004")
     refused = done(api.post("/misbehaviour", json={"action": "explode"}), 422)
     assert refused["problems"][0]["element"] == "rule" and "Known actions" in refused["problems"][0]["problem"]
+    script = {"action": "script", "f55": "7206860484240000", "tid": "99999999"}
+    assert done(api.post("/misbehaviour", json=script), 201)["rule_id"]
+    assert api.delete("/misbehaviour").status_code == 204
     rule = done(api.post("/misbehaviour", json={"action": "answer", "code": "91", "tid": tid}), 201)["rule_id"]
     assert done(api.get("/misbehaviour")) == {str(rule): 1}
     since = done(api.get("/status"))["last_jid"]
@@ -164,6 +171,10 @@ def test_misbehaviour_clock_and_journal(serve: Serve, api: httpx.Client) -> None
         done(api.put("/clock", json={"epoch": -1}), 422)
     finally:
         done(api.put("/clock", json={"epoch": None}))
+
+
+def test_a_rule_has_the_same_elements_at_every_door() -> None:
+    assert set(MisbehaviourRule.model_fields) == {field.name for field in fields(Rule)}
 
 
 def test_the_page_and_the_document_describe_every_route(serve: Serve) -> None:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from harness.errors import BadInput
 from harness.lab.catalogue import load_profile
-from harness.protocol.profile import Profile
+from harness.protocol.profile import REST, Profile
 
 FOLDER = Path(__file__).parents[2] / "lab_config" / "profiles"
 PROFILES = {path.stem: load_profile(path) for path in sorted(FOLDER.glob("*.yaml"))}
@@ -27,7 +27,7 @@ DISPUTES: dict[str, list[object]] = {
     "batch_end_balanced": ["207", "202"],
     "declines_carry_mac": [True, False],
     "sm_key_digit": ["3", "4"],
-    "sign_in_network_code": ["005", "006"],
+    "sign_in_network_code": ["001", "003", "004", "005", "006"],
     "cashier_lrc": ["with_etx", "without_etx"],
     "cashier_length": ["bcd", "binary"],
 }
@@ -36,6 +36,7 @@ CERTAIN = {
     "name", "title", "network", "assumed", "limits", "reversal_reason_no_answer", "reversal_reason_bad_mac", "link",
     "http_path", "receive_timeout_s",
 }  # fmt: skip
+UNIONPAY = {"not_registered", "settlement_success", "force_sign_in", "texts"}  # every public table of its codes
 
 
 @pytest.mark.parametrize("parameter", DISPUTES)
@@ -60,16 +61,18 @@ def test_no_two_providers_are_alike() -> None:
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_what_is_set_and_not_certain_is_marked(name: str) -> None:
-    """Whatever a file sets beyond what is certain says what it rests on; "as unionpay-direct" needs no second word."""
-    written = set(YAML(typ="safe").load(FOLDER / f"{name}.yaml")) - CERTAIN
-    defaults = PROFILES["unionpay-direct"]
-    silent = {
-        n for n in written - set(PROFILES[name].assumed) if getattr(PROFILES[name], n) != getattr(defaults, n)
-    }
-    assert silent <= {"texts"}, silent
-    for parameter, why in PROFILES[name].assumed.items():
-        assert parameter in Profile.model_fields
+def test_what_is_not_certain_is_marked_whether_the_file_sets_it_or_not(name: str) -> None:
+    """``rest`` speaks for what the file leaves to the defaults. What it sets has its own line, unless that is what
+    unionpay-direct has, where its line stands; unionpay-direct has no ``rest``."""
+    profile, defaults = PROFILES[name], PROFILES["unionpay-direct"]
+    written = set(YAML(typ="safe").load(FOLDER / f"{name}.yaml"))
+    certain = CERTAIN | (UNIONPAY if profile.network == "unionpay" else set())
+    for parameter in set(Profile.model_fields) - certain - set(profile.assumed):
+        same = getattr(profile, parameter) == getattr(defaults, parameter)
+        assert REST in profile.assumed and name != "unionpay-direct", parameter
+        assert parameter not in written or same or parameter == "texts", parameter
+    for parameter, why in profile.assumed.items():
+        assert parameter == REST or parameter in Profile.model_fields
         assert len(why) > 5, parameter
 
 

@@ -176,6 +176,8 @@ def test_keys_of_the_wrong_length_are_refused() -> None:
     with pytest.raises(KeyMaterialError, match="do not fit"):
         keys.make_f62(TMK_44, "003", bytes(8), bytes(8))
     with pytest.raises(KeyMaterialError, match="do not fit"):
+        keys.make_f62(TMK_44, "003", bytes(16), bytes(24))
+    with pytest.raises(KeyMaterialError, match="do not fit"):
         keys.make_f62(TMK_44, "001", bytes(8), bytes(16))
     with pytest.raises(KeyMaterialError, match="do not fit"):
         keys.make_f62(TMK_44, "006", bytes(16), bytes(8))
@@ -251,6 +253,15 @@ def test_a_sealed_frame_verifies_and_a_changed_one_does_not(frame: Frame, key: b
     other = build(sealed.mti, {**sealed.fields, 11: trace})
     folded = mac_by_the_book(key, other.raw[13:-8])[:4].hex().upper()
     assert keys.verify(other, key) == ("ok" if folded == sealed.get(64) else "bad")
+
+
+@given(frames(), key8 | key16)
+def test_a_frame_may_be_built_with_its_mac(frame: Frame, key: bytes) -> None:
+    sealed, unsealed = keys.seal(frame, key), frame.but({64: None})
+    made = build(
+        frame.mti, unsealed.fields, frame.tpdu, frame.header, frame.f48, mac=lambda data: keys.f64(keys.mac(key, data))
+    )
+    assert made == sealed and made.raw == sealed.raw and list(made.fields) == list(sealed.fields)
 
 
 @given(frames(), key16)

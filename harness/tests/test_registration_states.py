@@ -255,11 +255,24 @@ def test_a_swap_gives_the_number_to_another_unit() -> None:
     assert office.host.ledger.open_batch(new.mid, new.tid, 1) is not None, "the old unit's batch can be settled"
 
 
+def test_a_swap_does_not_lift_a_suspension() -> None:
+    office = Office()
+    old = office.activated(office.merchant(), "SN000001")
+    office.terminals.suspend(old.mid, old.tid, "chargebacks")
+    with pytest.raises(NotNow, match="suspended"):
+        office.terminals.swap(old.mid, old.tid, "SN000002", "02", HOUR, write_off=False)
+    assert old.code_of_sign_in() == "58"
+    office.terminals.restore(old.mid, old.tid)
+    office.terminals.swap(old.mid, old.tid, "SN000002", "02", HOUR, write_off=False)
+
+
 STATES_OF_TERMINALS: dict[str, tuple[Callable[[Office, Unit], Any], str, str]] = {
     "suspended": (lambda office, u: office.terminals.suspend(u.mid, u.tid, "r"), "58", "58"),
     "unbound": (lambda office, u: office.terminals.unbind(u.mid, u.tid, "r"), "97", "97"),
     "removed": (lambda office, u: office.terminals.deregister(u.mid, u.tid, "r"), "97", "97"),
     "signed out": (lambda office, u: office.terminals.sign_out(u.mid, u.tid), "00", "77"),
+    "in maintenance": (lambda office, u: office.terminals.sign_out(u.mid, u.tid, "maintenance"), "00", "77"),
+    "closed": (lambda office, u: office.terminals.sign_out(u.mid, u.tid, "closed"), "00", "58"),
     "keys deleted": (lambda office, u: office.terminals.delete_working_keys(u.mid, u.tid), "00", "A0"),
     "merchant suspended": (lambda office, u: office.merchants.suspend(u.mid, "r"), "03", "03"),
     "merchant closed": (lambda office, u: office.merchants.close(u.mid, "r"), "03", "03"),

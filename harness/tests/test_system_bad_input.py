@@ -34,6 +34,7 @@ benches:
     service: /dev/serial/by-id/usb-lost-service
     interfaces: {{terminal: enp2s0, acquirer: enp3s0}}
     host: {{address: 192.0.2.10, port: 8583}}
+    address: 192.0.2.20
 """
 
 

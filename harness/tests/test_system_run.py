@@ -27,7 +27,7 @@ def test_a_small_run_and_judged_again(system_lab: SystemLab, workers: str) -> No
 
     told = json.loads(verdicts)
     outcomes = outcomes_in(verdicts)
-    assert set(outcomes.values()) == {"passed"}, ran.text
+    assert set(outcomes.values()) == {"passed"}, f"{ran.text}\n{system_lab.evidence()}"
     assert sum("test_echo" in test for test in outcomes) == 2 and sum(".robot" in test for test in outcomes) == 2
     assert told["status"] == 4  # an echo alone decides no rule about money, which its module declares
     undecided = {r["id"] for g in told["groups"] for r in g["requirements"] if r["declared"] and r["verdict"] != "PASS"}
@@ -51,7 +51,7 @@ def test_a_small_run_and_judged_again(system_lab: SystemLab, workers: str) -> No
 
 def test_everything_declared_passes_and_the_status_is_0(system_lab: SystemLab) -> None:
     ran = system_lab.hil97(*system_lab.arguments("suites/robot", "-k", "cable"))
-    assert ran.status == 0, ran.text
+    assert ran.status == 0, f"{ran.text}\n{system_lab.evidence()}"
     assert system_lab.hil97("judge", str(system_lab.results / "run")).status == 0
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.wire.connections import Connections
-from harness.wire.packets import ACK, FIN, PSH, RST, SYN, Segment, parse
+from harness.wire.packets import ACK, FIN, PSH, RST, SYN, Segment, intact, parse
 from harness.wire.streams import Chunk, Gap, HalfStream
 
 TERMINAL, ACQUIRER = ("10.97.0.2", 40000), ("10.97.0.1", 8583)
@@ -295,6 +295,26 @@ def test_a_segment_is_found_whatever_is_around_it(options: dict[str, Any]) -> No
     assert (segment.seq, segment.ack, segment.t, segment.packet, segment.length) == (1, 2, 5, 3, 2)
 
 
+def checksummed(raw: bytes, vlan: bool) -> bytes:
+    """The frame with its TCP checksum filled in, by RFC 1071: the ones' complement of the ones' complement sum."""
+    at = 14 + 4 * vlan
+    size = int.from_bytes(raw[at + 2 : at + 4], "big") - 20
+    segment = raw[at + 20 : at + 20 + size]
+    words = raw[at + 12 : at + 20] + bytes([0, 6]) + size.to_bytes(2, "big") + segment[:16] + bytes(2) + segment[18:]
+    total = sum(int.from_bytes(words[i : i + 2].ljust(2, b"\0"), "big") for i in range(0, len(words), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return raw[: at + 36] + (total ^ 0xFFFF).to_bytes(2, "big") + raw[at + 38 :]
+
+
+@given(st.binary(max_size=60), st.booleans(), st.integers(0, 7), st.data())
+def test_a_turned_bit_shows_in_the_checksum(payload: bytes, vlan: bool, padding: int, data: st.DataObject) -> None:
+    good = checksummed(ethernet(payload, vlan=vlan, padding=padding), vlan)
+    assert intact(good)
+    at, bit = data.draw(st.integers(34 + 4 * vlan, len(good) - padding - 1)), data.draw(st.integers(0, 7))
+    assert not intact(good[:at] + bytes([good[at] ^ (1 << bit)]) + good[at + 1 :])
+
+
 @given(st.data())
 @settings(max_examples=400, deadline=None)
 def test_wild_frames_break_nothing(data: st.DataObject) -> None:
@@ -310,6 +330,7 @@ def test_wild_frames_break_nothing(data: st.DataObject) -> None:
     connections = Connections(TERMINAL[0])
     segment = parse(wild, t=1, packet=1)
     if segment is not None:
+        assert intact(wild) in (True, False)
         connections.take(segment)
         connections.take(segment)
     connections.end(2)

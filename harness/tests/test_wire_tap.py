@@ -18,8 +18,11 @@ import pytest
 
 from harness.errors import BenchError
 from harness.history.events import WireBytes, WireConnection, WireFrame
+from harness.tests.injector_helpers import bed
 from harness.tests.lab_helpers import connection, eventually, make_sure_of_a_lab, receive, tcp_socket
 from harness.wire import netns
+from harness.wire.faults import Match
+from harness.wire.faults.corrupt import Corrupt
 from harness.wire.interface import Interface
 from harness.wire.tap_client import TapClient, WireEvent
 from harness.wire.topology import ACQUIRER_ADDRESS, Topology
@@ -305,3 +308,26 @@ def test_bad_requests_are_answered(tmp_path: Path) -> None:
         (4, True),
     ]
     assert process.returncode == 0
+
+
+def test_what_the_receivers_kernel_throws_away_counts_for_nothing(tmp_path: Path) -> None:
+    """A damaged copy with a wrong checksum passes first; the frame is what TCP repeats, with that packet's number."""
+    told: list[WireEvent] = []
+    with bed(tmp_path) as wire:
+        tap = TapClient.start(
+            netns_fd=wire.topology.wire_fd, pcapng=tmp_path / "wire.pcapng", log=tmp_path / "tap.log",
+            on_event=told.append,
+        )
+        try:
+            with connection(wire.topology) as (terminal, acquirer):
+                response = message(90)
+                fault = wire.injector.arm(Corrupt(match=Match(direction="to_terminal"), count=1, bits=3, offset=40))
+                acquirer.sendall(response)
+                assert receive(terminal, len(response)) == response
+                wire.injector.await_strike(fault, 10.0)
+                tap.sync()
+        finally:
+            tap.close()
+    frames = [event for event in told if isinstance(event, WireFrame)]
+    assert [(one.direction, one.hex) for one in frames] == [("to_terminal", response.hex().upper())]
+    assert not [event for event in told if isinstance(event, WireBytes)]

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 _ETH_P_ALL = 0x0003
 _SOL_PACKET = 263
 _PACKET_STATISTICS = 6
+_PACKET_AUXDATA = 8
+_CHECKSUM_NOT_READY = 1 << 3  # tp_status: the sender's kernel has left it to hardware
+_CHECKSUM_VALID = 1 << 7  # ... : a card has looked at it
 _PACKET_OUTGOING = 4
 _SO_RCVBUFFORCE = 33
 _SO_TIMESTAMPNS_NEW = 64
@@ -21,13 +24,15 @@ _LARGEST = 262144
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A frame as it passed. ``t``: ns of CLOCK_MONOTONIC, ``wall_ns``: since 1970, ``outgoing``: left the interface."""
+    """A frame as it passed. ``t``: ns of CLOCK_MONOTONIC, ``wall_ns``: since 1970, ``outgoing``: left the interface.
+    ``checksummed``: its checksums are filled in, and nobody has looked at them yet."""
 
     frame: bytes
     length: int
     t: int
     wall_ns: int
     outgoing: bool
+    checksummed: bool = False
 
 
 class Capture:
@@ -41,6 +46,7 @@ class Capture:
         except PermissionError:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW, 1)
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         self._socket.setblocking(False)
         self._socket.bind((interface, _ETH_P_ALL))
         self._buffer = bytearray(_LARGEST)
@@ -70,7 +76,7 @@ class Capture:
     def _receive(self) -> Packet | None:
         while True:
             try:
-                size, ancillary, _, address = self._socket.recvmsg_into([self._buffer], 64, socket.MSG_TRUNC)
+                size, ancillary, _, address = self._socket.recvmsg_into([self._buffer], 128, socket.MSG_TRUNC)
             except BlockingIOError:
                 return None
             except OSError as error:
@@ -78,12 +84,15 @@ class Capture:
                     raise
                 continue  # told once when the interface goes down; the socket works on when it is up again
             monotonic, now = time.monotonic_ns(), time.time_ns()
-            wall = now
+            wall, status = now, _CHECKSUM_NOT_READY
             for level, kind, data in ancillary:
                 if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS_NEW:
                     seconds, nanoseconds = struct.unpack("=qq", data)
                     wall = seconds * 1_000_000_000 + nanoseconds
+                elif level == _SOL_PACKET and kind == _PACKET_AUXDATA:
+                    status = struct.unpack_from("=I", data)[0]
             # a wall clock that is set in between must not put a packet into the future or before its predecessor
             self._last = max(self._last, min(monotonic, wall - now + monotonic))
             frame = bytes(memoryview(self._buffer)[: min(size, _LARGEST)])
-            return Packet(frame, size, self._last, wall, address[2] == _PACKET_OUTGOING)
+            unseen = not status & (_CHECKSUM_NOT_READY | _CHECKSUM_VALID)
+            return Packet(frame, size, self._last, wall, address[2] == _PACKET_OUTGOING, unseen)

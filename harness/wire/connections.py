@@ -51,7 +51,7 @@ class Connections:
             if not begins and (not segment.payload or segment.has(RST)):
                 return reports  # the tail of something that began before the capture
             self._count += 1
-            stream = self._streams[ends] = _Stream(self._count, self._reader)
+            stream = self._streams[ends] = _Stream(self._count, self._reader, ends[1])
             self._streams.move_to_end(ends)
             while len(self._streams) > _KEPT:
                 _, oldest = self._streams.popitem(last=False)
@@ -169,8 +169,9 @@ class _Direction:
 
 
 class _Stream:
-    def __init__(self, number: int, reader: Callable[[], Reader] | None) -> None:
+    def __init__(self, number: int, reader: Callable[[], Reader] | None, peer: Endpoint) -> None:
         self._number = number
+        self._peer = f"{peer[0]}:{peer[1]}"
         self._directions = {
             name: _Direction(number, name, self._read, self._finish_reading) for name in (TO_ACQUIRER, TO_TERMINAL)
         }
@@ -260,4 +261,4 @@ class _Stream:
 
     def _connection(self, segment: Segment, state: str, direction: str | None) -> Report:
         return {"ev": "connection", "t": segment.t, "stream": self._number, "state": state,
-                "by": SENDER[direction] if direction else None, "packet": segment.packet}
+                "by": SENDER[direction] if direction else None, "packet": segment.packet, "peer": self._peer}

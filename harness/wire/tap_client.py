@@ -27,7 +27,7 @@ class TapClient:
 
     @classmethod
     def start(
-        cls, *, netns_fd: int, pcapng: Path, log: Path, on_event: Callable[[WireEvent], object],
+        cls, *, netns_fd: int | None, pcapng: Path, log: Path, on_event: Callable[[WireEvent], object],
         interface: str = TERMINAL_PORT, terminal: str = TERMINAL_ADDRESS, link: str = "tcp", keys: Path | None = None,
     ) -> TapClient:
         """Starts a tap and returns when it captures. Raises :class:`BenchError`.

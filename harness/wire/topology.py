@@ -1,6 +1,8 @@
 """The cables of one emulated bench: terminal port, bridge and acquirer port, in three network namespaces.
 
-    T: eth0 10.97.0.2/24 === t0 [ W: bridge br0 ] a0 === eth0 10.97.0.1/24, 10.97.0.3/24 :A
+    T: eth0 10.97.0.2/24 === t0 [ W: bridge br0 ] a0 === eth0 10.97.0.1/24, 10.97.0.3/24, 10.97.1.1/32 :A
+
+The last is an acquirer behind a router (which is 10.97.0.1): who has no way there has a wrong router.
 
 The namespaces have no names, so benches can't meet and nothing is left behind. With no fault armed the kernel carries
 every packet. There is no IPv6 (a quiet wire), no spanning tree, and no default route.
@@ -23,6 +25,8 @@ from harness.wire.interface import Interface
 TERMINAL_ADDRESS = "10.97.0.2"
 ACQUIRER_ADDRESS = "10.97.0.1"
 BACKUP_ADDRESS = "10.97.0.3"  # at the acquirer's end too
+ROUTER_ADDRESS = ACQUIRER_ADDRESS  # of the line, with its services
+REMOTE_ADDRESS = "10.97.1.1"  # the acquirer's, for terminals that have a router
 PREFIX_LENGTH = 24
 TERMINAL_PORT = "t0"
 ACQUIRER_PORT = "a0"
@@ -41,15 +45,17 @@ _LOOPBACK_INDEX = 1
 class Topology:
     """Made by :meth:`build`. The descriptors belong to this object; processes get them by ``pass_fds``."""
 
-    def __init__(self, terminal_fd: int, wire_fd: int, acquirer_fd: int) -> None:
+    def __init__(self, terminal_fd: int, wire_fd: int, acquirer_fd: int, *, addressed: bool = True) -> None:
         self.terminal_fd, self.wire_fd, self.acquirer_fd = terminal_fd, wire_fd, acquirer_fd
+        self._addressed = addressed
         self._port: Interface | None = None
         self._plug: Interface | None = None
 
     @classmethod
-    def build(cls) -> Topology:
+    def build(cls, *, addressed: bool = True) -> Topology:
         """Namespaces, links and addresses; returns when the bridge forwards in both directions (about 30 ms).
 
+        ``addressed`` False: the terminal's interface has no address yet, the terminal sets it.
         Raises :class:`BenchError`; what was made by then is gone again.
         """
         with contextlib.ExitStack() as made:
@@ -58,7 +64,7 @@ class Topology:
                 descriptor = netns.create()
                 made.callback(os.close, descriptor)
                 descriptors.append(descriptor)
-            topology = cls(*descriptors)
+            topology = cls(*descriptors, addressed=addressed)
             made.callback(topology._close_interfaces)
             try:
                 topology._lay_cables()
@@ -114,8 +120,10 @@ class Topology:
         from pyroute2 import IPRoute, NetlinkError
 
         ends = (
-            (self.terminal_fd, TERMINAL_PORT, (TERMINAL_ADDRESS,)),
-            (self.acquirer_fd, ACQUIRER_PORT, (ACQUIRER_ADDRESS, BACKUP_ADDRESS)),
+            (self.terminal_fd, TERMINAL_PORT, [(TERMINAL_ADDRESS, PREFIX_LENGTH)] if self._addressed else []),
+            (self.acquirer_fd, ACQUIRER_PORT, [
+                (ACQUIRER_ADDRESS, PREFIX_LENGTH), (BACKUP_ADDRESS, PREFIX_LENGTH), (REMOTE_ADDRESS, 32),
+            ]),
         )
         try:
             with netns.inside(self.wire_fd):
@@ -126,8 +134,8 @@ class Topology:
                     with IPRoute() as route:
                         peer = {"ifname": port, "net_ns_fd": self.wire_fd}
                         route.link("add", ifname=END, index=_END_INDEX, kind="veth", peer=peer)
-                        for address in addresses:
-                            route.addr("add", index=_END_INDEX, address=address, prefixlen=PREFIX_LENGTH)
+                        for address, prefix in addresses:
+                            route.addr("add", index=_END_INDEX, address=address, prefixlen=prefix)
                         route.link("set", index=_LOOPBACK_INDEX, state="up")
                         route.link("set", index=_END_INDEX, state="up")
                     if port == TERMINAL_PORT:

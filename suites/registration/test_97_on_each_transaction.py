@@ -4,6 +4,7 @@ import pytest
 
 from harness.bench.bench import Bench
 from harness.terminal.cards import CHIP, MAGNETIC, Card
+from harness.terminal.contracts import Order
 
 pytestmark = pytest.mark.declares("MSG-01", "MSG-05", "MON-01", "MON-02", "MON-07")
 
@@ -72,6 +73,31 @@ def test_batch_upload(bench: Bench) -> None:
     bench.host.answer("0320", "97", skip=1)
 
     assert bench.terminal.settle().code == "97"
+
+
+@pytest.mark.declares("MON-06", "MON-11")
+def test_batch_end(bench: Bench) -> None:
+    """Totals agree, nothing is to be uploaded, and 97 comes on the last message: the batch is still the terminal's."""
+    assert bench.terminal.sale(10_00, card=MAGNETIC).ok
+    bench.host.answer("0320", "97")
+
+    assert bench.terminal.settle().code == "97"
+    assert bench.terminal.settle().ok
+
+
+@pytest.mark.needs(transactions="capk_update")
+@pytest.mark.needs(transactions="ic_parameter_update")
+@pytest.mark.needs(transactions="blacklist_update")
+@pytest.mark.parametrize(("name", "message"), [
+    ("capk_update", "370"), ("capk_update", "371"), ("ic_parameter_update", "380"), ("ic_parameter_update", "381"),
+    ("blacklist_update", "391"),
+])  # fmt: skip
+def test_in_the_middle_of_a_download(bench: Bench, name: str, message: str) -> None:
+    """The list came, and one of its entries, or the word that it is whole, is answered 97."""
+    bench.host.answer("0800", "97", network_code=message)
+    assert bench.terminal.perform(Order(name)).code == "97"
+    assert bench.terminal.perform(Order(name)).ok
+    assert bench.terminal.sale(1_00, card=CHIP).ok
 
 
 @pytest.mark.declares("MON-03")

@@ -2,7 +2,9 @@
 
 import pytest
 
+from fixtures.shop import shop_for
 from harness.bench.bench import Bench
+from harness.protocol.transactions import KINDS, REVERSIBLE
 from harness.terminal.cards import MAGNETIC
 
 pytestmark = pytest.mark.declares("MSG-02", "MSG-05")
@@ -29,10 +31,9 @@ def test_connection_closed_instead_of_an_answer(bench: Bench) -> None:
 
 def test_connection_reset_while_waiting(bench: Bench) -> None:
     bench.host.misbehave("0200", "never")
-    bench.cable.arm_reset("after_request")
-    operation = bench.terminal.begin_sale(97_00, card=MAGNETIC)
-    bench.cable.await_reset()
-    assert not operation.wait().ok
+    reset = bench.cable.arm("rst after 0200")
+    assert not bench.terminal.sale(97_00, card=MAGNETIC).ok
+    reset.await_strike()
 
 
 def test_sign_in_without_an_answer(bench: Bench) -> None:
@@ -48,6 +49,22 @@ def test_97_that_does_not_answer_the_request(bench: Bench, action: str) -> None:
     refused = bench.terminal.sale(10_00, card=MAGNETIC)
     assert not refused.ok
     assert refused.code != "97"
+
+
+@pytest.mark.declares("MON-10")
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.needs(transactions=name)) for name in sorted(REVERSIBLE)]
+)
+def test_97_for_another_trace_number_on_all_that_is_reversed(bench: Bench, name: str) -> None:
+    """Where the profile has the terminal keep the reversal then, as this one has; others take the risk."""
+    assert bench.profile.reversal_on_mismatch == "keep"
+    shop = shop_for(bench, name)
+    bench.host.misbehave(KINDS[name].mti, "foreign_trace", code="97")
+    told = shop.perform(shop.order())
+    assert not told.ok
+    assert told.code != "97"
+    assert shop.sale().ok
+    assert shop.perform(shop.order()).ok
 
 
 @pytest.mark.declares("MON-09")

@@ -18,6 +18,7 @@ def test_97_and_back(bench: Bench, case: Case) -> None:
     shop.prepare()
 
     assert shop.meet().code == shop.code
+    shop.await_refusal()
 
     if case.transaction == "sign_in":
         assert not shop.sale().ok

@@ -24,7 +24,7 @@ from harness.acquirer.registration.documents import (
 from harness.acquirer.registration.merchants import Merchant, State
 from harness.acquirer.registration.steps import Step
 from harness.acquirer.registration.terminals import DORMANT_DAYS, ActivationCode, Terminal
-from harness.acquirer.registry import TerminalState
+from harness.acquirer.registry import SignedOut, TerminalState
 
 HOUR_S = 3600
 
@@ -63,6 +63,12 @@ class Activation(Document):
     code: Annotated[str, Field(min_length=1, max_length=40)]
 
 
+class SignOut(Document):
+    """``state``: the sign state that it gets, 2, 3 or 4."""
+
+    state: SignedOut = "signed_off"
+
+
 class Days(Document):
     days: Annotated[int, Field(ge=1, le=3660)] = DORMANT_DAYS
 
@@ -85,10 +91,16 @@ class MisbehaviourRule(Document):
     count: int | None = 1
     code: str | None = None
     delay_s: float | None = None
+    f55: str | None = None
     f62: str | None = None
     f63: str | None = None
     header_request: str | None = None
     with_mac: bool | None = None
+    fields: dict[str, str | None] | None = None
+    mac: str | None = None
+    hex: str | None = None
+    when: str | None = None
+    then: str | None = None
 
 
 # -- what is answered -------------------------------------------------------------------------------------------------

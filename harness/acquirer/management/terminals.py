@@ -16,6 +16,7 @@ from harness.acquirer.management.shapes import (
     Days,
     KeyShape,
     Rejection,
+    SignOut,
     Swap,
     TerminalShape,
 )
@@ -56,10 +57,10 @@ def router(office: BackOffice) -> APIRouter:
         return shown(mid, tid)
 
     @routes.post(f"{_ONE}/approve", summary="Approve a binding: gives an activation code", tags=["terminals"])
-    async def approve(mid: MidPath, tid: TidPath, approval: Approval) -> CodeShape:
+    async def approve(mid: MidPath, tid: TidPath, approval: Approval | None = None) -> CodeShape:
         """97 until the unit is activated."""
         with store.transaction():
-            return CodeShape.of(mid, tid, terminals.approve(mid, tid, approval.valid_hours * HOUR_S))
+            return CodeShape.of(mid, tid, terminals.approve(mid, tid, _valid_s(approval)))
 
     @routes.post(f"{_ONE}/reject", summary="Reject a binding, with reasons", tags=["terminals"])
     async def reject(mid: MidPath, tid: TidPath, rejection: Rejection) -> TerminalShape:
@@ -68,9 +69,9 @@ def router(office: BackOffice) -> APIRouter:
             return shown(mid, tid)
 
     @routes.post(f"{_ONE}/activation-code", summary="Give another activation code", tags=["terminals"])
-    async def new_code(mid: MidPath, tid: TidPath, approval: Approval) -> CodeShape:
+    async def new_code(mid: MidPath, tid: TidPath, approval: Approval | None = None) -> CodeShape:
         with store.transaction():
-            return CodeShape.of(mid, tid, terminals.new_code(mid, tid, approval.valid_hours * HOUR_S))
+            return CodeShape.of(mid, tid, terminals.new_code(mid, tid, _valid_s(approval)))
 
     @routes.post("/activation", summary="Activate a unit: gives MID, TID and TMK", tags=["terminals"])
     async def activate(activation: Activation) -> KeyShape:
@@ -93,9 +94,10 @@ def router(office: BackOffice) -> APIRouter:
             return shown(mid, tid)
 
     @routes.post(f"{_ONE}/sign-out", summary="Sign it off: 77 until it signs in", tags=["terminals"])
-    async def sign_out(mid: MidPath, tid: TidPath) -> TerminalShape:
+    async def sign_out(mid: MidPath, tid: TidPath, how: SignOut | None = None) -> TerminalShape:
+        """Or put it into maintenance: 77 too; or close it: 58. Each until it signs in."""
         with store.transaction():
-            terminals.sign_out(mid, tid)
+            terminals.sign_out(mid, tid, (how or SignOut()).state)
             return shown(mid, tid)
 
     @routes.post(f"{_ONE}/suspend", summary="Suspend it: 58", tags=["terminals"])
@@ -144,3 +146,8 @@ def router(office: BackOffice) -> APIRouter:
             return [shown(terminal.row.mid, terminal.row.tid) for terminal in gone]
 
     return routes
+
+
+def _valid_s(approval: Approval | None) -> int:
+    """How long the code is good; a request without a body asks for nothing special."""
+    return (approval or Approval()).valid_hours * HOUR_S

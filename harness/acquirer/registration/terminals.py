@@ -20,7 +20,7 @@ from harness.acquirer.ledger import Ledger
 from harness.acquirer.registration.documents import Application, BindingRequest, Finding, NotNow, Refused, Unknown
 from harness.acquirer.registration.merchants import Merchants
 from harness.acquirer.registration.steps import Step, Steps
-from harness.acquirer.registry import HAS_ROW, Binding, Registry, SignState, TerminalState
+from harness.acquirer.registry import HAS_ROW, SIGNED_OUT, Binding, Registry, SignedOut, TerminalState
 from harness.acquirer.registry import Terminal as Row
 from harness.acquirer.store import Store
 
@@ -117,9 +117,10 @@ class Terminals:
     ) -> ActivationCode:
         """Another unit takes the place of this one, once it is activated; the old one is not registered any more.
 
+        A terminal that is suspended is restored first: another unit must not lift what it is suspended for.
         ``write_off``: what the old unit had not settled is lost with it. Raises :class:`Refused`.
         """
-        self._in(mid, tid, "swap", "approved", *HAS_ROW)
+        self._in(mid, tid, "swap", "approved", "active")
         before, other = self._registry.binding(mid, tid), self._registry.binding_of(serial_number)
         if other is not None:
             raise Refused([("serial_number", f"it is bound to terminal {other.tid} of merchant {other.mid}")])
@@ -174,11 +175,11 @@ class Terminals:
         self._registry.delete_working_keys(mid, tid)
         self._steps.note("delete_keys", mid, tid)
 
-    def sign_out(self, mid: str, tid: str) -> None:
-        """It must sign in again: 77."""
+    def sign_out(self, mid: str, tid: str, state: SignedOut = "signed_off") -> None:
+        """It must sign in again: 77; closed: 58."""
         self._in(mid, tid, "sign out", *HAS_ROW)
-        self._registry.set_sign_state(mid, tid, SignState.SIGNED_OFF)
-        self._steps.note("sign_out", mid, tid)
+        self._registry.set_sign_state(mid, tid, SIGNED_OUT[state])
+        self._steps.note("sign_out", mid, tid, state=state)
 
     # -- service and its end ------------------------------------------------------------------------------------------
 

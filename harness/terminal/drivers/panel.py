@@ -180,9 +180,17 @@ class PanelTerminal(PanelHands):
             return operation.complete(self._served(f"HOST {address} {port} {tpdu}"))
         raise AssertionError("guarded() re-raises")
 
-    def set_second_host(self, address: str, port: int) -> Completion:
-        """The address to fall back to."""
-        return self._served(f"HOST2 {address} {port}")
+    def set_network(self, setting: str) -> Completion:
+        """How its interface gets its address: the words behind ``NET`` (docs/terminal.md)."""
+        return self._served(f"NET {setting}")
+
+    def read_network(self) -> str:
+        """What it says of its address, its router and its name servers."""
+        return self._served("NET?").text
+
+    def set_second_host(self, address: str = "", port: int = 0) -> Completion:
+        """The address to fall back to; "": none."""
+        return self._served(f"HOST2 {address} {port}" if address else "HOST2 NONE")
 
     def set_tls(self, what: str, payload: str) -> Completion:
         """``what`` CA, CERT or KEY; ``payload`` base64 of DER, or NONE."""

@@ -12,7 +12,7 @@ from harness.errors import TerminalTimeout
 from harness.history.events import AnyEvent, Cashier, OperationCompleted, Screen
 from harness.history.recorder import Recorder
 from harness.protocol.transactions import KINDS
-from harness.terminal.contracts import Completion
+from harness.terminal.contracts import NOT_CONNECTED, Completion
 from harness.terminal.drivers.dialogs import Dialog
 from harness.terminal.front import Front, Seen
 from harness.terminal.links import CashierLink
@@ -23,7 +23,7 @@ APPROVED = (
     "状态上送完成", "公钥下载完成", "IC卡参数下载完成", "黑名单下载完成",
 )
 ENDED = (
-    *APPROVED, "交易失败", "通讯超时", "连接失败", "应答无效", "请先签到", "请先结算", "冲正未成功", "交易已取消",
+    *APPROVED, "交易失败", "通讯超时", *NOT_CONNECTED, "应答无效", "请先签到", "请先结算", "冲正未成功", "交易已取消",
     "终端忙", "命令错误", "无此交易", "原交易已撤销", "无可打印凭证", "密钥错误", "设置失败", "请先设置", "存储故障",
     "脚本通知未成功", "离线交易上送未成功", "卡片拒绝交易", "卡号与原交易不符", "小费超过限额", "原交易已调整",
     "黑名单卡", "不允许此交易", "不支持的付款码",

@@ -256,6 +256,20 @@ def the_sale_goes_first(world: World) -> None:
 
 
 @no_occasion("REC-03")
+def another_unit_that_owes_nothing(world: World) -> None:
+    """The reversal was in the unit before it; and this one was told 97 itself."""
+    world.sign_in()
+    world.sale(1500, lost())
+    world.replaced("97000002", "the first one never came back")
+    world.terminal.pending = None
+    world.remove_terminal()
+    world.sign_in()
+    world.register_terminal()
+    world.sign_in()
+    world.sale(1200)
+
+
+@no_occasion("REC-03")
 def no_sale_follows(world: World) -> None:
     with_a_reversal_due(world)
     world.sign_in()

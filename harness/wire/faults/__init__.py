@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from harness.errors import BadInput
 from harness.wire.faults.base import Fault, Match, MessageFault
 
-__all__ = ["Fault", "Match", "MessageFault", "catalogue", "read"]
+__all__ = ["Fault", "Match", "MessageFault", "catalogue", "named", "read"]
 
 _BASES = {Fault, MessageFault}
 
@@ -37,7 +37,7 @@ def catalogue() -> Mapping[str, type[Fault]]:
 def read(values: Mapping[str, Any]) -> Fault:
     """A fault from plain values (JSON, YAML). Raises :class:`BadInput` that names the parameter."""
     name = values.get("fault")
-    kind = catalogue().get(str(name)) or _by_other_name(str(name))
+    kind = named(str(name))
     if kind is None:
         raise BadInput(f"there is no fault {name!r}", where="fault", remedy=f"Known: {', '.join(catalogue())}.")
     try:
@@ -49,5 +49,6 @@ def read(values: Mapping[str, Any]) -> Fault:
         raise BadInput(f"{first['msg']}", where=f"{kind.called()}: {place}", remedy=f"It takes: {known}.") from error
 
 
-def _by_other_name(name: str) -> type[Fault] | None:
-    return next((kind for kind in catalogue().values() if name in kind.known_as), None)
+def named(name: str) -> type[Fault] | None:
+    """The kind of fault of that name, or of which that is another name."""
+    return catalogue().get(name) or next((kind for kind in catalogue().values() if name in kind.known_as), None)

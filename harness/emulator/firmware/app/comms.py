@@ -6,7 +6,7 @@ A connection that did not bring a good answer is never used again: a late answer
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import codec, crypto, texts
 from .dialect import Dialect
@@ -16,6 +16,9 @@ from .messages import HEADER, Request
 from .records import State
 from .rules import Outcome, success_codes
 
+if TYPE_CHECKING:
+    from .network import Network
+
 _COMPARED = (3, 4, 11, 25, 41, 42, 49)  # an answer repeats these of the request, where it has them
 _MAC_SIZE = 8
 
@@ -23,12 +26,14 @@ Show = Callable[[str], None]
 
 
 class Verdict(NamedTuple):
-    """How a message ended. ``code`` (F39), ``fields`` and ``request`` (header) only of a valid answer."""
+    """How a message ended. ``code`` (F39), ``fields`` and ``request`` (header) only of a valid answer.
+    ``why`` there was no connection, for the operator."""
 
     outcome: Outcome
     code: str = ""
     fields: dict[int, str] = {}
     request: str = "0"
+    why: str = ""
 
 
 def encode(request: Request, mak: str, dialect: Dialect) -> bytes:
@@ -70,9 +75,9 @@ def _answers(request: Request, answer: codec.Message) -> bool:
 class Line:
     """Sends requests and waits for their answers. ``busy`` is taken for the whole of a transaction."""
 
-    def __init__(self, time_scale: float) -> None:
+    def __init__(self, time_scale: float, network: Network | None = None) -> None:
         self._time_scale = time_scale
-        self.links = Links(time_scale)
+        self.links = Links(time_scale, network)
         self.busy = False
 
     def take(self, show: Show) -> Flow[None]:
@@ -90,8 +95,8 @@ class Line:
         frame = codec.frame(state.tpdu, HEADER, encode(request, state.mak, state.dialect))
         show(texts.CONNECTING)
         link = yield from self.links.open(state)
-        if link is None:
-            return Verdict(Outcome.NOT_CONNECTED)
+        if isinstance(link, str):
+            return Verdict(Outcome.NOT_CONNECTED, why=link)
         with link:
             show(texts.SENDING)
             deadline = now() + network_timeout(state.timeout_s, self._time_scale)

@@ -46,7 +46,7 @@ class Desk:
 
     def failure(self, verdict: comms.Verdict) -> Result:
         """The result of a message that was not approved."""
-        return results.of_failure(verdict.outcome, verdict.code, self.state.dialect)
+        return results.of_failure(verdict.outcome, verdict.code, self.state.dialect, verdict.why)
 
     # -- messages ------------------------------------------------------------------------------------------------------
 

@@ -189,7 +189,7 @@ class Downloads:
             fields[62] = f62.hex().upper()
         verdict = yield from self._send(Request(mti, fields), show)
         if verdict.outcome is not Outcome.APPROVED:
-            raise _Refused(results.of_failure(verdict.outcome, verdict.code, state.dialect))
+            raise _Refused(results.of_failure(verdict.outcome, verdict.code, state.dialect, verdict.why))
         return verdict
 
 

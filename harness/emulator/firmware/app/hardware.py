@@ -19,7 +19,8 @@ class BlockDevice(Protocol):
 
 class Board(Protocol):
     """``model`` is the model file; ``time_scale`` divides protocol timers; ``now`` is the battery-backed clock
-    (seconds since 1970).
+    (seconds since 1970). ``ethernet``: the name of the network interface that is the terminal's own, "" where it
+    has none and uses the network as it is. ``modem_fd``: the serial line of a modem, -1 where there is none.
 
     ``glyph`` gives 16 bytes (8x16) or 32 bytes (16x16), rows top down, MSB left, 1 = dark, or None. ``show`` takes a
     whole frame, one bit a pixel. ``read_event`` gives a panel event or None. ``chip`` gives a command to the card in
@@ -32,10 +33,12 @@ class Board(Protocol):
 
     serial_number: str
     time_scale: float
+    ethernet: str
     flash: Any
     events_fd: int
     cashier_fd: int
     service_fd: int
+    modem_fd: int
 
     def now(self) -> float: ...
     def set_clock(self, epoch_s: float) -> None: ...

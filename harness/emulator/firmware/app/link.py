@@ -5,13 +5,16 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import codec, link_http
+from . import codec, link_http, texts
 from .link_stream import Stream, connect
 from .loop import Flow, Wait, now
 from .records import State
 
 if TYPE_CHECKING:
     import ssl
+
+    from .dns import Resolver
+    from .network import Network
 
 CONNECT_S = 20.0
 FIRST_AGAIN_S = 300.0  # after a fall back: for so long the second host is the first to be tried
@@ -102,18 +105,25 @@ class Link:
 
 
 class Links:
-    """Opens links. Remembers the connection that stands, and for how long the second host is tried first."""
+    """Opens links. Remembers the connection that stands, and for how long the second host is tried first.
 
-    def __init__(self, time_scale: float) -> None:
-        self._time_scale = time_scale
+    ``network``: what the terminal's own interface is about; None where it has none.
+    """
+
+    def __init__(self, time_scale: float, network: Network | None = None) -> None:
+        self._time_scale, self._network = time_scale, network
+        self._resolver: Resolver | None = None
         self._standing: Link | None = None
         self._second_until = 0.0
         self._tls: tuple[tuple[str, str, str], Any] | None = None
 
-    def open(self, state: State) -> Flow[Link | None]:
-        """None: neither host can be reached (or neither passes the check of its certificate); nothing was sent."""
+    def open(self, state: State) -> Flow[Link | str]:
+        """A text: neither host can be reached (or neither passes the check of its certificate), and why; nothing was
+        sent."""
         way = Way.of(state)
         hosts = [way.first] if way.second is None else [way.first, way.second]
+        if way.second is None:
+            self._second_until = 0.0  # one that is set later is tried second again
         if now() < self._second_until:
             hosts.reverse()
         standing, self._standing = self._standing, None
@@ -121,15 +131,20 @@ class Links:
             if standing.way == way and standing.address == hosts[0] and standing.stream.quiet:
                 return standing
             standing.stream.close()
+        why = "" if self._network is None else (yield from self._network.ready())
+        if why:
+            return why
         for address in hosts:
-            stream = yield from self._connect(address, way)
-            if stream is None:
+            stream = yield from self._reach(address, way)
+            if isinstance(stream, str):
+                why = why or stream
                 continue
             if address != hosts[0]:
                 fell_back = address == way.second
                 self._second_until = now() + FIRST_AGAIN_S / self._time_scale if fell_back else 0.0
             return Link(self, stream, way, address)
-        return None
+        # a modem that has lost its network meanwhile is the better reason
+        return self._network.trouble or why if self._network else why
 
     def keep(self, link: Link) -> None:
         """It stands, and is free for the next message."""
@@ -145,6 +160,30 @@ class Links:
 
     def _ended(self) -> bool:
         return self._standing is not None and not self._standing.stream.quiet
+
+    def _reach(self, host: _Address, way: Way) -> Flow[Stream | str]:
+        """A stream to the host, by address or by name; or why there is none."""
+        name, port = host
+        if name.replace(".", "").isdigit():
+            stream = yield from self._connect(host, way)
+            return stream or texts.NOT_CONNECTED
+        resolver = self._names()
+        addresses = yield from resolver.resolve(name, () if self._network is None else self._network.servers)
+        for address in addresses:
+            stream = yield from self._connect((address, port), way)
+            if stream is not None:
+                return stream
+        if not addresses:
+            return texts.NAME_UNKNOWN
+        resolver.forget(name)  # nobody answers there: perhaps the host has moved
+        return texts.NOT_CONNECTED
+
+    def _names(self) -> Resolver:
+        if self._resolver is None:
+            from .dns import Resolver
+
+            self._resolver = Resolver(self._time_scale)
+        return self._resolver
 
     def _connect(self, address: _Address, way: Way) -> Flow[Stream | None]:
         deadline = now() + network_timeout(CONNECT_S, self._time_scale)

@@ -11,7 +11,7 @@ NONE = "NONE"
 
 def set_second_host(store: Store, address: str, port: str) -> None:
     """The address to fall back to, as in :func:`provisioning.set_host`."""
-    store.commit(host2=address, port2=provisioning.ipv4_endpoint(address, port))
+    store.commit(host2=address, port2=provisioning.endpoint(address, port))
 
 
 def forget_second_host(store: Store) -> None:

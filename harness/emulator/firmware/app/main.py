@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from . import cashier, tables, texts, version
 from .comms import Line
@@ -12,12 +13,16 @@ from .dialogs import Dialogs
 from .downloads import Downloads
 from .hardware import Board
 from .loop import CASHIER, PANEL, Loop, Signal, now
+from .network import Network
 from .operator import Merchant, Operator
 from .screen import Printer, Screen
 from .service import ServicePort
 from .store import Store, StoreDamaged
 from .transactions import Transactions
 from .unattended import Unattended
+
+if TYPE_CHECKING:
+    from .modem import Modem
 
 _READ_SIZE = 4096
 
@@ -37,6 +42,7 @@ class Terminal:
         self._loop = Loop(self._tick)
         self.screen = Screen(board, self._status)
         self._store: Store | None = None
+        self._modem: Modem | None = None
         self._operator: Operator | None = None
         board.feed_watchdog()
         self._loop.listen(board.events_fd, self._read_panel)
@@ -59,7 +65,9 @@ class Terminal:
         self._by_itself: list[Unattended] = []
         image = getattr(board, "firmware", None) or {}
         firmware = f"{image.get('name', version.NAME)} {image.get('version', version.VERSION)}"
-        self._line = Line(board.time_scale)
+        self._modem = self._start_modem(store) if board.modem_fd >= 0 else None
+        network = Network(board, lambda: store.state, self._modem)
+        self._line = Line(board.time_scale, network)
         self._dialogs = Dialogs(board, store, self.screen)
         self._till = cashier.Receiver(lambda: store.state.dialect)
         self._till_read_at, self._till_answer = 0.0, b""
@@ -70,15 +78,24 @@ class Terminal:
             firmware=firmware, to_till=self._answer_till, note_seen=lambda: self._note(""),
         )
         self._service = ServicePort(
-            stores, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
-            busy=lambda: self._line.busy,
+            stores, network, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
+            has_interface=bool(board.ethernet), busy=lambda: self._line.busy,
         )
+        self._loop.start(network.run())
         self._loop.start(self._operator.run())
         for unattended in self._by_itself:
             self._loop.start(unattended.run())
         self._loop.start(self._line.links.tend())
         self._loop.listen(board.cashier_fd, self._read_till)
         self._loop.listen(board.service_fd, self._read_service)
+
+    def _start_modem(self, store: Store) -> Modem:
+        from .modem import Modem
+
+        modem = Modem(self._board.modem_fd, self._board.time_scale, lambda: store.state.apn)
+        self._loop.listen(self._board.modem_fd, modem.heard)
+        self._loop.start(modem.run())
+        return modem
 
     def _merchant(self, store: Store, about: tuple[str, str, str]) -> Merchant:
         """One of those that share the terminal, with what it does by itself."""
@@ -105,6 +122,8 @@ class Terminal:
         merchant = self._operator.merchant if self._operator else None
         state = merchant.store.state if merchant else self._store.state
         words = [clock, texts.SIGNED_IN if state.signed_in else texts.NOT_SIGNED_IN]
+        if self._modem is not None:
+            words.append(self._modem.bars)
         if state.reversal is not None and not (merchant and merchant.transactions.original_under_way):
             words.append(texts.REVERSAL_PENDING)
         return " ".join(words)

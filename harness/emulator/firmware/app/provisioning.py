@@ -46,19 +46,23 @@ def refuse_identity_change(store: Store) -> None:
 
 
 def set_host(store: Store, address: str, port: str, tpdu: str) -> None:
-    """IPv4 address in dots, port, TPDU of 10 digits that begins with 60."""
-    number = ipv4_endpoint(address, port)
+    """IPv4 address in dots or a name, port, TPDU of 10 digits that begins with 60."""
+    number = endpoint(address, port)
     if not (len(tpdu) == 10 and _is_number(tpdu, 10) and tpdu.startswith("60")):
         raise Refused("03", "the TPDU is not 10 digits that begin with 60")
     store.commit(host=address, port=number, tpdu=tpdu)
 
 
-def ipv4_endpoint(address: str, port: str) -> int:
-    """The port of an IPv4 address in dots and a port; raises :class:`Refused` where they are none."""
+def endpoint(address: str, port: str) -> int:
+    """The port of an IPv4 address in dots, or a host's name, and a port; raises :class:`Refused` where they are none.
+    """
     try:
         socket.inet_pton(socket.AF_INET, address)
     except OSError as error:
-        raise Refused("03", "the address is no IPv4 address") from error
+        from . import dns_message
+
+        if not dns_message.is_name(address):
+            raise Refused("03", "the address is no IPv4 address and no name of a host") from error
     if not (_is_number(port, 5) and 0 < int(port) < 65536):
         raise Refused("03", "the port is no number from 1 to 65535")
     return int(port)

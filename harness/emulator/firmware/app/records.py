@@ -101,6 +101,11 @@ class State:
     tpdu: str = "6000030000"
     host2: str = ""  # to fall back to; "" none
     port2: int = 0
+    network: str = ""  # how it gets its address: "dhcp", "static", "" it does not
+    address: str = ""  # the static one, with its prefix
+    router: str = ""
+    apn: str = ""  # the access point of a mobile network; "" leaves it to the network
+    dns: str = ""  # name servers, commas between
     tls_ca: str = ""  # certificates and key of a TLS link, base64 of DER
     tls_cert: str = ""
     tls_key: str = ""

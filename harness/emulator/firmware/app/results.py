@@ -70,11 +70,11 @@ def declined(code: str, dialect: Dialect) -> Result:
     return Result(False, code, (texts.DECLINED, texts.code_line(code), text), text, answered=True)
 
 
-def of_failure(outcome: Outcome, code: str, dialect: Dialect) -> Result:
-    """The result of a message that was not approved."""
+def of_failure(outcome: Outcome, code: str, dialect: Dialect, why: str = "") -> Result:
+    """The result of a message that was not approved; ``why`` there was no connection."""
     match outcome:
         case Outcome.NOT_CONNECTED:
-            return local(NOT_CONNECTED, texts.NOT_CONNECTED)
+            return local(NOT_CONNECTED, why or texts.NOT_CONNECTED)
         case Outcome.NO_ANSWER:
             return local(NO_ANSWER, texts.NO_ANSWER)
         case Outcome.DECLINED:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from . import batch, link_setup, provisioning
 from .provisioning import Refused
 from .store import Store
+
+if TYPE_CHECKING:
+    from .network import Network
 
 LONGEST_LINE = 8192  # a certificate in base64 fits
 
@@ -44,9 +48,11 @@ class ServicePort:
     """
 
     def __init__(
-        self, stores: Sequence[Store], *, model: str, firmware: str, serial_number: str, busy: Callable[[], bool]
+        self, stores: Sequence[Store], network: Network, *, model: str, firmware: str, serial_number: str,
+        has_interface: bool, busy: Callable[[], bool],
     ) -> None:
-        self._stores, self._store, self._busy = stores, stores[0], busy
+        self._stores, self._store, self._network, self._busy = stores, stores[0], network, busy
+        self._has_interface = has_interface
         self._model, self._firmware, self._serial_number = model, firmware, serial_number
         self._lines = LineBuffer()
 
@@ -100,6 +106,13 @@ class ServicePort:
                 for store in self._stores:
                     link_setup.set_second_host(store, address, port)
                 return f"OK HOST2 {address} {int(port)}"
+            case ["NET?"]:
+                return f"OK NET {self._network.report()}"
+            case ["NET", *setting]:
+                self._refuse_while_busy()
+                from . import net_setup
+
+                return f"OK {net_setup.obey(self._stores, setting, has_interface=self._has_interface)}"
             case ["TLS", what, text]:
                 self._refuse_while_busy()
                 for store in self._stores:

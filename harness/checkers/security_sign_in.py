@@ -1,0 +1,103 @@
+"""SEC-01: a forged 97 on sign-in costs availability only.
+
+Forged is what the bench itself put on the wire in the acquirer's name (``faults.forged_answer``). The terminal can't
+tell: 0810 carries no MAC. So it is a definite 97 to every other rule too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checkers.batches import later, matching_batch, periods, telling, totals, totals_of
+from harness.checkers.faults import forged_answer
+from harness.checkers.finding import Finding, checker
+from harness.checkers.money import words
+from harness.checkers.network_after import visits
+from harness.checkers.observing import noticed
+from harness.checkers.reading import Exchange, Reading
+from harness.checkers.recoveries import proof_of, sound, stale_key
+from harness.history.events import Event, FaultStruck
+
+RULE = "SEC-01"
+
+
+def forged_97s(reading: Reading) -> Iterator[tuple[Exchange, FaultStruck]]:
+    """Sign-ins that were answered 97 by the bench's hand."""
+    for exchange in reading.definite_97s:
+        strike = forged_answer(reading, exchange) if exchange.is_sign_in(reading.profile) else None
+        if strike is not None:
+            yield exchange, strike
+
+
+@checker(RULE)
+def the_next_honest_answer_restores(reading: Reading) -> Iterator[Finding]:
+    """Decided by the first sign-in after it that the host granted: the terminal takes it, and signs with its keys."""
+    for forged, strike in forged_97s(reading):
+        sign_in = next((e for e in later(reading, forged) if _granted(reading, e)), None)
+        what = f"a forged 97 to {forged.name}"
+        evidence: list[Event] = [strike, *forged.events]
+        if sign_in is None:
+            yield Finding.undecided(RULE, f"{what}; no sign-in was granted after it", evidence)
+            continue
+        if visits(reading, forged.answered_at or forged.t, sign_in.t):
+            continue  # somebody helped: whether it was needed can't be told
+        evidence += sign_in.events
+        finding = _restored(reading, what, evidence, sign_in)
+        if finding is not None:
+            yield finding
+
+
+def _granted(reading: Reading, e: Exchange) -> bool:
+    """By the acquirer itself, with keys that the terminal can open."""
+    honest = e.is_sign_in(reading.profile) and e.approved(reading.profile) and forged_answer(reading, e) is None
+    return honest and sound(reading, e) and not stale_key(reading, e.mid, e.tid, e.t)
+
+
+def _restored(reading: Reading, what: str, evidence: list[Event], sign_in: Exchange) -> Finding | None:
+    proof = proof_of(reading, sign_in)
+    if proof.ok is False:
+        reason = f"{what}; the honest sign-in after it is none to the terminal: {proof.reason}"
+        return Finding.failed(RULE, reason, [*evidence, *proof.events])
+    following = next((e for e in later(reading, sign_in) if e.request_mac != "absent" or e.mti == "0800"), None)
+    if following is None or following.mti == "0800":
+        return Finding.undecided(RULE, f"{what}; nothing with a MAC followed the honest sign-in", evidence)
+    if sign_in.response is not None and following.mac_key == sign_in.response.seq:
+        key = reading.keyring.key(following.mac_key)
+        reason = f"{what}; the next honest sign-in was taken, and {following.name} is signed under its keys"
+        evidence += [following.request, *_of_key(reading, key.rests_on if key else ())]
+        return Finding.passed(RULE, reason, evidence)
+    if following.request_mac == "unverifiable":
+        reason = f"{what}; the MAC of {following.name} can't be verified here"
+        return Finding.undecided(RULE, reason, [*evidence, following.request])
+    if not noticed(reading, sign_in):
+        return None  # the power went before its keys had to be stored
+    reason = f"{what}; after the honest sign-in {following.name} is not signed under its keys"
+    return Finding.failed(RULE, reason, [*evidence, following.request])
+
+
+def _of_key(reading: Reading, seqs: tuple[int, ...]) -> list[Event]:
+    return [reading.by_seq[seq] for seq in seqs if seq in reading.by_seq]
+
+
+@checker(RULE)
+def nothing_stored_is_lost(reading: Reading) -> Iterator[Finding]:
+    """Where transactions were stored when the forged 97 came: the next settlement of their batch claims them."""
+    for forged, strike in forged_97s(reading):
+        for period in periods(reading):
+            if (period.mid, period.tid) != (forged.mid, forged.tid):
+                continue
+            stored = period.approved(forged.t) if period.closed is None or period.closed.t > forged.t else []
+            settlement = next((s for s in period.settlements if s.t > forged.t), None)
+            claimed = totals_of(settlement) if settlement else None
+            if not stored or settlement is None or claimed is None or period.unknown:
+                continue
+            what = f"a forged 97 to {forged.name} with {len(stored)} transactions stored"
+            evidence: list[Event] = [strike, *forged.events, settlement.request]
+            batch = matching_batch(reading, period, settlement.t, claimed)
+            expected = totals(reading, period.approved(settlement.t))
+            if batch is not None:
+                reason = f"{what}; the settlement of batch {period.batch} claims them"
+                yield Finding.passed(RULE, reason, [*evidence, *telling(reading, batch)])
+            elif claimed[1] < expected[1] or claimed[3] < expected[3]:
+                reason = f"{what}; the settlement claims {words(claimed)}, approved were {words(expected)}"
+                yield Finding.failed(RULE, reason, evidence)
