@@ -22,6 +22,7 @@ from harness.history.events import (
     OperationCompleted,
     OperationInvoked,
     Power,
+    Radio,
     Screen,
     Service,
     Slip,
@@ -91,6 +92,8 @@ def item(event: AnyEvent, bench: BenchLog, album: Album) -> tuple[str, Item]:
         case WireLink():
             text = _("cable plugged in") if event.state == "up" else _("cable unplugged")
             return "wire", Item("link", event.seq, event.t, text, "good" if event.state == "up" else "bad")
+        case Radio():
+            return "wire", Item("radio", event.seq, event.t, _radio(event), "good" if event.session else "bad")
         case WireConnection():
             return "wire", _connection(event)
         case WireBytes():
@@ -177,6 +180,23 @@ def _cashier(event: Cashier) -> Item:
         known = {b"\x06": "ACK", b"\x15": "NAK"}.get(raw)
         text = joined(" ", [text, same(known) if known else _("{count} bytes").format(count=len(raw))])
     return Item("cashier", event.seq, event.t, text, "plain" if event.fields else "quiet", pairs=tuple(pairs))
+
+
+def _radio(event: Radio) -> Both:
+    """How far the modem has got, or what is in its way."""
+    if event.session:
+        state = _("modem: data session")
+    elif event.sim == "missing":
+        state = _("modem: no SIM")
+    elif event.signal == "none":
+        state = _("modem: no signal")
+    elif event.registration == "denied":
+        state = _("modem: not let into the network")
+    elif event.data == "refused":
+        state = _("modem: no data session granted")
+    else:
+        state = _("modem: registered, no data session") if event.registered else _("modem: looks for its network")
+    return joined(", ", [state, _("signal weak")]) if event.signal == "weak" else state
 
 
 def _connection(event: WireConnection) -> Item:
