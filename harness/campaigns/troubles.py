@@ -70,7 +70,7 @@ NETWORK: dict[str, Deed] = {
     "corrupt": Deed("corrupt count=1", {"request": "repaired", "response": "repaired"}, variant=True),
     "bandwidth": Deed("bandwidth kbit_s=128", {"between": "repaired"}, variant=True),
     "slow-close": Deed("slow_close delay_s=0.5", {"between": "repaired"}, links=("tcp", "tls", "http"), variant=True),
-    "dribble": Deed("dribble size=1 gap_ms=1", _MESSAGE, links=("tcp", "tcp_standing")),
+    "dribble": Deed("dribble size=1 gap_ms=0", {"response": "repaired"}, links=("tcp", "tcp_standing")),
     "small-segments": Deed("dribble size=20 variation=8 gap_ms=2", _MESSAGE, variant=True),
     "hold-short": Deed("hold release_s=0.5", _MESSAGE, variant=True),
     "cut-healed": Deed("cut after_bytes=20 then=heal pause_s=0.3", _MESSAGE),
