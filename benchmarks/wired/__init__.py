@@ -22,4 +22,4 @@ class Options:
     trips: int
 
 
-SUBJECTS = ("paths", "arming", "crash", "timing", "crowd")
+SUBJECTS = ("paths", "arming", "crash", "timing", "splices", "crowd")

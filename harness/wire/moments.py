@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from harness.errors import BadInput
 from harness.protocol import frames
+from harness.protocol.spec import OFFSET_MTI
 
 CONNECTING = "connecting"
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
@@ -68,13 +69,11 @@ class Moment(BaseModel):
         """Whether a whole frame (with its length) is such a message, ``nth`` left aside. False for bytes that are
         none.
         """
-        if self.connecting:
+        if self.connecting or frame[OFFSET_MTI : OFFSET_MTI + 2].hex() != self.mti:
             return False
         try:
             message = frames.decode(frame)
         except BadInput:
-            return False
-        if message.mti != self.mti:
             return False
         code = message.get(60) or ""
         if self.message_type is not None and code[:2] != self.message_type:

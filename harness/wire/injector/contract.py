@@ -55,7 +55,8 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A fault struck. ``match``: which match since it was armed (1, 2, ...). ``what``: in words, for people.
+    """A fault struck. ``match``: which match since it was armed (1, 2, ...). ``what``: in words, for people; where it
+    begins with ``not done:`` it says why nothing was.
 
     ``message``: the message at the moment; ``delivered``: what its receiver got in its place. ``took`` and ``sent``:
     the Ethernet frames that were taken and sent because of it, with the side at which; the engine puts them into the
@@ -113,7 +114,8 @@ class Splicer(Protocol):
         engine heals it as used up."""
 
     def keys(self, masters: Sequence[Mapping[str, str]]) -> None:
-        """Master keys of terminals, to recompute MACs: ``{"tid", "mid", "tmk"}``, the key in hex."""
+        """Master keys of terminals, to recompute MACs: ``{"tid", "mid", "tmk"}``, the key in hex, and ``"sign_in"``,
+        the last 0810 in hex, where that passed before."""
 
     def watch(self, moments: bool) -> None:
         """Whether packets are to say which messages they carry (:attr:`Packet.carries`): each message is then kept back

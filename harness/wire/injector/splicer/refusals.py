@@ -6,7 +6,7 @@ from __future__ import annotations
 from harness.errors import BadInput
 from harness.wire.faults.base import Fault
 from harness.wire.faults.forge import Forge
-from harness.wire.injector.splicer.deeds import names
+from harness.wire.injector.splicer.deeds import deed, names
 from harness.wire.injector.splicer.links import ENCRYPTED
 from harness.wire.injector.splicer.session_keys import SessionKeys
 
@@ -16,6 +16,7 @@ def check(fault: Fault, link: str, keys: SessionKeys) -> None:
     name, moment = fault.called(), fault.match.moment
     if name not in names():
         raise BadInput(f"{name} acts on packets, not on messages", where="fault")
+    deed(fault)  # imported now, not when it strikes
     if (moment is None and name == "rst") or (moment is not None and moment.connecting):
         raise BadInput(f"{name} without a message is not for the splicer", where=f"{name}: match")
     if moment is not None and fault.match.direction not in ("both", moment.direction):

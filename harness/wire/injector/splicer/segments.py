@@ -76,12 +76,13 @@ def build(
     at = layout(like)
     packet = Ether(like[: at.tcp])
     packet[IP].len = packet[IP].chksum = None
-    _, sport, dport = at, *struct.unpack_from("!HH", like, at.tcp)
+    sport, dport = struct.unpack_from("!HH", like, at.tcp)
     options = [("NOP", None), ("NOP", None), ("Timestamp", stamp)] if stamp is not None else []
-    packet /= TCP(
-        sport=sport, dport=dport, seq=seq & MASK, ack=ack & MASK, flags=flags, window=window, options=options
-    )
-    return bytes(packet / Raw(payload) if payload else packet)
+    tcp = TCP(sport=sport, dport=dport, seq=seq & MASK, ack=ack & MASK, flags=flags, window=window, options=options)
+    if payload:
+        tcp.add_payload(Raw(payload))
+    packet[IP].add_payload(tcp)  # `/` would copy all layers
+    return bytes(packet)
 
 
 def renumbered(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import Any, Protocol, cast
 
@@ -23,7 +24,12 @@ class Deed(Protocol):
 
 def deed(fault: Fault) -> Deed:
     """Of a fault on messages."""
-    return cast(Deed, importlib.import_module(f"{__name__}.{fault.fault}"))
+    return _module(fault.called())
+
+
+@functools.cache
+def _module(name: str) -> Deed:
+    return cast(Deed, importlib.import_module(f"{__name__}.{name}"))
 
 
 def names() -> frozenset[str]:
