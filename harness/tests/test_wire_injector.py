@@ -124,6 +124,17 @@ def test_what_is_matched_but_not_struck_passes_whole(wire: Bed) -> None:
             sending.join()
 
 
+def test_the_cable_is_pulled_and_plugged_while_a_fault_is_armed(wire: Bed) -> None:
+    with connection(wire.topology) as (terminal, acquirer):
+        wire.injector.arm(Drop(percent=0))
+        wire.topology.link(False)
+        terminal.sendall(b"0200")
+        acquirer.sendall(b"0210")
+        wire.injector.sync()
+        wire.topology.link(True)
+        assert receive(acquirer, 4) == b"0200" and receive(terminal, 4) == b"0210", "TCP repeats what was lost"
+
+
 def test_two_faults_at_once_and_one_healed(wire: Bed) -> None:
     with connection(wire.topology) as (terminal, acquirer):
         out = wire.injector.arm(Drop(match=Match(direction="to_acquirer")))

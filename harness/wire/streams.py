@@ -57,6 +57,11 @@ class HalfStream:
         """Whether bytes came ahead of others that are missing."""
         return bool(self._waiting)
 
+    @property
+    def gap_end(self) -> int:
+        """Offset of the first byte that came ahead of missing ones, where there is any."""
+        return self._waiting[0].start if self._waiting else self.position
+
     def take_waiting(self) -> list[Chunk]:
         """What came ahead of bytes that are still missing, in order; it is forgotten here."""
         waiting, self._waiting = self._waiting, []

@@ -53,6 +53,14 @@ def a_97_in_pieces_is_no_answer_to_it(world: World) -> None:
     world.settle()
 
 
+@bad("NET-02", "was still coming when the terminal let go of it")
+def it_does_not_wait_for_the_rest(world: World) -> None:
+    says_97(world, cut(40, ""))
+    left = next(e for e in reversed(world.events) if e.kind == "wire.connection" and e.by == "terminal")
+    early = left.t - 59_000_000_000
+    world.events = [e if e.t < early else e.model_copy(update={"t": e.t - 59_000_000_000}) for e in world.events]
+
+
 @undecided("NET-02", "how it ended was not seen")
 def nobody_saw_the_end(world: World) -> None:
     says_97(world, dribbled())
@@ -70,6 +78,11 @@ def a_97_that_was_never_touched(world: World) -> None:
 def a_97_that_the_acquirer_never_said(world: World) -> None:
     world.sign_in()
     world.sale(1500, forged("97"))
+
+
+@no_occasion("NET-02")
+def a_97_whose_rest_never_comes(world: World) -> None:
+    says_97(world, cut(40, ""))
 
 
 @no_occasion("NET-02")

@@ -8,8 +8,8 @@ from harness.wire.faults.base import Fault, Milliseconds
 
 
 class Delay(Fault):
-    """By ``delay_ms``, give or take ``jitter_ms`` (its half width, or standard deviation where normal). Jitter
-    reorders.
+    """By ``delay_ms``, give or take ``jitter_ms``, by ``distribution`` (uniform: half its width; normal: the standard
+    deviation). Jitter reorders.
     """
 
     fault: Literal["delay"] = "delay"

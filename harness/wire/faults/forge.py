@@ -11,7 +11,8 @@ from harness.wire.faults.base import MessageFault
 
 class Forge(MessageFault):
     """The moment is the *request*. As soon as it passed, an answer to it is made (its MTI + 10; F2, F3, F4, F11, F25,
-    F41, F42, F49, F60 as in the request; ``fields`` over them) and delivered. ``then``: what becomes of the true one.
+    F41, F42, F49, F60 as in the request; ``fields`` over them) and delivered. ``code``: its F39. ``then``: what becomes
+    of the true one.
 
     ``mac``: none, wrong, or recomputed under the session's key (which needs a key that the bench knows).
     """

@@ -10,8 +10,9 @@ from harness.wire.faults.base import Fault, Level
 
 
 class Rst(Fault):
-    """At a message it strikes before any byte of it is delivered; with ``after`` once it has passed; at ``connecting``
-    it answers the SYN, which is a refused connection; without a moment the present connection is reset at once.
+    """``side``: which end, or both. At a message it strikes before any byte of it is delivered; with ``after`` once it
+    has passed; at ``connecting`` it answers the SYN, which is a refused connection; without a moment the youngest
+    connection is reset at once, or as soon as anything passes on one that was made before the injector started.
     """
 
     level: ClassVar[Level] = "message"

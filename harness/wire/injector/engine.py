@@ -104,7 +104,7 @@ class Engine:
                 number = armed.thrown(frame, came)
                 if number is not None:
                     packet = _packet(frame, came, now)
-                    self._onward(self._strike(armed, number, packet, now), place + 1, now)
+                    self._onward(self._strike(armed, number, packet, now, now), place + 1, now)
                     return
             self._out.send(OTHER[came], frame)
             return
@@ -245,12 +245,13 @@ class Engine:
         number = armed.thrown(packet.frame, packet.came) if at_moment else None
         if number is None:
             return [sending]
-        struck = self._strike(armed, number, packet, at)
+        struck = self._strike(armed, number, packet, now, at)
         return [one if one.at >= sending.at else replace(one, at=sending.at, by=sending.by) for one in struck]
 
-    def _strike(self, armed: Armed, number: int, packet: Packet, now: int) -> list[Sending]:
+    def _strike(self, armed: Armed, number: int, packet: Packet, now: int, at: int) -> list[Sending]:
+        """``at``: when the packet would leave by what struck it before."""
         assert armed.act is not None
-        sendings, what = armed.act.strike(packet, now)
+        sendings, what = armed.act.strike(packet, at)
         armed.struck(now)
         sent = tuple((one.to, one.frame) for one in sendings)
         strike = Strike(

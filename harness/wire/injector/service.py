@@ -104,7 +104,9 @@ class Service:
             which = request.get("fault_id")
             if which is not None and not isinstance(which, int):
                 raise BadInput(f"no number of a fault: {which!r}", where="fault_id")
-            engine.heal(which, "asked", now)
+            self._catch_up()
+            engine.heal(which, "asked", time.monotonic_ns())
+            self._catch_up()  # what had been diverted by then has passed when this is answered
             return {}
         if operation == "armed":
             return {"armed": [{"fault_id": each, "fault": plain(fault)} for each, fault in engine.armed.items()]}

@@ -120,6 +120,8 @@ class Links:
         sent."""
         way = Way.of(state)
         hosts = [way.first] if way.second is None else [way.first, way.second]
+        if way.second is None:
+            self._second_until = 0.0  # one that is set later is tried second again
         if now() < self._second_until:
             hosts.reverse()
         standing, self._standing = self._standing, None

@@ -76,10 +76,10 @@ class Armory:
     def heal(self, fault_id: int) -> None:
         self._armed.pop(fault_id, None)
 
-    @property
-    def idle(self) -> bool:
-        """Nothing is armed that could still strike."""
-        return all(one.dice.used_up for one in self._armed.values())
+    def covers(self, peer: Endpoint) -> bool:
+        """Whether all packets of connections with that peer come here because of what is armed."""
+        matches = [one.fault.match for one in self._armed.values()]
+        return any((one.address or peer[0]) == peer[0] and (one.port or peer[1]) == peer[1] for one in matches)
 
     def wants(self, peer: Endpoint, sender: Side) -> bool:
         return any(one.wants(peer, sender) for one in self._armed.values())

@@ -25,6 +25,8 @@ from harness.wire.packets import ACK, FIN, RST, SYN, Endpoint, Segment
 PATIENCE_NS = 3_000_000_000
 """An unfinished message of which nothing is heard for so long is passed on as it is, where no bytes are missing."""
 RETRY_NS = 10_000_000
+GAP_NS = 300_000_000
+"""How long a packet that was lost may take to come again, where it may also have passed unseen."""
 LINGER_NS = 60_000_000_000
 """A connection that is over is remembered for so long: for what is still under way."""
 
@@ -45,7 +47,7 @@ class Connection:
         self._repeats: dict[Side, Repeats] = {"terminal": Repeats(), "acquirer": Repeats()}
         self._windows: dict[Side, int] = {}
         self._opening = False
-        self._rejoins: set[Side] = set()
+        self._rejoins: dict[Side, int] = {}  # until when a gap may yet be filled
         self._end: Gone | Farewell | None = None
         self.begun_at: int | None = None  # number of the SYN that began it
         self.over_at = NEVER
@@ -73,7 +75,7 @@ class Connection:
     def rejoin(self) -> None:
         """Packets may have passed unseen until now."""
         if not self.stays:
-            self._rejoins = {"terminal", "acquirer"}
+            self._rejoins = dict.fromkeys(OTHER, NEVER)
 
     def withhold(self, terminal: bool, acquirer: bool) -> None:
         """Whether messages of each end are kept back until they are whole."""
@@ -82,17 +84,22 @@ class Connection:
 
     @property
     def due(self) -> int:
-        times = [self.over_at]
-        for side, half in self.halves.items():
-            if half.scripts:
-                times.append(half.scripts[0].due)
-            if half.waiting and not half.scripts:
-                if not half.stream.gapped:
-                    times.append(half.grown + self._patience)
-                if self._messages.waits:
-                    times.append(self.heard + RETRY_NS)
-            times.append(self._repeats[side].at)
+        times = [self.over_at, *(repeats.at for repeats in self._repeats.values())]
+        if self._end is None:
+            times += self._rejoins.values()
+            for half in self.halves.values():
+                times.append(self._due(half))
         return min(times)
+
+    def _due(self, half: Half) -> int:
+        if half.scripts:
+            return half.scripts[0].due
+        if half.unsettled and not half.withholding:
+            return self.heard
+        if not half.waiting:
+            return NEVER
+        retry = self.heard + RETRY_NS if self._messages.waits else NEVER
+        return min(retry, NEVER if half.stream.gapped else half.grown + self._patience)
 
     # -- events -------------------------------------------------------------------------------------------------------
 
@@ -117,6 +124,8 @@ class Connection:
 
     def tick(self, now: int) -> tuple[list[Packet], Outcome]:
         if self._end is None:
+            for side in [side for side, until in self._rejoins.items() if until <= now]:
+                self._fill_gap(self.halves[side])
             if self._messages.waits:
                 self._messages.retry(now)
             for half in self.halves.values():
@@ -170,8 +179,7 @@ class Connection:
         own, other = self.halves[side], self.halves[OTHER[side]]
         own.start(segment.seq)
         if side in self._rejoins:
-            self._rejoins.discard(side)
-            self._skip(own, segment.seq)
+            self._rejoin_at(own, other, segment, now)
         original, hidden, news = other.told, False, False
         if segment.has(ACK):
             original, hidden, news = self._hear(other, segment, now)
@@ -196,8 +204,24 @@ class Connection:
             self.over_at = min(self.over_at, now + LINGER_NS)
         return original, hidden, other.told > before
 
+    def _rejoin_at(self, own: Half, other: Half, segment: Segment, now: int) -> None:
+        """The first packets after others may have passed unseen. A gap is real where the packet acknowledges bytes that
+        did; else it may be that of a packet that was lost or overtaken."""
+        if own.offset(segment.seq) <= own.received:
+            if not own.stream.gapped:
+                self._rejoins.pop(own.sender, None)
+        elif segment.has(ACK) and other.started and other.delivered_offset(segment.ack) > other.next_delivered:
+            self._rejoins.pop(own.sender, None)
+            self._skip(own, segment.seq)
+        else:
+            self._rejoins[own.sender] = min(self._rejoins[own.sender], now + GAP_NS)
+
+    def _fill_gap(self, half: Half) -> None:
+        self._rejoins.pop(half.sender, None)
+        self._skip(half, half.base + half.stream.gap_end)
+
     def _skip(self, half: Half, seq: int) -> None:
-        if half.offset(seq) > half.received:
+        if half.offset(seq) > half.received and half.may_skip:
             half.skip(seq)
             self._messages.lost(half, self.heard)
 
@@ -221,14 +245,13 @@ class Connection:
         start = half.offset(segment.seq)
         end = start + len(segment.payload)
         sent, fin_sent, received = half.sent, half.fin_sent, half.received
-        if end + segment.has(FIN) <= half.told and half.edits.differ:
+        if end + segment.has(FIN) <= half.told and half.edits.any_before:
             self._tell.add(packet.came)  # known to its receiver in another form
             return
         data = half.take(segment, packet, now)
         if data:
             self._messages.feed(half, data, now)
-        if half.stream.finished or not half.withholding:
-            half.settle_all()
+        self._settle_rest(half)
         place = half.edits.place(start)
         again = place < sent or (start == end and fin_sent)
         if again:
@@ -239,16 +262,23 @@ class Connection:
             ahead = half.ahead(packet, start, end)
             if ahead is not None:
                 self._emit(half, ahead, now)
-        if half.waiting and end <= received and end > half.settled:
-            half.force_again()
+        if half.force(half.settled < end <= received):
             self._tell.add(packet.came)
-        elif half.force():
-            self._tell.add(packet.came)
+
+    @staticmethod
+    def _settle_rest(half: Half) -> None:
+        """What is no whole message passes where nothing waits for one, and where none will come any more."""
+        if half.stream.finished or not half.withholding:
+            half.settle_all()
+        else:
+            half.settle_passed()
 
     # -- what follows from it -----------------------------------------------------------------------------------------
 
     def _proceed(self, now: int) -> None:
         """Whatever may go, goes; scripts take their steps; what was swallowed is acknowledged."""
+        for half in self.halves.values():
+            self._settle_rest(half)
         self._messages.insert()
         for side, half in self.halves.items():
             while self._end is None:

@@ -124,15 +124,18 @@ class Half:
         data = b"".join(part.data for part in parts if isinstance(part, Chunk))
         self.grown = now
         self.unsettled += data
-        kept = Kept(start, start + len(segment.payload), fin, packet)
-        self._kept[start, kept.end, fin] = kept
+        key = start, start + len(segment.payload), fin
+        self._kept[key] = Kept(*key, packet, key in self._kept and self._kept[key].passed)
         return data
+
+    @property
+    def may_skip(self) -> bool:
+        """Whether bytes can have passed unseen behind those that came: none is kept back, or to be repeated by us."""
+        return not self.unsettled and not self.scripts and self.sent >= self.end and self.own_rest() is None
 
     def skip(self, seq: int) -> None:
         """Bytes before ``seq`` passed unseen: nothing is known of them, and nothing is waited for."""
-        if not self.started or self.offset(seq) <= self.received:
-            return
-        self.settle_all()
+        assert self.may_skip, "what is kept back can't have passed unseen"
         after = b""
         for part in self.stream.acknowledged(seq):
             after = after + part.data if isinstance(part, Chunk) else b""
@@ -275,28 +278,29 @@ class Half:
         self._trim()
         return True
 
-    def passed(self, start: int, end: int) -> bool:
-        """Whether some of these original bytes went ahead of missing ones."""
-        return any(one.passed and one.start < end and one.end > start for one in self._kept.values())
+    def settle_passed(self) -> None:
+        """What went ahead of missing bytes can't be kept back any more, nor can those."""
+        end = max((one.end for one in self._kept.values() if one.passed), default=0)
+        if self.settled < min(end, self.received):
+            self.settle(min(end, self.received))
 
-    def force(self) -> bool:
-        """Whether the sender has to be told that its unfinished message arrived, so that it sends the rest."""
-        if not self.waiting or self.scripts:
+    def passed_behind(self, start: int) -> bool:
+        """Whether bytes behind the original offset ``start`` went ahead of missing ones: what the receiver has of them
+        would be elsewhere if anything before them had another length."""
+        return any(one.passed and one.end > start for one in self._kept.values())
+
+    def force(self, repeated: bool) -> bool:
+        """Whether the sender has to be told that its unfinished message arrived, so that it sends the rest; only where
+        its receiver has all that came before. ``repeated``: it sent some of it again."""
+        if not self.waiting or self.scripts or self.acked < self.end:
             return False
         parts = sum(1 for kept in self._kept.values() if kept.end > self.settled)
-        if parts < FORCED_SEGMENTS and self.received - self.settled < FORCED_BYTES and self.forced <= self.settled:
-            return False
-        if self.forced >= self.received:
+        few = parts < FORCED_SEGMENTS and self.received - self.settled < FORCED_BYTES and self.forced <= self.settled
+        if (few and not repeated) or (self.forced >= self.received and not repeated):
             return False
         self.forced = self.received
         self.told = max(self.told, self.forced)
         return True
-
-    def force_again(self) -> None:
-        """Its sender repeats what is kept back: tell it."""
-        if self.waiting and not self.scripts:
-            self.forced = self.received
-            self.told = max(self.told, self.forced)
 
     def kept_in(self, start: int, end: int) -> list[Packet]:
         """The packets that brought these original bytes and are still here."""
@@ -308,7 +312,7 @@ class Half:
             if kept.end <= kept.start or not self.edits.untouched(kept.start, kept.end):
                 continue
             first, last = self.edits.place(kept.start), self.edits.end_place(kept.end)
-            if first <= self.sent < last <= limit and not (kept.fin and (last < self.end or self.scripts)):
+            if first == self.sent < last <= limit and not (kept.fin and (last < self.end or self.scripts)):
                 return kept
         return None
 

@@ -110,7 +110,7 @@ class Messages:
             half = self._halves[unit.sender]
             if unit.end <= half.settled:
                 continue
-            whole = unit.start >= half.settled and not half.passed(unit.start, unit.end)
+            whole = unit.start >= half.settled and not half.passed_behind(unit.start)
             if unit.start > half.settled:
                 half.settle(unit.start)
             if unit.frame and unit.sender == "acquirer":

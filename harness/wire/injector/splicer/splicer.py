@@ -43,7 +43,8 @@ class TcpSplicer:
     def arm(self, fault_id: int, fault: Fault, dice: Dice) -> None:
         check(fault, self._link, self.session_keys)
         for connection in self._connections.values():
-            connection.rejoin()
+            if not self._armory.covers(connection.peer):
+                connection.rejoin()
         self._armory.arm(fault_id, fault, dice)
 
     def heal(self, fault_id: int, now: int) -> Outcome:
@@ -60,8 +61,11 @@ class TcpSplicer:
     def watch(self, moments: bool) -> None:
         if moments and not self._moments:
             for connection in self._connections.values():
-                connection.rejoin()
+                if not self._armory.covers(connection.peer):
+                    connection.rejoin()
         self._moments = moments
+        for connection in self._connections.values():
+            self._set(connection)
 
     def busy(self, fault_id: int) -> bool:
         return any(connection.busy(fault_id) for connection in self._connections.values())

@@ -114,6 +114,7 @@ def test_delays_add_up_and_keep_order_without_jitter() -> None:
     frames = [tcp("terminal", b"%d" % number) for number in range(5)]
     for number, frame in enumerate(frames):
         made.passed(frame, "terminal", now=number * MS)
+        assert [one.t for one in made.strikes[-2:]] == [number * MS] * 2, "both struck when it came"
     for number, frame in enumerate(frames):
         made.engine.tick((15 + number) * MS - 1)
         assert len(made.sent) == number
