@@ -24,6 +24,7 @@ from harness.bench.door import Card, Door
 from harness.bench.host import Host
 from harness.bench.network import PLAIN, Network
 from harness.bench.ready import HOST_PORT
+from harness.bench.sign_ins import last_sign_ins
 from harness.errors import BenchError
 from harness.history.events import (
     AnyEvent,
@@ -234,7 +235,14 @@ class Bench:
         return self.modem
 
     def _masters(self) -> list[dict[str, str]]:
-        return [{"tid": one.tid, "mid": one.mid, "tmk": one.tmk} for one in self.host.merchants if one.tmk]
+        """With the sign-in that brought each terminal its keys of now: it may have passed before the injector was
+        there."""
+        self.tap.sync()
+        signed_in = last_sign_ins(self.history.events)
+        return [
+            {"tid": one.tid, "mid": one.mid, "tmk": one.tmk, "sign_in": signed_in.get((one.tid, one.mid), "")}
+            for one in self.host.merchants if one.tmk
+        ]
 
     def _injector_control(self) -> Path:
         """For who knocks at the door."""

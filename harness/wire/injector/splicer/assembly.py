@@ -14,6 +14,8 @@ from harness.wire.injector.contract import OTHER
 from harness.wire.injector.splicer.plan import Message
 
 _TPDU = 0x60
+_LONGEST = 0x27FF
+"""Length of a message, where one is looked for; the longest that acquirers speak of has 9999 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,8 @@ def _same(frame: bytes) -> bytes:
 
 def _begins(data: bytes) -> bool:
     """Whether a message begins here, as far as can be seen."""
-    length = int.from_bytes(data[:2], "big")
-    if len(data) >= 2 and not MIN_LENGTH <= length <= 9999:
+    length = int.from_bytes(data[:2].ljust(2, b"\xff"), "big")
+    if not MIN_LENGTH <= length <= _LONGEST:
         return False
     mti = data[OFFSET_MTI : OFFSET_MTI + 2].hex()
     return data[2:3] in (b"", bytes([_TPDU])) and (not mti or (mti[0] == "0" and mti.isdigit()))

@@ -245,7 +245,7 @@ class Connection:
         start = half.offset(segment.seq)
         end = start + len(segment.payload)
         sent, fin_sent, received = half.sent, half.fin_sent, half.received
-        if end + segment.has(FIN) <= half.told and half.edits.differ:
+        if end + segment.has(FIN) <= half.told and half.edits.any_before:
             self._tell.add(packet.came)  # known to its receiver in another form
             return
         data = half.take(segment, packet, now)

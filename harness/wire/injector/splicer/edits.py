@@ -48,6 +48,11 @@ class Edits:
         """Whether any offset that still counts is not the same on both sides."""
         return bool(self._edits) or self.delta != 0
 
+    @property
+    def any_before(self) -> bool:
+        """Whether something was edited, ever: then what the sender repeats need not be what was delivered."""
+        return bool(self._edits) or self._floor >= 0
+
     def add(self, start: int, length: int, size: int) -> None:
         """Behind all earlier ones."""
         assert not self._edits or start >= self._edits[-1].end, "edits come in their order"

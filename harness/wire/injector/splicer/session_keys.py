@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """MAC keys of the terminals' sessions, learned from sign-ins as they pass: for who has the master keys. Pure.
 
-The client gives each terminal's master key; the F62 of an approved 0810 opens under it. A MAK is used only on a message
-whose own F64, where it has one, is right under it: a key of another session would make a MAC that is wrong by accident.
+The client gives each terminal's master key; the F62 of an approved 0810 opens under it. The keys of the last sign-ins
+are kept, and the MAK is used under which the message's own F64, where it has one, is right: a key of another session
+would make a MAC that is wrong by accident.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from harness.protocol import frames, keys
 from harness.protocol.frames import Frame
 from harness.protocol.keys import Algorithm
 
+_KEPT = 4
 _SIGN_IN = ("001", "003", "004", "005", "006")
 
 
@@ -48,8 +50,8 @@ def read_masters(values: Sequence[Mapping[str, str]]) -> list[Master]:
 class SessionKeys:
     def __init__(self) -> None:
         self._masters: dict[tuple[str, str], bytes] = {}
-        self._macs: dict[tuple[str, str], tuple[bytes, Algorithm]] = {}
-        self._answers: dict[tuple[str, str], Frame] = {}
+        self._macs: dict[tuple[str, str], list[tuple[bytes, Algorithm]]] = {}  # the newest first
+        self._answers: dict[tuple[str, str], list[Frame]] = {}
 
     def give(self, masters: Iterable[Master]) -> None:
         """Adds master keys; a sign-in that passed before is opened now."""
@@ -57,8 +59,7 @@ class SessionKeys:
             who = master.tid, master.mid
             self._masters[who] = master.tmk
             self.learn(master.sign_in)
-            if who in self._answers:
-                self._open(who, self._answers[who])
+            self._open(who)
 
     @property
     def any(self) -> bool:
@@ -75,34 +76,39 @@ class SessionKeys:
             return
         if frame.network_code in _SIGN_IN and frame.get(39) == "00" and 62 in frame:
             who = frame.get(41), frame.get(42)
-            self._answers[who] = frame
-            self._open(who, frame)
+            answers = self._answers.setdefault(who, [])
+            if frame not in answers:  # one that is given may be known, and be no longer the newest
+                answers.insert(0, frame)
+                del answers[_KEPT:]
+                self._open(who)
 
     def seal(self, frame: Frame, *, like: Frame) -> Frame:
         """``frame`` with the F64 of its terminal's session. Raises :class:`BadInput` where that can't be made."""
         who = like.get(41), like.get(42)
-        found = self._macs.get(who)
-        if found is None:
+        found = self._macs.get(who, [])
+        if not found:
             missing = "no sign-in of it has passed" if who in self._masters else "its master key is not known"
             raise BadInput(
                 f"the MAC can't be recomputed: the session's key of terminal {who[0]} at {who[1]}: {missing}",
                 where="mac", remedy="Give its master key and sign in through the injector, or say another `mac`.",
             )
-        mak, algorithm = found
-        if keys.verify(like, mak, algorithm) == "bad":
-            raise BadInput(
-                f"the MAC can't be recomputed: the {like.mti} does not fit the key of the last sign-in of {who[0]}",
-                where="mac", remedy="Sign in again through the injector.",
-            )
-        return keys.seal(frame, mak, algorithm)
+        for mak, algorithm in found:
+            if keys.verify(like, mak, algorithm) != "bad":
+                return keys.seal(frame, mak, algorithm)
+        raise BadInput(
+            f"the MAC can't be recomputed: that of the {like.mti} is not right under the keys of the last sign-ins of "
+            f"terminal {who[0]}", where="mac", remedy="Sign in again through the injector.",
+        )
 
-    def _open(self, who: tuple[str, str], frame: Frame) -> None:
+    def _open(self, who: tuple[str, str]) -> None:
         tmk = self._masters.get(who)
+        self._macs[who] = []
         if tmk is None:
             return
-        try:
-            opened = keys.working_keys(frame.binary(62), frame.network_code, tmk)
-        except BadInput:
-            return
-        if opened.mak_ok:
-            self._macs[who] = opened.mak, opened.algorithm
+        for frame in self._answers.get(who, []):
+            try:
+                opened = keys.working_keys(frame.binary(62), frame.network_code, tmk)
+            except BadInput:
+                continue
+            if opened.mak_ok:
+                self._macs[who].append((opened.mak, opened.algorithm))
