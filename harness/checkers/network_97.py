@@ -110,6 +110,8 @@ def damaged_is_none(reading: Reading) -> Iterator[Finding]:
         came = _came(reading, exchange, operation) if line else None
         if strike is None or line is None or came is None or interrupted(reading, operation):
             continue
+        if any(e.definite_97 for e in reading.exchanges_of(operation)):
+            continue  # another one of the operation's: it is that which is told
         what = f"a 97 to {exchange.name}, {strike.what}"
         evidence = [strike, operation.invoked, exchange.request, line, came]
         said, wrongly = told(operation), says_97_unfounded(reading, operation)

@@ -145,6 +145,19 @@ def a_97_of_which_nothing_came(world: World) -> None:
 
 
 @no_occasion("NET-03")
+def a_damaged_97_to_the_reversal_and_a_definite_one_to_the_sale(world: World) -> None:
+    world.sign_in()
+    world.sale(1500, swallowed())
+    with world._operation("sale", "keypad", amount="700", entry="magnetic") as operation:
+        pending = world.terminal.pending
+        world.send_reversal(says("97", wire=rewritten({39: "00"}, mac="strip")))
+        assert pending is not None
+        world._exchange(world._request("0200", {**pending.fields, 11: world.terminal.next_trace()}), says("97"))
+        world.result("97")
+        world.complete(operation, "fail", "97")
+
+
+@no_occasion("NET-03")
 def another_code_cut_short(world: World) -> None:
     world.sign_in()
     world.sale(1500, says("51", wire=cut(60)))
