@@ -328,7 +328,7 @@ def space(entries: Iterable[BenchEntry], table: str) -> list[Block]:
 # Where the terminal has to wait for its time-out, a case costs seconds: of those, fewer pairs.
 _WANTED = (
     {"deed", "moment"}, {"deed", "work"}, {"deed", "answer"}, {"deed", "link"}, {"moment", "work"}, {"work", "answer"},
-    {"work", "link"}, {"work", "label"}, {"answer", "label"},
+    {"work", "link"}, {"work", "profile"}, {"answer", "label"},
 )  # fmt: skip
 _WORTH_WAITING_FOR = ({"deed", "moment"}, {"deed", "answer"}, {"deed", "link"}, {"moment", "work"}, {"work", "answer"})
 
