@@ -116,7 +116,7 @@ SECURITY: dict[str, Deed] = {
         "forge code=00 mac=wrong", _A_REQUEST, works=(*_FINANCIAL, "reversal"), declares=("SEC-03",)
     ),
     "forged-approval-bare": Deed(
-        "forge code=00 mac=none", _A_REQUEST, works=(*_FINANCIAL, "reversal"), declares=("SEC-03",)
+        "forge code=00 mac=none", _A_REQUEST, works=(*_FINANCIAL, "reversal"), declares=("SEC-03",), variant=True
     ),
     "mac-stripped": Deed(
         "rewrite mac=strip", _AN_ANSWER, answers=(APPROVED,), works=(*_FINANCIAL, "reversal"), declares=("SEC-03",)
@@ -131,17 +131,19 @@ SECURITY: dict[str, Deed] = {
     "another-amount": Deed(
         "rewrite F4=000000000001 mac=keep", _AN_ANSWER, answers=(APPROVED,), works=("sale", "refund"), mismatch=True
     ),
-    "foreign-trace": Deed("rewrite F11=979797 mac=keep", _AN_ANSWER, works=_FINANCIAL, mismatch=True),
+    "foreign-trace": Deed("rewrite F11=979797 mac=keep", _AN_ANSWER, works=_FINANCIAL, mismatch=True, variant=True),
     "replayed": Deed("replay hex={earlier}", _AN_ANSWER, works=_EASY, declares=("SEC-02",), mismatch=True),
     "replayed-first": Deed(
-        "replay hex={earlier} when=before", _AN_ANSWER, links=("tcp",), works=_EASY, declares=("SEC-02",), mismatch=True
+        "replay hex={earlier} when=before", _AN_ANSWER, links=("tcp",), works=_EASY, declares=("SEC-02",),
+        mismatch=True, variant=True,
     ),
     "no-message": Deed(
-        "replace hex=0006DEADBEEF9797", _AN_ANSWER, works=(*_FINANCIAL, "sign_in", "settle"), mismatch=True
+        "replace hex=0006DEADBEEF9797", _AN_ANSWER, works=(*_FINANCIAL, "sign_in", "settle"),
+        mismatch=True, variant=True,
     ),
     "bitmap-damaged": Deed(
         "corrupt fix_checksum=yes bits=8 offset=17 count=1", _AN_ANSWER, links=("tcp", "tcp_standing"),
-        works=_FINANCIAL, mismatch=True,
+        works=_FINANCIAL, mismatch=True, variant=True,
     ),
 }  # fmt: skip
 
@@ -326,7 +328,7 @@ def space(entries: Iterable[BenchEntry], table: str) -> list[Block]:
 # Where the terminal has to wait for its time-out, a case costs seconds: of those, fewer pairs.
 _WANTED = (
     {"deed", "moment"}, {"deed", "work"}, {"deed", "answer"}, {"deed", "link"}, {"moment", "work"}, {"work", "answer"},
-    {"work", "link"}, {"work", "label"}, {"answer", "label"},
+    {"work", "link"}, {"work", "profile"}, {"answer", "label"},
 )  # fmt: skip
 _WORTH_WAITING_FOR = ({"deed", "moment"}, {"deed", "answer"}, {"deed", "link"}, {"moment", "work"}, {"work", "answer"})
 

@@ -32,7 +32,7 @@ from harness.history.events import (
     WireConnection,
     WireLink,
 )
-from harness.reports import mask, reasons, words
+from harness.reports import mask, strikes, words
 from harness.reports.bilingual import Both, _, joined, same
 from harness.reports.images import Album, Picture
 from harness.reports.run import BenchLog
@@ -209,7 +209,7 @@ def _connection(event: WireConnection) -> Item:
 
 def struck(event: FaultStruck) -> Item:
     """What a fault did, and in which packets of faults.pcapng that can be seen."""
-    text = _("fault {number}: {what}").format(number=event.fault_id, what=reasons.both(mask.text(event.what)))
+    text = _("fault {number}: {what}").format(number=event.fault_id, what=strikes.both(mask.text(event.what)))
     if event.packets:
         numbers = _("packets {numbers} of faults.pcapng").format(numbers=spans(event.packets))
         text = joined(", ", [text, numbers], "，")
