@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.campaigns.cases import AnyCase
     from harness.campaigns.keeper import BenchKeeper
     from harness.campaigns.plan import RunPlan  # noqa: F401 - in the quoted type below
+    from harness.campaigns.recorded import Recorded
     from harness.lab.inventory import BenchEntry
 
 PLAN = pytest.StashKey["RunPlan"]()
@@ -52,6 +53,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--cases", metavar="FROM:COUNT",
         help="these of all transaction cases, counted from 0, instead of a pairwise set",
     )
+    group.addoption("--replay", metavar="RUN", help="the folder of a stored run: its tests are driven again")
+    group.addoption("--replay-test", metavar="ID", help="only this one of them")
     group.addoption(
         "--only-cases", metavar="WORD,...",
         help="of the transaction cases only those of these transactions, and those that declare these requirements",
@@ -103,7 +106,10 @@ def _configure_controller(config: pytest.Config) -> None:
             part_of(config.getoption("--cases"))
         results = Path(config.invocation_params.dir) / config.getoption("--results")
         plan = RunPlan.make(lab, results, name=config.getoption("--run-name"))
-        plan.write(config.invocation_params.args, seed=config.getoption("--seed"), part=config.getoption("--cases"))
+        plan.write(
+            config.invocation_params.args, seed=config.getoption("--seed"), part=config.getoption("--cases"),
+            replay=config.getoption("--replay"),
+        )
     except (BadInput, pytest.UsageError) as error:
         set_language(None)
         pytest.exit(translated(error), returncode=2)  # not pytest's own status for this, 4, which says "undecided" here
@@ -170,6 +176,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     a ``case`` (or another name of :data:`CASES`), once for each case of that group."""
     if "bench" not in metafunc.fixturenames:
         return
+    if "recorded" in metafunc.fixturenames:
+        _generate_recorded(metafunc)
+        return
     labels = metafunc.config.stash.get(LABELS, None)
     if labels is None:
         why = "this test needs a bench, and no lab was given: pytest suites --lab lab_config/emulated.yaml"
@@ -194,6 +203,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ("bench", asked),
         [pytest.param(case.label, case, marks=mark) for case, mark in zip(cases, marks, strict=True)],
         ids=[f"{case}-@{case.label}" for case in cases],
+        indirect=["bench"],
+    )
+
+
+def _generate_recorded(metafunc: pytest.Metafunc) -> None:
+    """Once for each recorded test, on the group of benches on which it ran."""
+    from harness.campaigns.recorded import recorded
+
+    run = metafunc.config.getoption("--replay")
+    if run is None:
+        pytest.fail("this test plays recorded ones: hil97 replay RUN", pytrace=False)
+    tests = [
+        one for one in recorded(Path(run), metafunc.config.getoption("--replay-test"))
+        if one.label in metafunc.config.stash.get(LABELS, {})
+    ]
+    metafunc.parametrize(
+        ("bench", "recorded"),
+        [pytest.param(one.label, one, marks=pytest.mark.declares(*one.declares)) for one in tests],
+        ids=[f"{one}-@{one.label}" for one in tests],
         indirect=["bench"],
     )
 
@@ -250,8 +278,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         entry = plan.labels().get(label_of(item.nodeid) or "")
         if entry is not None:
             declared.setdefault(entry.group, set()).update(declared_rules(item))
-            tests.append({"test": item.nodeid, "group": entry.group, "declares": declared_rules(item)})
+            tests.append({"test": item.nodeid, "group": entry.group, "declares": declared_rules(item)} | _again(item))
     plan.declare(declared, tests)
+
+
+def _again(item: pytest.Item) -> dict[str, str]:
+    """The line that does a replayed test once more; of any other the page knows it by itself."""
+    recorded = _recorded_in(item)
+    if recorded is None:
+        return {}
+    import shlex
+
+    run = shlex.quote(item.config.getoption("--replay"))
+    return {"rerun": f"hil97 replay {run} --test {shlex.quote(recorded.test)}"}
+
+
+def _recorded_in(item: pytest.Item) -> Recorded | None:
+    call = getattr(item, "callspec", None)
+    return None if call is None else call.params.get("recorded")
 
 
 # -- running ----------------------------------------------------------------------------------------------------------
@@ -273,7 +317,8 @@ def open_span(request: pytest.FixtureRequest) -> Bench:
 
     opened = keeper_of(request.config).bench(request.param)
     item = request.node
-    title = (item.function.__doc__ or item.name).strip().splitlines()[0]
+    recorded = _recorded_in(item)
+    title = recorded.title if recorded else (item.function.__doc__ or item.name).strip().splitlines()[0]
     span = TestSpan(opened, item.nodeid, title, declared_rules(item))
     try:
         span.begin()

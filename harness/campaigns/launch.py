@@ -17,7 +17,8 @@ DISPLAY = ("-qq", "--no-header", "--tb=no", "-rN", "-p", "harness.campaigns.disp
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be run. ``seed`` and ``part``: of the transaction cases (docs/suites.md); ``workers`` None: as many as
+    """What is to be run. ``seed`` and ``part``: of the transaction cases (docs/suites.md);
+    ``replay``, ``replay_test``: a stored run, and which of its tests (None: all); ``workers`` None: as many as
     there are benches. ``language`` is that of what is printed, None: the locale's."""
 
     lab: str
@@ -28,6 +29,8 @@ class Request:
     workers: int | None = None
     seed: str | None = None
     part: str | None = None
+    replay: str | None = None
+    replay_test: str | None = None
     language: str | None = None
 
 
@@ -62,6 +65,7 @@ def launch(request: Request, name: str) -> int:
     command += ["--run-name", name]
     options = (
         ("--firmware", request.firmware), ("-k", request.select), ("--seed", request.seed), ("--cases", request.part),
+        ("--replay", request.replay), ("--replay-test", request.replay_test),
     )
     for option, value in options:
         if value:

@@ -80,9 +80,11 @@ class RunPlan:
             with contextlib.suppress(OSError):
                 self.folder.parent.rmdir()  # where this would have been the first run
 
-    def write(self, arguments: Sequence[str], *, seed: str = "", part: str | None = None) -> None:
+    def write(
+        self, arguments: Sequence[str], *, seed: str = "", part: str | None = None, replay: str | None = None
+    ) -> None:
         """``run.json`` as known at the start. ``seed`` names the set of transaction cases, ``part`` which of all
-        (None: a pairwise set)."""
+        (None: a pairwise set); ``replay``: the folder of the run that is driven again."""
         self._merge(
             {
                 "version": 1,
@@ -93,6 +95,7 @@ class RunPlan:
                 "opened": datetime.now().astimezone().isoformat(timespec="seconds"),
                 "python": sys.version.split()[0],
                 "coverage": {"seed": seed, "part": part or "pairwise"},
+                **({"replay": {"run": Path(replay).resolve().name, "folder": replay}} if replay else {}),
                 "benches": [
                     {
                         "bench": entry.name,

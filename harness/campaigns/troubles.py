@@ -37,7 +37,8 @@ class Deed:
     """``at``: moment -> what comes of it there. ``{code}`` in the words is the profile's not-registered code,
     ``{earlier}`` an earlier answer of the host in hex. ``links``: () for all. ``answers``: those it is done to.
     ``forgets_neighbours``: the cable is out for an instant before, so that ARP has to ask again. ``mismatch``: what
-    arrives does not match the request.
+    arrives does not match the request. ``variant``: of a kind with another row, so that an ordinary run need not do it
+    on each work.
     """
 
     words: str
@@ -48,6 +49,7 @@ class Deed:
     declares: tuple[str, ...] = ()
     forgets_neighbours: bool = False
     mismatch: bool = False
+    variant: bool = False
 
 
 def _everywhere(effect: Effect) -> dict[str, Effect]:
@@ -60,25 +62,25 @@ _MESSAGE: dict[str, Effect] = {"request": "repaired", "response": "repaired"}
 NETWORK: dict[str, Deed] = {
     # repaired by TCP: the answer counts
     "delay": Deed("delay delay_ms=200", {"connecting": "repaired", "waiting": "repaired", **_everywhere("repaired")}),
-    "jitter": Deed("delay delay_ms=40 jitter_ms=40", {"between": "repaired"}),
+    "jitter": Deed("delay delay_ms=40 jitter_ms=40", {"between": "repaired"}, variant=True),
     "reorder": Deed("reorder gap=1 wait_ms=50", _everywhere("repaired")),
-    "duplicate": Deed("duplicate copies=2", {"connecting": "repaired", **_everywhere("repaired")}),
+    "duplicate": Deed("duplicate copies=2", {"connecting": "repaired", **_everywhere("repaired")}, variant=True),
     "loss-once": Deed("drop first_n=1", {"request": "repaired", "response": "repaired"}),
-    "loss-light": Deed("drop percent=10 count=2", {"between": "repaired"}),
-    "corrupt": Deed("corrupt count=1", {"request": "repaired", "response": "repaired"}),
-    "bandwidth": Deed("bandwidth kbit_s=128", {"between": "repaired"}),
-    "slow-close": Deed("slow_close delay_s=0.5", {"between": "repaired"}, links=("tcp", "tls", "http")),
-    "dribble": Deed("dribble size=1 gap_ms=1", _MESSAGE, links=("tcp", "tcp_standing")),
-    "small-segments": Deed("dribble size=20 variation=8 gap_ms=2", _MESSAGE),
-    "hold-short": Deed("hold release_s=0.5", _MESSAGE),
+    "loss-light": Deed("drop percent=10 count=2", {"between": "repaired"}, variant=True),
+    "corrupt": Deed("corrupt count=1", {"request": "repaired", "response": "repaired"}, variant=True),
+    "bandwidth": Deed("bandwidth kbit_s=128", {"between": "repaired"}, variant=True),
+    "slow-close": Deed("slow_close delay_s=0.5", {"between": "repaired"}, links=("tcp", "tls", "http"), variant=True),
+    "dribble": Deed("dribble size=1 gap_ms=0", {"response": "repaired"}, links=("tcp", "tcp_standing")),
+    "small-segments": Deed("dribble size=20 variation=8 gap_ms=2", _MESSAGE, variant=True),
+    "hold-short": Deed("hold release_s=0.5", _MESSAGE, variant=True),
     "cut-healed": Deed("cut after_bytes=20 then=heal pause_s=0.3", _MESSAGE),
     # noticed at once
     "reset": Deed("rst", dict.fromkeys(("connecting", "request", "waiting", "response"), "broken")),
     "reset-idle": Deed("rst", {"between": "broken"}, links=("tcp_standing",)),
-    "reset-terminal": Deed("rst side=terminal", {"waiting": "broken", "response": "broken"}),
+    "reset-terminal": Deed("rst side=terminal", {"waiting": "broken", "response": "broken"}, variant=True),
     "cut-closed": Deed("cut after_bytes=20 then=close", {"response": "broken"}),
-    "cut-early": Deed("cut after_bytes=1 then=close", {"response": "broken"}),
-    "cut-late": Deed("cut after_bytes=-1 then=close", {"response": "broken"}),
+    "cut-early": Deed("cut after_bytes=1 then=close", {"response": "broken"}, variant=True),
+    "cut-late": Deed("cut after_bytes=-1 then=close", {"response": "broken"}, variant=True),
     "cut-reset": Deed("cut after_bytes=20 then=reset", {"request": "broken", "response": "broken"}),
     "icmp": Deed("icmp_unreachable code=port direction=to_acquirer", {"connecting": "broken"}),
     # not noticed before the time is over
@@ -114,7 +116,7 @@ SECURITY: dict[str, Deed] = {
         "forge code=00 mac=wrong", _A_REQUEST, works=(*_FINANCIAL, "reversal"), declares=("SEC-03",)
     ),
     "forged-approval-bare": Deed(
-        "forge code=00 mac=none", _A_REQUEST, works=(*_FINANCIAL, "reversal"), declares=("SEC-03",)
+        "forge code=00 mac=none", _A_REQUEST, works=(*_FINANCIAL, "reversal"), declares=("SEC-03",), variant=True
     ),
     "mac-stripped": Deed(
         "rewrite mac=strip", _AN_ANSWER, answers=(APPROVED,), works=(*_FINANCIAL, "reversal"), declares=("SEC-03",)
@@ -129,17 +131,19 @@ SECURITY: dict[str, Deed] = {
     "another-amount": Deed(
         "rewrite F4=000000000001 mac=keep", _AN_ANSWER, answers=(APPROVED,), works=("sale", "refund"), mismatch=True
     ),
-    "foreign-trace": Deed("rewrite F11=979797 mac=keep", _AN_ANSWER, works=_FINANCIAL, mismatch=True),
+    "foreign-trace": Deed("rewrite F11=979797 mac=keep", _AN_ANSWER, works=_FINANCIAL, mismatch=True, variant=True),
     "replayed": Deed("replay hex={earlier}", _AN_ANSWER, works=_EASY, declares=("SEC-02",), mismatch=True),
     "replayed-first": Deed(
-        "replay hex={earlier} when=before", _AN_ANSWER, links=("tcp",), works=_EASY, declares=("SEC-02",), mismatch=True
+        "replay hex={earlier} when=before", _AN_ANSWER, links=("tcp",), works=_EASY, declares=("SEC-02",),
+        mismatch=True, variant=True,
     ),
     "no-message": Deed(
-        "replace hex=0006DEADBEEF9797", _AN_ANSWER, works=(*_FINANCIAL, "sign_in", "settle"), mismatch=True
+        "replace hex=0006DEADBEEF9797", _AN_ANSWER, works=(*_FINANCIAL, "sign_in", "settle"),
+        mismatch=True, variant=True,
     ),
     "bitmap-damaged": Deed(
         "corrupt fix_checksum=yes bits=8 offset=17 count=1", _AN_ANSWER, links=("tcp", "tcp_standing"),
-        works=_FINANCIAL, mismatch=True,
+        works=_FINANCIAL, mismatch=True, variant=True,
     ),
 }  # fmt: skip
 
@@ -242,6 +246,8 @@ class Trouble:
     def declares(self, profile: Profile) -> list[str]:
         """The rules that this case decides where it is played to its end."""
         rules = ["NET-01", "NET-04", "MSG-02", *self.row.declares]
+        if self.link == "tls":  # the acquirer itself says it there, and then it is no stranger's
+            rules = [rule for rule in rules if rule not in ("SEC-01", "SEC-02")]
         if self.work == "recovery":
             rules.append("NET-05")
         if self.answer == UNREGISTERED:
@@ -318,23 +324,34 @@ def space(entries: Iterable[BenchEntry], table: str) -> list[Block]:
     return [block for entry in entries for block in blocks(entry, table)]
 
 
-# Where the terminal has to wait for its time-out, a case costs seconds: of those, fewer pairs in an ordinary run.
+# Which pairs an ordinary run is to have. What a network is to a fault, its link is: not each by each group of benches.
+# Where the terminal has to wait for its time-out, a case costs seconds: of those, fewer pairs.
+_WANTED = (
+    {"deed", "moment"}, {"deed", "work"}, {"deed", "answer"}, {"deed", "link"}, {"moment", "work"}, {"work", "answer"},
+    {"work", "link"}, {"work", "profile"}, {"answer", "label"},
+)  # fmt: skip
 _WORTH_WAITING_FOR = ({"deed", "moment"}, {"deed", "answer"}, {"deed", "link"}, {"moment", "work"}, {"work", "answer"})
 
 
 def pairwise_cases(entries: Sequence[BenchEntry], seed: str, table: str) -> list[Trouble]:
-    """Few cases. Those that cost no waiting have every pair of levels of any two attributes that go together; those
-    that do, the pairs that are worth it."""
+    """Few cases, that have every pair of levels of two attributes of :data:`_WANTED` that go together; those that wait
+    for a time-out, the pairs that are worth it."""
     everything = space(entries, table)
     quick = _only(everything, lambda row: TABLES[table][row["deed"]].at[row["moment"]] != "silent")
     slow = _only(everything, lambda row: TABLES[table][row["deed"]].at[row["moment"]] == "silent")
-    rows = pairwise(quick, seed) + pairwise(slow, seed, wanted=_worth_it)
+    rows = pairwise(quick, seed, _among(table, _WANTED)) + pairwise(slow, seed, _among(table, _WORTH_WAITING_FOR))
     found = [_trouble(values) for values in rows]
     return sorted(found, key=lambda trouble: (trouble.label, str(trouble)))
 
 
-def _worth_it(pair: Pair) -> bool:
-    return {pair[0][0], pair[1][0]} in _WORTH_WAITING_FOR
+def _among(table: str, attributes: Sequence[set[str]]) -> Callable[[Pair], bool]:
+    def wanted(pair: Pair) -> bool:
+        (one, level), (other, _) = pair
+        if {one, other} == {"deed", "work"} and TABLES[table][level].variant:
+            return False
+        return {one, other} in attributes
+
+    return wanted
 
 
 def _only(whole: Sequence[Block], fits: Callable[[Mapping[str, str]], bool]) -> list[Block]:

@@ -151,6 +151,12 @@ def said_by_the_acquirer(reading: Reading, exchange: Exchange) -> HostJournal | 
     return lines[0] if lines[0].t < until and frame is not None and not answers(exchange.sent, frame) else None
 
 
+def arrival(reading: Reading, exchange: Exchange) -> HostJournal | None:
+    """The acquirer's record of having got this request (and not an earlier one with the same bytes)."""
+    line = reading.journal_of(exchange.request)
+    return line if line is not None and line.t >= exchange.t - CLOCKS_NS else None
+
+
 def first_falsified(reading: Reading, exchanges: Iterable[Exchange]) -> FaultStruck | None:
     """The strike on the first of them that the bench has falsified."""
     return next((strike for e in exchanges if (strike := falsified(reading, e))), None)

@@ -173,8 +173,8 @@ def charged_once(reading: Reading) -> Iterator[Finding]:
         sent = [*own, *_sent_again(reading, operation, own[-1])]
         what = f"{operation.name} under {trouble.name}"
         evidence: list[Event] = [trouble.began, *(e.request for e in sent)]
-        since = max(e.answered_at or e.t for e in (*sent, *_reversals(reading, sent)))
-        ledger = _books_after(reading, own[0], max(since, operation.done))
+        settled = [e.answered_at or e.t for e in _reversals(reading, sent) if e.outcome == "answered"]
+        ledger = _books_after(reading, own[0], max([operation.done, *(e.t for e in sent), *settled]))
         if ledger is None:
             yield Finding.undecided(RULE, f"{what}: the host's books were not read afterwards", evidence)
             continue

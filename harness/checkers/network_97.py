@@ -18,6 +18,7 @@ from harness.checkers.told import says_97_unfounded, told
 from harness.history.events import FaultStruck, HostJournal, Screen, WireBytes, WireFrame
 
 Something = WireFrame | WireBytes
+EARLY = 0.9  # of the receive time-out: who lets go sooner has not waited for it
 
 
 def strike_on(reading: Reading, exchange: Exchange, operation: Operation, until: int) -> FaultStruck | None:
@@ -56,6 +57,36 @@ def repaired_is_definite(reading: Reading) -> Iterator[Finding]:
             yield Finding.failed(rule, reason, [*evidence, said.completed], at=strike)
 
 
+@checker("NET-02")
+def given_time_to_come(reading: Reading) -> Iterator[Finding]:
+    """A 97 that was still coming when the terminal let go of it, long before its time was over."""
+    rule = "NET-02"
+    for exchange in reading.exchanges:
+        operation, left = reading.attended_by(exchange), exchange.connection.given_up
+        if exchange.outcome not in ("none", "late") or operation is None or left is None:
+            continue
+        patience = EARLY * reading.profile.receive_timeout_s
+        if left != exchange.connection.ended or reading.terminal_seconds(exchange.t, left.t) > patience:
+            continue
+        strike = strike_on(reading, exchange, operation, left.t)
+        line = _said_97(reading, exchange) if strike else None
+        begun = _begun(reading, exchange, line, left.t) if line else None
+        if strike is not None and begun is not None:
+            what = f"a 97 to {exchange.name}, {strike.what}, was still coming when the terminal let go of it"
+            evidence = [strike, operation.invoked, exchange.request, line, begun, left]
+            yield Finding.failed(rule, what, evidence, at=strike)
+
+
+def _begun(reading: Reading, exchange: Exchange, line: HostJournal, t: int) -> Something | None:
+    """The beginning of the acquirer's answer, where it had come by ``t``."""
+    if exchange.response is not None:
+        same = exchange.response.hex == line.hex and exchange.response.t_first < t
+        return exchange.response if same else None
+    pieces = reading.between(WireBytes, exchange.t, reading.end + 1)
+    mine = (p for p in pieces if p.stream == exchange.connection.stream and p.direction == "to_terminal" and p.hex)
+    return next((p for p in mine if line.hex.startswith(p.hex) and p.hex != line.hex), None)
+
+
 def _shows(reading: Reading, exchange: Exchange, operation: Operation) -> Screen | None:
     labels = reading.profile.texts.code_labels
     until = operation.until if operation.until != END else reading.end + 1
@@ -79,6 +110,8 @@ def damaged_is_none(reading: Reading) -> Iterator[Finding]:
         came = _came(reading, exchange, operation) if line else None
         if strike is None or line is None or came is None or interrupted(reading, operation):
             continue
+        if any(e.definite_97 for e in reading.exchanges_of(operation)):
+            continue  # another one of the operation's: it is that which is told
         what = f"a 97 to {exchange.name}, {strike.what}"
         evidence = [strike, operation.invoked, exchange.request, line, came]
         said, wrongly = told(operation), says_97_unfounded(reading, operation)
@@ -88,11 +121,11 @@ def damaged_is_none(reading: Reading) -> Iterator[Finding]:
         elif said is None:
             if not reading.power_lost_within(exchange.t, operation.done + 1):
                 yield Finding.undecided(rule, f"{what}; how it ended was not seen", evidence, at=strike)
-        elif said.outcome == "unknown":
+        elif said.code in reading.profile.not_registered:
+            yield Finding.failed(rule, f"{what}: it was told as {said}", [*evidence, said.completed], at=strike)
+        elif said.outcome == "unknown":  # whatever else it was taken for is NET-01's
             reason = f"{what}: it counted as no answer"
             yield Finding.passed(rule, reason, [*evidence, said.completed], at=strike)
-        else:
-            yield Finding.failed(rule, f"{what}: it was told as {said}", [*evidence, said.completed], at=strike)
 
 
 def _said_97(reading: Reading, exchange: Exchange) -> HostJournal | None:

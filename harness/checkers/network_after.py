@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from harness.checkers.attribution import refused_by_itself
 from harness.checkers.batches import later
-from harness.checkers.faults import Trouble, troubles
+from harness.checkers.faults import Trouble, arrival, troubles
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import seconds
 from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
@@ -112,7 +112,7 @@ def in_vain(reading: Reading, start: int, end: int) -> list[Operation]:
             break
         if operation.name not in ONLINE_OPERATIONS or operation.completed is None or operation.done >= end:
             continue
-        arrived = any(e.response or reading.journal_of(e.request) for e in reading.exchanges_of(operation))
+        arrived = any(e.response or arrival(reading, e) for e in reading.exchanges_of(operation))
         if not arrived and operation.outcome != "ok" and not refused_by_itself(reading, operation)():
             found.append(operation)
     return found

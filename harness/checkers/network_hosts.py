@@ -37,7 +37,7 @@ def hosts(reading: Reading) -> Iterator[Hosts]:
     for index, line in enumerate(lines):
         words = line.text.split()
         if words[0] == "HOST" and len(words) > 2:
-            first = ":".join(words[1:3])
+            first = ":".join(words[1:3]) if words[1].replace(".", "").isdigit() else ""  # a name: where it led shows
         elif words[0] == "HOST2" and len(words) > 2:
             second = ":".join(words[1:3])
             ends = [e.t for e in lines[index + 1 :]] + [u.t for u in reading.all(UnitReplaced) if u.t > line.t]
@@ -47,9 +47,13 @@ def hosts(reading: Reading) -> Iterator[Hosts]:
 
 
 def _the_other(reading: Reading, second: str) -> str:
-    """The one address beside the second to which the log has connections; "" where that is not clear."""
-    peers = {c.peer for c in reading.connections} - {second, ""}
-    return peers.pop() if len(peers) == 1 else ""
+    """The one address beside the second to which the log has connections that came about, or else attempts; "" where
+    that is not clear."""
+    for connections in ([c for c in reading.connections if c.opened is not None], reading.connections):
+        peers = {c.peer for c in connections} - {second, ""}
+        if len(peers) == 1:
+            return peers.pop()
+    return ""
 
 
 # -- a 97 --------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from harness.errors import BadInput, BenchError
 from harness.i18n import _, set_language
 from harness.i18n_errors import translated
 
-COMMANDS = ("run", "soak", "judge", "wire", "frame", "keys", "mac", "firmware", "lab", "acquirer", "terminal")
+COMMANDS = ("run", "soak", "judge", "replay", "wire", "frame", "keys", "mac", "firmware", "lab", "acquirer", "terminal")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -34,7 +34,7 @@ def _translated(reason: str) -> str:
     for pattern, translation in _patterns():
         found = pattern.fullmatch(reason)
         if found:
-            return _filled(translation, [_translated(part) for part in found.groups()])
+            return filled(translation, [_translated(part) for part in found.groups()])
     return reason
 
 
@@ -53,7 +53,8 @@ def compiled(texts: Mapping[str, str]) -> list[tuple[re.Pattern[str], str]]:
     ]
 
 
-def _filled(translation: str, values: list[str]) -> str:
+def filled(translation: str, values: list[str]) -> str:
+    """The translation of a pattern with what it stood for."""
     if "{}" in translation:
         for value in values:
             translation = translation.replace("{}", value.replace("{", "{{"), 1)

@@ -22,6 +22,7 @@ from harness.history.events import (
     OperationCompleted,
     OperationInvoked,
     Power,
+    Radio,
     Screen,
     Service,
     Slip,
@@ -31,7 +32,7 @@ from harness.history.events import (
     WireConnection,
     WireLink,
 )
-from harness.reports import mask, reasons, words
+from harness.reports import mask, strikes, words
 from harness.reports.bilingual import Both, _, joined, same
 from harness.reports.images import Album, Picture
 from harness.reports.run import BenchLog
@@ -91,6 +92,8 @@ def item(event: AnyEvent, bench: BenchLog, album: Album) -> tuple[str, Item]:
         case WireLink():
             text = _("cable plugged in") if event.state == "up" else _("cable unplugged")
             return "wire", Item("link", event.seq, event.t, text, "good" if event.state == "up" else "bad")
+        case Radio():
+            return "wire", Item("radio", event.seq, event.t, _radio(event), "good" if event.session else "bad")
         case WireConnection():
             return "wire", _connection(event)
         case WireBytes():
@@ -179,6 +182,23 @@ def _cashier(event: Cashier) -> Item:
     return Item("cashier", event.seq, event.t, text, "plain" if event.fields else "quiet", pairs=tuple(pairs))
 
 
+def _radio(event: Radio) -> Both:
+    """How far the modem has got, or what is in its way."""
+    if event.session:
+        state = _("modem: data session")
+    elif event.sim == "missing":
+        state = _("modem: no SIM")
+    elif event.signal == "none":
+        state = _("modem: no signal")
+    elif event.registration == "denied":
+        state = _("modem: not let into the network")
+    elif event.data == "refused":
+        state = _("modem: no data session granted")
+    else:
+        state = _("modem: registered, no data session") if event.registered else _("modem: looks for its network")
+    return joined(", ", [state, _("signal weak")]) if event.signal == "weak" else state
+
+
 def _connection(event: WireConnection) -> Item:
     parts = [words.named(words.CONNECTION, event.state)]
     if event.state in ("closed", "reset") and event.by:
@@ -189,7 +209,7 @@ def _connection(event: WireConnection) -> Item:
 
 def struck(event: FaultStruck) -> Item:
     """What a fault did, and in which packets of faults.pcapng that can be seen."""
-    text = _("fault {number}: {what}").format(number=event.fault_id, what=reasons.both(mask.text(event.what)))
+    text = _("fault {number}: {what}").format(number=event.fault_id, what=strikes.both(mask.text(event.what)))
     if event.packets:
         numbers = _("packets {numbers} of faults.pcapng").format(numbers=spans(event.packets))
         text = joined(", ", [text, numbers], "，")

@@ -364,8 +364,11 @@ class GoodTerminal(Log):
         yield
         self.fault_healed(number)
 
-    def know_second_host(self) -> None:
-        """A second address is set at the terminal."""
+    def know_second_host(self, first: str = "") -> None:
+        """A second address is set at the terminal; before it the ``first``, as the service engineer writes it."""
+        if first:
+            self.service("to_terminal", f"HOST {first} 6000030000")
+            self.service("from_terminal", "OK")
         self.second_host = SECOND_HOST
         self.service("to_terminal", f"HOST2 {SECOND_HOST.replace(':', ' ')}")
         self.service("from_terminal", "OK")

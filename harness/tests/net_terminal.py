@@ -72,7 +72,7 @@ class NetTerminal:
         return ended[0]
 
     def resolve(self, name: str = NAME) -> tuple[str, ...]:
-        return self.do(self.line.links._names().resolve(name, self.network.servers))
+        return self.do(self.network.resolve(name))
 
     @property
     def report(self) -> str:

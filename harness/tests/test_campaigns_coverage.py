@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.campaigns import cases as kinds_of_cases
 from harness.campaigns import matrix
 from harness.campaigns.coverage import Block, Whole, pairs_of, pairwise
 from harness.checkers.tables import FOLLOW_UPS, OWN
@@ -58,7 +59,8 @@ def test_whole_is_every_row_once_in_parts_of_any_size(space: list[Block], seed: 
 @pytest.fixture(scope="module")
 def entries() -> list[BenchEntry]:
     lab = load_lab(CONFIG / "emulated.yaml")
-    return list({one.label: one for one in lab.emulated if not one.physical_like}.values())
+    suite = kinds_of_cases.KINDS["case"].suite
+    return list({one.label: one for one in lab.emulated if not one.physical_like and one.runs(suite)}.values())
 
 
 def test_each_transaction_meets_each_cause_that_it_can_at_each_profile(entries: list[BenchEntry]) -> None:

@@ -45,6 +45,8 @@ def test_an_address_a_router_and_a_name_server(wire: Topology, tmp_path: Path) -
         assert terminal.resolve() == (REMOTE_ADDRESS,)
         assert said(services, "dns") == [(NAME, REMOTE_ADDRESS)], "the second time it is remembered"
         assert terminal.resolve("elsewhere.hil97.test") == ()
+        terminal.change(host=NAME)
+        assert terminal.report.endswith(f"dns=10.97.0.1 host={REMOTE_ADDRESS}")
 
 
 def test_the_acquirer_behind_the_router_is_reached_by_name(wire: Topology, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -285,3 +286,15 @@ def test_other_settings_end_a_standing_connection() -> None:
         terminal.change(port=other.port)
         terminal.send()
         assert (one.connections, other.connections) == (1, 1)
+
+
+def test_one_that_is_set_again_is_the_second_again() -> None:
+    with hosts(Host(), Host()) as (first, second):
+        terminal = Terminal(port=first.port, host2="127.0.0.1", port2=second.port)
+        terminal.line.links._second_until = time.monotonic() + 60
+        both = terminal.state
+        terminal.state = replace(both, host2="", port2=0)
+        terminal.send()
+        terminal.state = both
+        terminal.send()
+        assert (first.connections, second.connections) == (2, 0)

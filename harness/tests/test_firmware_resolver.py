@@ -125,6 +125,18 @@ def test_a_question_that_was_lost_is_asked_again(lost: int) -> None:
         assert len(server.asked) == lost + 1
 
 
+def test_an_answer_that_comes_after_the_next_try_still_counts() -> None:
+    """To the first question, when the second has been asked: the server is slower than one try waits."""
+    first: list[bytes] = []
+
+    def say(data: bytes, n: int) -> list[bytes]:
+        first.append(data)
+        return [found(first[0])] if n == 2 else []
+
+    with serving(say) as server:
+        assert ask(dns.Resolver(20.0, server.port)) == ("10.0.0.1",) and first[0] == first[1]
+
+
 def test_silence_ends() -> None:
     with serving(lambda data, n: []) as server:
         assert ask(dns.Resolver(20.0, server.port)) == ()

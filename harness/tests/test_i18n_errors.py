@@ -31,7 +31,8 @@ FILES = (
     "emulator/build.py", "emulator/source.py", "emulator/image.py", "emulator/shipped.py", "emulator/factory.py",
     "history/reader.py", "history/recorder.py", "checkers/reading.py", "judge.py", "verdicts.py", "robot/session.py",
     "terminal/serial_line.py", "terminal/alone.py", "terminal/typed.py", "terminal/wires.py", "wire/netns.py",
-    "wire/faults/__init__.py", "wire/faults/spoken.py", "wire/moments.py", "wire/by_hand.py", "bench/door.py",
+    "campaigns/recorded.py", "campaigns/replay.py", "wire/faults/__init__.py", "wire/faults/spoken.py",
+    "wire/moments.py", "wire/by_hand.py", "bench/door.py",
     "acquirer/service.py", "acquirer/tokens.py", "acquirer/links.py",
     "acquirer/certificates.py", "acquirer/download_data.py",
 )  # fmt: skip

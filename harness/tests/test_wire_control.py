@@ -121,7 +121,7 @@ def test_one_who_never_reads_holds_nobody_up(wire: Bed) -> None:
     deaf = Visitor(wire.folder)
     with pytest.raises((BrokenPipeError, ConnectionResetError)):  # it is let go
         for _ in range(2000):
-            deaf.send('{"id":1,"op":"arm","fault":{"fault":"drop","seed":"' + "x" * 50_000 + '"}}')
+            deaf.send('{"id":1,"op":"arm","fault":{"fault":"drop","percent":0,"seed":"' + "x" * 50_000 + '"}}')
             deaf.send('{"id":1,"op":"heal"}')
     wire.injector.sync()
     with connection(wire.topology) as (terminal, acquirer):

@@ -155,7 +155,7 @@ def test_a_name_server_that_fails(bed: Bed, answer: str, what: str) -> None:
     terminal.until(lambda: terminal.resolve() == (REMOTE_ADDRESS,))
 
 
-@pytest.mark.parametrize(("delay_s", "found"), [(1.0, True), (15.0, False)])
+@pytest.mark.parametrize(("delay_s", "found"), [(1.5, True), (15.0, False)])
 def test_a_name_server_that_is_slow(bed: Bed, delay_s: float, found: bool) -> None:
     terminal = bed.terminal()
     terminal.until(lambda: bound(terminal))

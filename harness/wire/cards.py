@@ -7,6 +7,7 @@ inventory does not expect, or belongs to something else already.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Collection
@@ -49,10 +50,13 @@ def read_card(name: str) -> Card:
         link = route.get_links(index)[0]
         addresses = tuple(_addresses(route, index))
         default = any(_is_default_by(message, index) for message in route.get_routes())
-    master = link.get_attr("IFLA_MASTER")
+    master = ""
+    if link.get_attr("IFLA_MASTER"):
+        with contextlib.suppress(OSError):  # it was taken apart in this moment
+            master = socket.if_indextoname(link.get_attr("IFLA_MASTER"))
     return Card(
         name, index, bool(link["flags"] & _IFF_UP), bool(link["flags"] & _IFF_LOOPBACK), addresses,
-        socket.if_indextoname(master) if master else "", default,
+        master, default,
     )
 
 

@@ -72,8 +72,8 @@ def intact(frame: bytes) -> bool:
     start = 14
     while struct.unpack_from("!H", frame, start - 2)[0] in _VLAN:
         start += 4
-    header, total = (frame[start] & 0x0F) * 4, struct.unpack_from("!H", frame, start + 2)[0]
-    segment = frame[start + header : start + total if total else len(frame)]
+    header, size = (frame[start] & 0x0F) * 4, struct.unpack_from("!H", frame, start + 2)[0]
+    segment = frame[start + header : start + size if size else len(frame)]
     pseudo = frame[start + 12 : start + 20] + struct.pack("!HH", _TCP, len(segment) & 0xFFFF)
     words = pseudo + segment + bytes(len(segment) % 2)
     folded: int = sum(struct.unpack(f"!{len(words) // 2}H", words))

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness import __version__
 from harness.lab.process import settle_in
-from harness.wire.capture import Capture
+from harness.wire.capture import Capture, Packet
 from harness.wire.connections import Connections
 from harness.wire.layers import LINKS, readers
 from harness.wire.packets import intact, parse
@@ -38,6 +38,7 @@ class Tap:
         )
         self._connections = Connections(terminal, readers(link, keys))
         self._requests = b""
+        self._card = b""  # the terminal's hardware address, once it has sent something
 
     def run(self) -> None:
         """Until stdin is closed."""
@@ -62,13 +63,19 @@ class Tap:
             direction = OUTBOUND if packet.outgoing else INBOUND
             number = self._file.write(packet.frame, wall_ns=packet.wall_ns, direction=direction, length=packet.length)
             segment = parse(packet.frame, t=packet.t, packet=number)
-            if segment is not None and (not packet.checksummed or intact(packet.frame)):
+            if segment is not None and (not packet.checksummed or intact(packet.frame)) and self._its_card(packet):
                 reports += self._connections.take(segment)
         reports += self._connections.retry()
         lost = self._capture.lost()
         if lost:
             reports.append({"ev": "lost", "t": time.monotonic_ns(), "packets": lost})
         self._say(*reports)
+
+    def _its_card(self, packet: Packet) -> bool:
+        """False for what is addressed to another card than the terminal's, which does not take it (ARP spoofing)."""
+        if not packet.outgoing:
+            self._card = packet.frame[6:12]
+        return not packet.outgoing or self._card in (b"", packet.frame[:6])
 
     def _answer(self) -> bool:
         """What was asked on stdin; False when it is closed."""

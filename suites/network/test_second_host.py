@@ -8,7 +8,7 @@ from harness.terminal.cards import MAGNETIC
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 
-pytestmark = [pytest.mark.declares("NET-06"), pytest.mark.needs(backup_host=True)]
+pytestmark = [pytest.mark.declares("NET-06"), pytest.mark.needs(backup_host=True), pytest.mark.needs(resolve="address")]
 UNREACHABLE = ["rst count=none at connecting", "syn_blackhole", "icmp_unreachable code=port at connecting"]
 
 
@@ -16,8 +16,6 @@ UNREACHABLE = ["rst count=none at connecting", "syn_blackhole", "icmp_unreachabl
 def two_hosts(bench: Bench) -> Bench:
     """The bench with the acquirer's second address set at the terminal."""
     bench.use_second_host()
-    bench.power.cycle()  # it forgets which of them it last preferred
-    bench.terminal.await_idle(20)
     hang_up(bench)
     return bench
 

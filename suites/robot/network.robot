@@ -62,5 +62,7 @@ An approval without its MAC is none
     The shop sells for 20.00 yuan by magnetic card
     The wire has struck
     It is refused without a code
+    The terminal signs in
+    It is approved
     The shop sells for 12.00 yuan by magnetic card
     It is approved

@@ -53,6 +53,14 @@ def a_97_in_pieces_is_no_answer_to_it(world: World) -> None:
     world.settle()
 
 
+@bad("NET-02", "was still coming when the terminal let go of it")
+def it_does_not_wait_for_the_rest(world: World) -> None:
+    says_97(world, cut(40, ""))
+    left = next(e for e in reversed(world.events) if e.kind == "wire.connection" and e.by == "terminal")
+    early = left.t - 59_000_000_000
+    world.events = [e if e.t < early else e.model_copy(update={"t": e.t - 59_000_000_000}) for e in world.events]
+
+
 @undecided("NET-02", "how it ended was not seen")
 def nobody_saw_the_end(world: World) -> None:
     says_97(world, dribbled())
@@ -70,6 +78,11 @@ def a_97_that_was_never_touched(world: World) -> None:
 def a_97_that_the_acquirer_never_said(world: World) -> None:
     world.sign_in()
     world.sale(1500, forged("97"))
+
+
+@no_occasion("NET-02")
+def a_97_whose_rest_never_comes(world: World) -> None:
+    says_97(world, cut(40, ""))
 
 
 @no_occasion("NET-02")
@@ -129,6 +142,19 @@ def nobody_saw_how_the_damaged_one_ended(world: World) -> None:
 @no_occasion("NET-03")
 def a_97_of_which_nothing_came(world: World) -> None:
     says_97(world, swallowed())
+
+
+@no_occasion("NET-03")
+def a_damaged_97_to_the_reversal_and_a_definite_one_to_the_sale(world: World) -> None:
+    world.sign_in()
+    world.sale(1500, swallowed())
+    with world._operation("sale", "keypad", amount="700", entry="magnetic") as operation:
+        pending = world.terminal.pending
+        world.send_reversal(says("97", wire=rewritten({39: "00"}, mac="strip")))
+        assert pending is not None
+        world._exchange(world._request("0200", {**pending.fields, 11: world.terminal.next_trace()}), says("97"))
+        world.result("97")
+        world.complete(operation, "fail", "97")
 
 
 @no_occasion("NET-03")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.tests.golden import World, lost, refused, unreachable
+from harness.tests.golden import World, dropped, lost, refused, unreachable
 from harness.tests.golden_faults import cut, reset, swallowed
 from harness.tests.golden_stories import Stories
 from harness.tests.histories.steps import deny_success, meet_97
@@ -96,6 +96,26 @@ def only_after_two_minutes(world: World) -> None:
     in_vain(world)
     world.wait(90)
     in_vain(world)
+    world.sign_in()
+
+
+@bad("NET-04", "found no host")
+def it_goes_on_sending_into_a_dead_connection(world: World) -> None:
+    world.sign_in()
+    with world.under("partition"):
+        world.sale(1500, unreachable())
+    for _ in range(2):
+        world.sign_in(dropped())
+        world.events = [e for e in world.events if e.kind != "host.journal" or e.t < world.t - 70_000_000_000]
+
+
+@good("NET-04")
+def a_host_that_answers_nothing_is_not_the_terminals_doing(world: World) -> None:
+    world.sign_in()
+    with world.under("partition"):
+        world.sale(1500, unreachable())
+    for _ in range(3):
+        world.sign_in(dropped())
     world.sign_in()
 
 

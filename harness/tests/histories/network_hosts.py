@@ -24,6 +24,14 @@ def after_97_the_same_host_is_asked(world: World) -> None:
 
 
 @good("NET-06", f"{FIRST_HOST} could not be reached, and {SECOND_HOST} was tried")
+def the_first_is_told_by_name(world: World) -> None:
+    """Where the name led is seen from the connections that came about."""
+    world.know_second_host("acquirer.hil97.test 8583")
+    world.sign_in()
+    world.echo(unreachable())
+
+
+@good("NET-06", f"{FIRST_HOST} could not be reached, and {SECOND_HOST} was tried")
 def refused_by_the_first(world: World) -> None:
     world.know_second_host()
     world.sign_in(refused())

@@ -102,7 +102,7 @@ PHRASES: dict[str, Callable[[Groups], dict[str, Any]]] = {
     r"delivered twice": lambda _: {"fault": "duplicate"},
     r"overtaken": lambda _: {"fault": "reorder"},
     r"damaged": lambda _: {"fault": "corrupt", "fix_checksum": True, "count": 1},
-    r"sent byte by byte": lambda _: {"fault": "dribble"},
+    r"sent byte by byte": lambda _: {"fault": "dribble", "gap_ms": 0},
     r"cut after (?P<n>-?\d+) bytes?(?: and (?P<then>closed|reset))?": lambda g: {
         "fault": "cut", "after_bytes": g["n"], "then": {"reset": "reset"}.get(g["then"] or "", "close"),
     },

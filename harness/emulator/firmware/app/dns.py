@@ -6,6 +6,7 @@ listened to, and an address at which nobody answers is asked for again (:meth:`R
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Sequence
@@ -35,11 +36,18 @@ class Resolver:
         if now() < until:
             return addresses
         self._known.pop(name, None)
-        for attempt in range(TRIES if servers else 0):
-            answer = yield from self._ask(servers[attempt % len(servers)], name)
-            if answer is not None:
-                self._keep(name, answer)
-                return answer.addresses
+        numbers = {server: int.from_bytes(os.urandom(2), "big") for server in servers}
+        with contextlib.ExitStack() as ending:
+            socks: dict[str, socket.socket] = {}  # one a server: the answer to an earlier try counts too
+            for attempt in range(TRIES if servers else 0):
+                server = servers[attempt % len(servers)]
+                if server not in socks:
+                    kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+                    socks[server] = ending.enter_context(socket.socket(socket.AF_INET, kind))
+                answer = yield from self._ask(socks[server], server, numbers[server], name)
+                if answer is not None:
+                    self._keep(name, answer)
+                    return answer.addresses
         return ()
 
     def forget(self, name: str) -> None:
@@ -57,23 +65,21 @@ class Resolver:
             del self._known[min(self._known, key=lambda one: self._known[one][0])]
         self._known[name] = now() + seconds / self._time_scale, answer.addresses
 
-    def _ask(self, server: str, name: str) -> Flow[dns_message.Answer | None]:
+    def _ask(self, sock: socket.socket, server: str, number: int, name: str) -> Flow[dns_message.Answer | None]:
         """One question to one server; None: no answer in time, or one that says that it can't tell."""
-        number = int.from_bytes(os.urandom(2), "big")
         deadline = now() + network_timeout(ALL_TRIES_S, self._time_scale) / TRIES
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
-            try:
-                sock.connect((server, self._port))
-                sock.send(dns_message.question(number, name))
-            except OSError:
+        try:
+            sock.connect((server, self._port))
+            sock.send(dns_message.question(number, name))
+        except OSError:
+            return None
+        while True:
+            signal = yield Wait(sock=sock, mask=READABLE, deadline=deadline)
+            if signal.kind == TIMEOUT:
                 return None
-            while True:
-                signal = yield Wait(sock=sock, mask=READABLE, deadline=deadline)
-                if signal.kind == TIMEOUT:
-                    return None
-                try:
-                    return dns_message.parse(sock.recv(_READ_SIZE), number, name)
-                except (BlockingIOError, dns_message.NotOurs):
-                    continue
-                except (OSError, dns_message.Unable):  # refused: nobody listens there
-                    return None
+            try:
+                return dns_message.parse(sock.recv(_READ_SIZE), number, name)
+            except (BlockingIOError, dns_message.NotOurs):
+                continue
+            except (OSError, dns_message.Unable):  # refused: nobody listens there
+                return None

@@ -13,7 +13,6 @@ from .records import State
 if TYPE_CHECKING:
     import ssl
 
-    from .dns import Resolver
     from .network import Network
 
 CONNECT_S = 20.0
@@ -112,7 +111,6 @@ class Links:
 
     def __init__(self, time_scale: float, network: Network | None = None) -> None:
         self._time_scale, self._network = time_scale, network
-        self._resolver: Resolver | None = None
         self._standing: Link | None = None
         self._second_until = 0.0
         self._tls: tuple[tuple[str, str, str], Any] | None = None
@@ -122,6 +120,8 @@ class Links:
         sent."""
         way = Way.of(state)
         hosts = [way.first] if way.second is None else [way.first, way.second]
+        if way.second is None:
+            self._second_until = 0.0  # one that is set later is tried second again
         if now() < self._second_until:
             hosts.reverse()
         standing, self._standing = self._standing, None
@@ -165,23 +165,17 @@ class Links:
         if name.replace(".", "").isdigit():
             stream = yield from self._connect(host, way)
             return stream or texts.NOT_CONNECTED
-        resolver = self._names()
-        addresses = yield from resolver.resolve(name, () if self._network is None else self._network.servers)
+        if self._network is None:
+            return texts.NAME_UNKNOWN
+        addresses = yield from self._network.resolve(name)
         for address in addresses:
             stream = yield from self._connect((address, port), way)
             if stream is not None:
                 return stream
         if not addresses:
             return texts.NAME_UNKNOWN
-        resolver.forget(name)  # nobody answers there: perhaps the host has moved
+        self._network.forget(name)  # nobody answers there: perhaps the host has moved
         return texts.NOT_CONNECTED
-
-    def _names(self) -> Resolver:
-        if self._resolver is None:
-            from .dns import Resolver
-
-            self._resolver = Resolver(self._time_scale)
-        return self._resolver
 
     def _connect(self, address: _Address, way: Way) -> Flow[Stream | None]:
         deadline = now() + network_timeout(CONNECT_S, self._time_scale)

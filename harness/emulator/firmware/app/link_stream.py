@@ -27,7 +27,7 @@ class Stream:
             waiting = struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, bytes(4)))[0]
             if waiting:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        except OSError:
+        except (OSError, ValueError):
             pass  # it is gone already
         self.sock.close()
 

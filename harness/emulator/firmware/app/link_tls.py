@@ -57,7 +57,7 @@ def handshake(stream: Stream, settings: ssl.SSLContext, deadline: float) -> Flow
         if mask:
             signal = yield Wait(sock=sock, mask=mask, deadline=deadline)
         if not mask or signal.kind == TIMEOUT:
-            sock.close()
+            secured.close()
             return None
 
 

@@ -17,6 +17,7 @@ from .records import State
 
 if TYPE_CHECKING:
     from .dhcp import Client
+    from .dns import Resolver
     from .interface import Interface
     from .modem import Modem
 
@@ -45,6 +46,7 @@ class Network:
         self._modem = modem
         self._interface: Interface | None = None
         self._client: Client | None = None
+        self._resolver: Resolver | None = None
         self._applied: Setting | None = None
 
     @property
@@ -55,6 +57,19 @@ class Network:
             return tuple(own.split(","))
         lease = self._client.lease if self._client else None
         return lease.dns if lease else ()
+
+    def resolve(self, name: str) -> Flow[tuple[str, ...]]:
+        """The addresses of a host; none: there are none, or nobody could tell."""
+        if self._resolver is None:
+            from .dns import Resolver
+
+            self._resolver = Resolver(self._time_scale)
+        return (yield from self._resolver.resolve(name, self.servers))
+
+    def forget(self, name: str) -> None:
+        """Nobody answers where that name leads: it is to be asked for again."""
+        if self._resolver is not None:
+            self._resolver.forget(name)
 
     def run(self) -> Flow[None]:
         """For ever: keeps the interface as it is set, whenever that changes."""
@@ -88,7 +103,9 @@ class Network:
             told = f"DHCP {self._of_lease()}"
         else:
             told = "NONE"
-        return f"{told} dns={dns}" + (f" {self._modem.report}" if self._modem else "")
+        known = ",".join(self._resolver.known(state.host)) if self._resolver else ""
+        parts = [told, f"dns={dns}", f"host={known}" if known else "", self._modem.report if self._modem else ""]
+        return " ".join(filter(None, parts))
 
     def _of_lease(self) -> str:
         client = self._client

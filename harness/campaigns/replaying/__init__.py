@@ -1,0 +1,1 @@
+"""The test that ``hil97 replay`` runs, once for each recorded test."""

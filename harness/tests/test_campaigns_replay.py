@@ -1,0 +1,189 @@
+"""What a history says was done, and when: steps and signs; a test chosen by its id; chance named by matches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.campaigns.recorded import Recorded, recorded
+from harness.campaigns.replay import Replay
+from harness.errors import BadInput
+from harness.history.events import (
+    AnyEvent,
+    FaultArmed,
+    FaultHealed,
+    FaultStruck,
+    Heartbeat,
+    HostChanged,
+    Key,
+    OperationCompleted,
+    OperationInvoked,
+    Power,
+    RunOpened,
+    Service,
+    TestClosed,
+    TestOpened,
+    TestPhase,
+    WireFrame,
+    WireLink,
+)
+from harness.history.recorder import Recorder
+from harness.protocol.frames import build
+from harness.tests.golden import World
+
+TEST = "suites/x.py::test_y[a-@HT-100]"
+SALE = {"amount": "1000", "entry": "magnetic", "pin": "no"}
+MS = 1_000_000
+
+
+def frame(mti: str, trace: str, t: int, **more: str) -> WireFrame:
+    fields = {11: trace, 41: "97979797", 42: "104110070119701"} | {int(k[1:]): v for k, v in more.items()}
+    raw = build(mti, fields, tpdu="6000030000", header="602100000000").raw
+    direction: Any = "to_terminal" if mti[2] == "1" else "to_acquirer"
+    return WireFrame(t=t, frame=1, stream=1, direction=direction, hex=raw.hex().upper(), packets=[], t_first=t)
+
+
+def run_with(tmp_path: Path, *bodies: Sequence[AnyEvent], tests: Sequence[str] = (TEST,)) -> Path:
+    """A stored run of one bench: a test for each body."""
+    opened = next(event for event in World().events if isinstance(event, RunOpened))
+    with Recorder(tmp_path / "benches" / "one" / "history.jsonl") as log:
+        log.append(opened)
+        log.append(Key(t=1, mid="104110070119701", tid="97979797", value="00" * 16))
+        for test, body in zip(tests, bodies, strict=True):
+            log.append(TestOpened(t=2, test=test, title="a title", declares=["MSG-02"]))
+            for phase, events in (("setup", []), ("body", body), ("conclude", [])):
+                t = max([e.t for e in body], default=9) + 1 if phase == "conclude" else 3
+                log.append(TestPhase(t=t, phase=phase))  # type: ignore[arg-type]
+                for event in events:
+                    log.append(event)
+            log.append(TestClosed(t=10**12, test=test, outcome="passed", duration_s=1, waiting_s=0))
+    return tmp_path
+
+
+def only(tmp_path: Path, *body: AnyEvent) -> Recorded:
+    (found,) = recorded(run_with(tmp_path, body))
+    return found
+
+
+def test_what_is_done_by_itself_is_no_step(tmp_path: Path) -> None:
+    found = only(
+        tmp_path,
+        Power(t=10, state="off", reason="watchdog"), Power(t=11, state="on", reason="watchdog"),
+        Heartbeat(t=12, lag_ms=1), FaultHealed(t=13, fault_id=1, why="used_up"),
+        Service(t=14, direction="to_terminal", text="COUNTERS"), Service(t=15, direction="from_terminal", text="OK"),
+        OperationInvoked(t=16, op=1, name="set_host", via="service", args={"address": "10.97.0.1", "port": "1"}),
+        Service(t=17, direction="to_terminal", text="HOST 10.97.0.1 1 6000030000"),
+        OperationCompleted(t=18, op=1, outcome="ok"), WireLink(t=19, state="down"),
+        Service(t=20, direction="to_terminal", text="PARAM timeout=20"),
+    )
+    assert [step.event.kind for step in found.steps if step.event] == [
+        "operation.invoked", "wire.link", "service",
+    ]
+    assert (found.title, found.declares, found.label) == ("a title", ("MSG-02",), "HT-100")
+    assert found.merchants == (("97979797", "104110070119701"),)
+
+
+def test_a_step_comes_after_what_had_been_seen(tmp_path: Path) -> None:
+    found = only(
+        tmp_path,
+        OperationInvoked(t=10, op=7, name="sale", via="keypad", args=SALE), frame("0200", "000001", 11),
+        WireLink(t=12, state="down"), OperationCompleted(t=13 + 3000 * MS, op=7, outcome="fail", detail="通讯超时"),
+        HostChanged(t=14 + 3000 * MS, change="terminal_removed", mid="1", tid="2"),
+    )
+    sale, cable, row, end = found.steps
+    assert sale.after == ()
+    assert cable.after == ((("frame", "0200", "to_acquirer"), 1),) and cable.pause_s == 0
+    assert row.after == ((("done", "7"), 1),) and row.pause_s == 0
+    assert end.event is None and end.after == ()
+
+
+def test_a_pause_is_part_of_the_test(tmp_path: Path) -> None:
+    found = only(
+        tmp_path, HostChanged(t=10, change="terminal_removed", mid="1", tid="2"), Heartbeat(t=1500 * MS, lag_ms=0),
+        HostChanged(t=2000 * MS + 10, change="terminal_registered", mid="1", tid="2"),
+    )
+    assert [step.pause_s for step in found.steps] == [0, 2.0, 0]
+
+
+def test_what_comes_after_the_last_step_is_waited_for(tmp_path: Path) -> None:
+    found = only(
+        tmp_path, OperationInvoked(t=10, op=1, name="sale", via="keypad", args=SALE),
+        OperationCompleted(t=11, op=1, outcome="fail", detail="通讯超时"), frame("0210", "000001", 12, F39="97"),
+    )
+    assert found.steps[-1].after == ((("done", "1"), 1), (("frame", "0210", "to_terminal"), 1))
+
+
+def test_how_often_it_could_not_connect_is_chance(tmp_path: Path) -> None:
+    body: list[AnyEvent] = []
+    for op, (outcome, text) in enumerate([("fail", "连接失败"), ("fail", "连接失败"), ("ok", "签到成功")], 1):
+        body += [OperationInvoked(t=op * 10, op=op, name="sign_in", via="keypad"),
+                 OperationCompleted(t=op * 10 + 1, op=op, outcome=outcome, detail=text)]  # type: ignore[arg-type]
+    body += [OperationInvoked(t=50, op=4, name="echo", via="keypad"),
+             OperationCompleted(t=51, op=4, outcome="fail", detail="连接失败")]
+    found = only(tmp_path, *body)
+    assert [(step.event.name, step.connected) for step in found.steps  # type: ignore[union-attr]
+            if step.event] == [("sign_in", True), ("echo", False)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(100.0, None), (50.0, (1, 3))])
+def test_where_chance_decided_the_matches_are_named(
+    tmp_path: Path, percent: float, expected: tuple[int, ...] | None
+) -> None:
+    value = {"fault": "drop", "percent": percent, "seed": "tuesday"}
+    found = only(
+        tmp_path, FaultArmed(t=10, fault_id=5, fault=value),
+        *(FaultStruck(t=11 + match, fault_id=5, match=match, what="lost") for match in (1, 3)),
+        FaultHealed(t=20, fault_id=5, why="asked"),
+    )
+    armed, healed, _end = found.steps
+    assert healed.after == ((("struck", "5"), 2),)
+    replay = Replay.__new__(Replay)
+    replay._recorded = found
+    assert isinstance(armed.event, FaultArmed)
+    again = replay._fault(armed.event)
+    assert (again.only, again.seed, again.percent) == (expected, "tuesday", percent)
+
+
+def test_originals_are_those_of_now(tmp_path: Path) -> None:
+    found = only(
+        tmp_path, frame("0200", "000001", 10), frame("0210", "000001", 11, F37="112912000001", F13="1129"),
+        OperationInvoked(t=12, op=2, name="void", via="keypad", args={"trace": "000001"}),
+    )
+    replay = Replay.__new__(Replay)
+    replay._recorded = found
+    now = [("0200", "000042", {}), ("0210", "000042", {"F37": "112914000077", "F13": "1130"})]
+    replay._pairs = lambda: [  # type: ignore[method-assign]
+        (then.hex, frame(mti, trace, 1, **more).hex)
+        for then, (mti, trace, more) in zip(found.frames, now, strict=True)
+    ]
+
+    class Bench:
+        def sync(self) -> None:
+            pass
+
+    replay._bench = Bench()  # type: ignore[assignment]
+    (void,) = [step.event for step in found.steps if isinstance(step.event, OperationInvoked)]
+    assert replay._order(void).trace == "000042"
+
+
+def test_one_test_is_chosen_by_its_id_or_a_part_of_it(tmp_path: Path) -> None:
+    names = [f"suites/x.py::test_{name}[@HT-100]" for name in ("one", "two", "another_one")]
+    run = run_with(tmp_path, [], [], [], tests=names)
+    assert [one.test for one in recorded(run)] == names
+    assert [one.test for one in recorded(run, names[0])] == names[:1]
+    assert [one.test for one in recorded(run, "two")] == [names[1]]
+    with pytest.raises(BadInput, match="2 tests are called so") as caught:
+        recorded(run, "one")
+    assert "another_one" in caught.value.remedy
+    with pytest.raises(BadInput, match="no test is called so"):
+        recorded(run, "three")
+
+
+def test_a_folder_without_tests(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({}))
+    with pytest.raises(BadInput, match="no test that could be done again"):
+        recorded(tmp_path)
