@@ -142,7 +142,7 @@ class Half:
         self.settled = self.received - len(after)
         self.unsettled += after
         self._out.clear()
-        self._out_start = self.sent = max(self.sent, self.settled + self.edits.delta)
+        self._out_start = self.sent = self.acked = max(self.sent, self.settled + self.edits.delta)
 
     def settle(self, end: int, delivered: bytes | None = None, *, before: bytes = b"", after: bytes = b"") -> None:
         """The original bytes up to ``end`` are delivered as ``delivered`` (None: as they are), with bytes inserted
