@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import operation_of as watched_operation
 from harness.checkers.observing import power_lost_soon, until_text
-from harness.checkers.reading import END, FINANCIAL_OPERATIONS, Connection, Exchange, Operation, Reading
+from harness.checkers.reading import END, FINANCIAL_OPERATIONS, SECOND, Connection, Exchange, Operation, Reading
 from harness.checkers.recoveries import (
     Recovery,
     loads,
@@ -29,6 +29,7 @@ from harness.history.events import Cashier, Event, HostJournal, Key, Measurement
 from harness.protocol.profile import Profile
 
 RECOVERY_TIME = "recovery_s"
+LOOKUP_S = 3  # real seconds: so long a neighbour that was asked for over a wire that was hurt may be given up on
 
 
 # -- REC-01 ------------------------------------------------------------------------------------------------------------
@@ -55,8 +56,13 @@ def _sent_nothing(reading: Reading, recovery: Recovery) -> Operation | None:
     if asked is None or asked.outcome != "fail" or asked.t >= recovery.until or reading.exchanges_of(asked):
         return None
     tried = any(asked.t <= c.t <= asked.done for c in reading.connections)
-    blind = reading.wire_hurt_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1)
-    return None if tried or blind else asked
+    return None if tried or _could_not_send(reading, asked) else asked
+
+
+def _could_not_send(reading: Reading, asked: Operation) -> bool:
+    """Power or wire explain that nothing left: the wire also where it was hurt a moment ago."""
+    hurt = reading.wire_hurt_within(asked.t - LOOKUP_S * SECOND, asked.done + 1)
+    return hurt is not None or reading.power_lost_within(asked.t, asked.done + 1) is not None
 
 
 def _never_granted(reading: Reading, recovery: Recovery) -> Iterator[Finding]:
@@ -92,9 +98,11 @@ def _terminals_own_fault(reading: Reading, recovery: Recovery, asked: Operation)
     of its own accord (no rule told it to) while the terminal was registered; no key, cable or power explains it."""
     if asked.outcome != "fail" or reading.is_off(asked.t) or stale_key(reading, recovery.mid, recovery.tid, asked.t):
         return False
+    sent = reading.exchanges_of(asked)
+    if not sent and _could_not_send(reading, asked):
+        return False
     if reading.wire_hurt_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1):
         return False
-    sent = reading.exchanges_of(asked)
     if not sent:
         return not any(c.t <= asked.done and asked.t <= _last_of(c) for c in reading.connections)
     last = sent[-1]

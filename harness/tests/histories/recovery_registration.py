@@ -61,6 +61,32 @@ def the_terminal_does_not_even_ask(world: World) -> None:
     world.sign_in()
 
 
+@good("REC-01")
+def a_sign_in_right_after_the_cable_was_put_back_can_t_leave(world: World) -> None:
+    """The neighbour that was asked for without the cable is given up on a moment later; the next attempt goes out."""
+    meet_97(world)
+    world.register_terminal()
+    world.unplug()
+    world.wait(5)
+    world.plug()
+    world.wait(0.2)
+    world.complete(world.invoke("sign_in"), "fail")
+    world.sign_in()
+
+
+@bad("REC-01", "was asked to sign in and sent nothing")
+def long_after_the_cable_was_put_back_it_still_does_not_ask(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    world.unplug()
+    world.wait(5)
+    world.plug()
+    world.wait(10)
+    world.complete(world.invoke("sign_in"), "fail")
+    world.reboot()
+    world.sign_in()
+
+
 @bad("REC-01", "the terminal reset itself")
 def the_watchdog_helps(world: World) -> None:
     meet_97(world)
