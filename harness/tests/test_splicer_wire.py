@@ -261,6 +261,19 @@ def test_a_message_in_many_segments_is_one(wire: Bed) -> None:
         usable(terminal)
 
 
+def test_messages_are_replaced_while_packets_are_lost_and_come_twice(wire: Bed) -> None:
+    """By faults on packets, which come behind those on messages."""
+    other = message("0210", 97, 400, F39="97")
+    with exchange(wire) as (terminal, _):
+        arm(wire, fault="drop", percent=15, seed="lossy")
+        arm(wire, fault="duplicate", percent=30, seed="twice")
+        fault = arm(wire, fault="replace", hex=other.hex(), count=None, match={"moment": "0210"})
+        for turn in range(8):
+            assert ask(terminal, turn) == other
+        wire.injector.heal(fault)
+        usable(terminal)
+
+
 def test_what_cannot_be_is_refused(wire: Bed) -> None:
     for values, why in (
         ({"fault": "rewrite", "mac": "recompute", "fields": {39: "00"}}, "no master key"),

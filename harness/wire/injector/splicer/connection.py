@@ -27,8 +27,8 @@ PATIENCE_NS = 3_000_000_000
 RETRY_NS = 10_000_000
 GAP_NS = 300_000_000
 """How long a packet that was lost may take to come again, where it may also have passed unseen."""
-LINGER_NS = 60_000_000_000
-"""A connection that is over is remembered for so long: for what is still under way."""
+LINGER_NS, SHORT_LINGER_NS = 60_000_000_000, 2_000_000_000
+"""How long a connection that is over is remembered, for what is still under way: where its numbers differ, and else."""
 
 
 
@@ -84,6 +84,10 @@ class Connection:
         self.halves["acquirer"].withholding = acquirer or self._messages.pending
 
     @property
+    def _linger(self) -> int:
+        return LINGER_NS if self.stays else SHORT_LINGER_NS
+
+    @property
     def due(self) -> int:
         times = [self.over_at, *(repeats.at for repeats in self._repeats.values())]
         if self._end is None:
@@ -113,7 +117,7 @@ class Connection:
         if self._end is not None:
             self._outcome.send += self._end.take(packet, segment)
             if self._end.over:
-                self.over_at = min(self.over_at, now + LINGER_NS)
+                self.over_at = min(self.over_at, now + self._linger)
         elif segment.has(SYN):
             self._open(packet, segment)
         elif segment.has(RST):
@@ -184,7 +188,7 @@ class Connection:
         for half in self.halves.values():
             half.scripts.clear()
         self._messages.give_up()
-        self.over_at = min(self.over_at, now + LINGER_NS)
+        self.over_at = min(self.over_at, now + self._linger)
 
     def _carry(self, packet: Packet, segment: Segment, now: int) -> None:
         side = packet.came
@@ -213,7 +217,7 @@ class Connection:
             self._skip(other, other.base + other.delivered_offset(segment.ack) - other.edits.delta)
         original, hidden = other.hear(segment.ack)
         if all(half.fin_acked for half in self.halves.values()):
-            self.over_at = min(self.over_at, now + LINGER_NS)
+            self.over_at = min(self.over_at, now + self._linger)
         return original, hidden, other.told > before
 
     def _rejoin_at(self, own: Half, other: Half, segment: Segment, now: int) -> None:

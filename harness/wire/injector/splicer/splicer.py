@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from harness.wire.injector.splicer.session_keys import SessionKeys, read_masters
 from harness.wire.layers import LINKS
 from harness.wire.packets import ACK, SYN, Endpoint
 
-_MOST = 512
+_USUAL, _MOST = 16, 512
+"""Connections that are remembered: such as need nothing from us, and all."""
 _IDLE_NS = 900_000_000_000
 """A connection that says nothing for so long is forgotten: its end was cut off from power, or from the wire."""
 
@@ -35,7 +35,7 @@ class TcpSplicer:
         self._assembly = assemblies(link, keys)
         self.session_keys = SessionKeys()
         self._armory = Armory(self.session_keys)
-        self._connections: OrderedDict[tuple[Endpoint, Endpoint], Connection] = OrderedDict()
+        self._connections: dict[tuple[Endpoint, Endpoint], Connection] = {}
         self._moments = False
 
     # -- faults -------------------------------------------------------------------------------------------------------
@@ -130,11 +130,12 @@ class TcpSplicer:
         connection = Connection(
             peer, self._assembly(begun), self._armory, self.session_keys.learn, self._patience
         )
+        if len(self._connections) >= _USUAL:  # their last packets may have passed unseen
+            by_age = sorted(self._connections, key=lambda ends: self._connections[ends].heard)
+            spare = [ends for ends in by_age if not self._connections[ends].stays]
+            for ends in spare[:1] or by_age[: len(by_age) >= _MOST]:
+                del self._connections[ends]
         self._connections[terminal, peer] = connection
-        self._connections.move_to_end((terminal, peer))
-        while len(self._connections) > _MOST:
-            gone = next((key for key, one in self._connections.items() if not one.stays), None)
-            del self._connections[gone or next(iter(self._connections))]
         return connection
 
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from harness.protocol.frames import decode
 from harness.wire.faults.base import Side
-from harness.wire.injector.contract import OTHER
+from harness.wire.injector.contract import OTHER, Packet
 from harness.wire.injector.splicer import TcpSplicer
-from harness.wire.injector.tests.splicer_model import MS, End, Network
+from harness.wire.injector.tests.splicer_model import MS, End, Network, make_frame
 from harness.wire.injector.tests.test_splicer_streams import DRAWN, MTI, SIDES, arm, message, settled
+from harness.wire.packets import SYN, parse
 
 CALM: dict[str, Any] = {"loss": 0.0, "twice": 0.0, "mess": 0.0, "stamps": True, "mss": 1448, "begin": 0}
 
@@ -317,3 +318,14 @@ def test_when_the_injector_leaves_other_connections_live_on() -> None:
     network.ends["acquirer"].say(message("0210", 1))
     network.run(lambda: network.ends["acquirer"].quiet, seconds=5)
     assert network.splicer.leave().send == []
+
+
+def test_of_connections_that_need_nothing_only_some_are_remembered() -> None:
+    splicer = TcpSplicer()
+    splicer.watch(True)
+    for port in range(50000, 50100):
+        frame = make_frame("terminal", 1, 0, SYN, 1000)
+        frame = frame[:34] + port.to_bytes(2, "big") + frame[36:]
+        splicer.take(Packet(frame, port, "terminal", parse(frame, t=0, packet=0)), port)
+    assert len(splicer._connections) == 16
+    assert {terminal[1] for terminal, _ in splicer._connections} == set(range(50084, 50100)), "the latest"
