@@ -88,12 +88,14 @@ def _forced(reading: Reading, exchange: Exchange) -> bool:
 
 
 def _begins_anew(reading: Reading) -> list[int]:
-    """When (ns, ascending) somebody switched it off or on, put another unit there, or its registration came (back):
-    what it sends by itself then has a reason of its own. A reset of its own is none."""
+    """When (ns, ascending) somebody switched it off or on, put another unit there, its registration came (back), or a
+    sign-in was granted, which after a 97 that nobody meant (a forged one) is the first sign that it is in service: what
+    it sends by itself then has a reason of its own. A reset of its own is none."""
     switched = [p.t for p in reading.powers if p.reason != "watchdog"]
     units = [u.t for u in reading.all(UnitReplaced)]
     registered = [c.t for c in reading.host_changes if c.change in GIVES_SERVICE]
-    return sorted([*switched, *units, *registered])
+    granted = [one.response.t for one in reading.approved_sign_ins if one.response is not None]
+    return sorted([*switched, *units, *registered, *granted])
 
 
 def _quiet_until(reading: Reading, start: int) -> int:

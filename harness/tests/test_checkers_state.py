@@ -335,6 +335,22 @@ def test_too_many_retries_fail(gaps: tuple[float, ...]) -> None:
     assert_verdict(retried(*gaps).events, "STA-05", "FAIL")
 
 
+@pytest.mark.parametrize(("granted", "verdict"), [(True, ""), (False, "FAIL")])
+def test_what_it_sends_once_it_is_in_service_follows_no_97(granted: bool, verdict: str) -> None:
+    """A 97 that the host never said (forged): the next sign-in is granted, and what follows is work, not retries."""
+    world = World(registered=True)
+    world.sign_in("97")
+    if granted:
+        world.sign_in()
+    for _ in range(5):
+        world.wait(5)
+        world.background_sign_in(None if granted else "97")
+    world.wait(400)
+    world.acknowledge()
+    world.close()
+    assert_verdict(world.events, "STA-05", verdict)
+
+
 @pytest.mark.parametrize("gaps", [(100, 100, 100, 100), (100, 200, 50)])
 def test_retries_without_back_off_fail(gaps: tuple[float, ...]) -> None:
     assert_verdict(retried(*gaps).events, "STA-05", "FAIL")
