@@ -60,7 +60,7 @@ def stored(reading: Reading) -> list[Stored]:
             item.sent.append(exchange)
         elif exchange.mti == "0400":
             for item in found:
-                if item.sent and (item.trace, item.sent[0].batch) == (exchange.trace, exchange.batch):
+                if item.sent and _number(item.sent[0]) == _number(exchange) and _same_unit(reading, item, exchange):
                     item.reversal = item.reversal or exchange
     return found
 
@@ -76,13 +76,22 @@ def _of_slip(reading: Reading, slip: Slip) -> Stored | None:
 
 
 def _known(reading: Reading, found: list[Stored], exchange: Exchange) -> Stored | None:
-    """The newest under this number which the request is of (another unit begins its numbers anew)."""
+    """The newest under this number which the request is of."""
     for item in reversed(found):
         if item.trace != exchange.trace or item.batch not in ("", exchange.batch) or item.t > exchange.t:
             continue
-        if reading.unit_at(item.t) == reading.unit_at(exchange.t):
+        if _same_unit(reading, item, exchange):
             return item
     return None
+
+
+def _same_unit(reading: Reading, item: Stored, exchange: Exchange) -> bool:
+    """Another unit begins its numbers anew."""
+    return reading.unit_at(item.t) == reading.unit_at(exchange.t)
+
+
+def _number(e: Exchange) -> tuple[str, str, str, str | None]:
+    return e.mid, e.tid, e.batch, e.trace
 
 
 @checker("MON-04")

@@ -194,6 +194,29 @@ def test_a_retransmitted_syn_is_the_same_connection_and_a_new_one_is_another() -
     assert [(one["state"], one["stream"]) for one in talk.told("connection")] == [("opening", 1), ("opening", 2)]
 
 
+def test_the_end_of_an_earlier_connection_on_the_same_ports_is_not_this_ones() -> None:
+    """The acquirer still held it, and answers the SYN with its old numbers; the terminal resets that, and tries again.
+    """
+    talk = Talk()
+    talk.send("terminal", 0, flags=SYN)
+    talk.send("acquirer", 0x30000000, ack=0x20000000)
+    talk.send("terminal", 0x20000000, flags=RST)
+    talk.send("terminal", 0, flags=SYN)
+    talk.send("acquirer", 0, flags=SYN | ACK, ack=0)
+    talk.send("terminal", 0, ack=0)
+    talk.send("terminal", 0, frame(30), ack=0)
+    talk.send("acquirer", 0, frame(50), ack=32)
+    assert talk.states() == [("opening", "terminal"), ("open", None)]
+    assert [one["direction"] for one in talk.told("frame")] == ["to_acquirer", "to_terminal"]
+
+
+def test_a_terminal_that_breaks_off_connecting() -> None:
+    talk = Talk()
+    talk.send("terminal", 0, flags=SYN)
+    talk.send("terminal", 0, flags=RST)
+    assert talk.states() == [("opening", "terminal"), ("reset", "terminal")]
+
+
 def test_a_refused_connection() -> None:
     talk = Talk()
     talk.send("terminal", 0, flags=SYN)

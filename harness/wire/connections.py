@@ -19,6 +19,7 @@ from harness.wire.streams import Chunk, Gap, HalfStream
 Report = dict[str, Any]
 
 _KEPT = 1024
+_FAR = 1 << 20  # bytes: further ahead no acknowledgement of a connection is that just begins
 
 
 class Connections:
@@ -186,6 +187,8 @@ class _Stream:
 
     def take(self, segment: Segment, direction: str) -> list[Report]:
         own, other = self._directions[direction], self._directions[OPPOSITE[direction]]
+        if self._of_an_earlier_one(segment, own, other):
+            return []
         if segment.has(RST):
             return self._reset(segment, own, other)
         reports: list[Report] = []
@@ -214,6 +217,17 @@ class _Stream:
         else:
             own.half.start(seq)
         return reports
+
+    def _of_an_earlier_one(self, segment: Segment, own: _Direction, other: _Direction) -> bool:
+        """A connection on the same ports before this one, whose other end still lived, answers the SYN with an
+        acknowledgement of its own numbers; the beginner resets that, and sends its SYN again.
+        """
+        if self._open or not self._beginner:
+            return False
+        if own.name == self._beginner:
+            return segment.has(RST) and not own.half.expects(segment.seq)
+        ahead = (segment.ack - (other.isn or 0) - 1) & 0xFFFFFFFF
+        return segment.has(ACK) and not segment.has(SYN | RST) and ahead >= _FAR
 
     def retry(self) -> list[Report]:
         return [] if self._reader is None else self._deliver(self._reader.retry())

@@ -46,6 +46,23 @@ def it_is_stored_while_97_comes_on_sign_in(world: World) -> None:
 
 
 @good("MON-04", "took effect once")
+def another_unit_reverses_what_has_the_same_number(world: World) -> None:
+    world.sign_in()
+    stored = world.perform("offline_sale", 700)
+    world.remove_terminal()
+    world.sale(500)
+    recover(world)
+    world.settle()
+    world.ledger()
+    world.replaced("97000002", "another one")
+    world.register_terminal()
+    world.terminal.trace, world.terminal.batch, world.terminal.pending = int(stored.trace) - 1, "000001", None
+    world.sign_in()
+    assert world.sale(700, withheld()).code == "Z2"
+    world.send_reversal()
+
+
+@good("MON-04", "took effect once")
 def a_tip_and_an_adjustment_too(world: World) -> None:
     world.sign_in()
     sale = world.sale(2000)
