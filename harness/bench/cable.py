@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from harness.errors import BenchError
-from harness.history.events import FaultArmed, FaultHealed, FaultStruck, WireLink
+from harness.errors import BenchError, TerminalTimeout
+from harness.history.events import AnyEvent, FaultArmed, FaultHealed, FaultStruck, WireLink
 from harness.history.recorder import Recorder
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
@@ -52,7 +52,8 @@ class Armed:
 
     def __init__(self, cable: Cable, recorder: Recorder, event: FaultArmed, fault: Fault) -> None:
         self._cable, self._recorder = cable, recorder
-        self._armed_at = self._awaited = event.seq
+        self._armed_at, self._armed_t = event.seq, event.t
+        self._awaited = event.seq
         self.fault_id, self.fault = event.fault_id, fault
 
     @property
@@ -62,10 +63,12 @@ class Armed:
         return tuple(e for e in since if isinstance(e, FaultStruck) and self._is_strike(e) and e.done)
 
     def await_strike(self, deadline_s: float = STRIKE_S) -> FaultStruck:
-        """The next strike that was not awaited yet. Raises TerminalTimeout when its moment does not come, BenchError
-        with the reason when it came and the wire could not do it."""
+        """The next strike that was not awaited yet. Raises TerminalTimeout when its moment does not come (at once where
+        the fault has ended), BenchError with the reason when it came and the wire could not do it."""
         what = f"the wire to strike: {self.fault.title}"
-        event = self._recorder.wait_for(self._is_strike, deadline_s, what, since=self._awaited)
+        event = self._recorder.wait_for(self._is_strike_or_end, deadline_s, what, since=self._awaited)
+        if isinstance(event, FaultHealed):
+            raise TerminalTimeout(f"{what}; it has ended ({event.why})", (event.t - self._armed_t) / 1e9)
         assert isinstance(event, FaultStruck)
         self._awaited = event.seq
         if not event.done:
@@ -75,6 +78,9 @@ class Armed:
     def heal(self) -> None:
         """It ends now; what it kept back is delivered. Does nothing where it has ended."""
         self._cable.heal_one(self.fault_id)
+
+    def _is_strike_or_end(self, event: AnyEvent) -> bool:
+        return isinstance(event, FaultStruck | FaultHealed) and event.fault_id == self.fault_id
 
     def _is_strike(self, event: object) -> bool:
         return isinstance(event, FaultStruck) and event.fault_id == self.fault_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,13 +30,13 @@ class Identity(BaseModel):
 class Interfaces(BaseModel):
     """Network cards of the lab host: the one the terminal is plugged into, and the one towards the acquirer.
 
-    ``addresses``: those that the cards may have; with any other the bench refuses to touch them.
+    ``addresses``: IPv4 addresses that the cards may have; with any other the bench refuses to touch them.
     """
 
     model_config = _STRICT
     terminal: Annotated[str, Field(pattern=r"^[^\s/:]{1,15}$")]
     acquirer: Annotated[str, Field(pattern=r"^[^\s/:]{1,15}$")]
-    addresses: list[IPv4Address | IPv6Address] = []
+    addresses: list[IPv4Address] = []
 
 
 class Host(BaseModel):

@@ -6,13 +6,17 @@ import contextlib
 import ctypes
 import os
 import shutil
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from harness.history.events import FaultStruck
+from harness.errors import BenchError, TerminalTimeout
+from harness.history.events import FaultHealed, FaultStruck
+from harness.lab.process import Child
 from harness.tests.lab_helpers import make_sure_of_a_lab
 from harness.wire.injector_client import FaultEvent, InjectorClient
 from harness.wire.topology import Topology
@@ -38,12 +42,58 @@ DIVERTS = [
 ]
 
 
+class WatchedInjector(InjectorClient):
+    """A client that remembers what was told. (A bench asks its history instead.)"""
+
+    def __init__(self, child: Child, on_event: Callable[[FaultEvent], object] | None = None) -> None:
+        self._changed = threading.Condition()
+        self._told: list[FaultEvent] = []
+        self._then = on_event
+        super().__init__(child, self._remember)
+
+    def strikes(self, fault_id: int) -> tuple[FaultStruck, ...]:
+        """What the fault has done so far."""
+        with self._changed:
+            return tuple(one for one in self._told if isinstance(one, FaultStruck) and one.fault_id == fault_id)
+
+    def healed(self, fault_id: int) -> FaultHealed | None:
+        """How the fault ended, if it has."""
+        with self._changed:
+            found = [one for one in self._told if isinstance(one, FaultHealed) and one.fault_id == fault_id]
+        return found[0] if found else None
+
+    def await_strike(self, fault_id: int, seconds: float, number: int = 1) -> FaultStruck:
+        """Its ``number``-th strike. Raises :class:`TerminalTimeout` when it does not come, :class:`BenchError` when it
+        can't come any more."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self.check()
+            with self._changed:
+                strikes = self.strikes(fault_id)
+                if len(strikes) >= number:
+                    return strikes[number - 1]
+                ended = self.healed(fault_id)
+                if ended is not None:
+                    raise BenchError(f"fault {fault_id} ended ({ended.why}) after {len(strikes)} strikes, not {number}")
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TerminalTimeout(f"strike {number} of fault {fault_id}", seconds)
+                self._changed.wait(min(0.1, left))
+
+    def _remember(self, event: FaultEvent) -> None:
+        with self._changed:
+            self._told.append(event)
+            self._changed.notify_all()
+        if self._then is not None:
+            self._then(event)
+
+
 @dataclass
 class Bed:
     """A wire with an injector on it. ``events``: what it told."""
 
     topology: Topology
-    injector: InjectorClient
+    injector: WatchedInjector
     folder: Path
     events: list[FaultEvent] = field(default_factory=list)
 
@@ -59,7 +109,7 @@ def bed(
     make_sure_of_a_lab()
     events: list[FaultEvent] = []
     with Topology.build() as topology:
-        injector = InjectorClient.start(
+        injector = WatchedInjector.start(
             netns_fd=topology.wire_fd, log=folder / f"{name}.log", divert=divert, on_event=events.append, link=link,
             keys=keys, pcapng=folder / f"{name}.pcapng", control=folder / f"{name}.sock" if control else None,
         )

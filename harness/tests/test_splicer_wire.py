@@ -92,6 +92,25 @@ def test_a_message_is_held_until_healed_and_what_is_behind_it_waits_too(wire: Be
         usable(terminal)
 
 
+def test_whoever_changed_a_message_does_not_decide_when_it_goes(wire: Bed) -> None:
+    """Two faults strike it: one changes it, one holds it. The first ends, by itself or healed; the message stays."""
+    with exchange(wire) as (terminal, _):
+        changes = arm(wire, fault="rewrite", fields={"39": "97"}, count=2, match={"moment": "0210"})
+        holds = arm(wire, fault="hold", match={"moment": "0210"})
+        terminal.sendall(message("0200", 1))
+        wire.injector.await_strike(holds, 5.0)
+        wire.injector.heal(changes)
+        wire.injector.sync()
+        assert wire.injector.healed(holds) is None
+        terminal.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            terminal.recv(1)
+        terminal.settimeout(10.0)
+        wire.injector.heal(holds)
+        assert decode(read_message(terminal)).get(39) == "97"
+        usable(terminal)
+
+
 def test_a_message_is_held_for_a_time(wire: Bed) -> None:
     with exchange(wire) as (terminal, _):
         arm(wire, fault="hold", release_s=0.5, match={"moment": "0200"})

@@ -104,8 +104,12 @@ def test_everybody_heals_everything(wire: Bed) -> None:
     "line",
     ["", "nonsense", "[]", "{}", '{"id": 1}', '{"id":1,"op":"arm"}', '{"id":1,"op":"arm","fault":{}}', "\u0000",
      '{"id":1,"op":"arm","fault":{"fault":"drop","percent":101}}', '{"id":1,"op":"heal","fault_id":"x"}',
-     '{"id":1,"op":"heal","fault_id":97}', '{"id":1,"op":"keys","masters":3}', '{"id":1,"op":{}}',
-     '{"id":1,"op":"arm","fault":{"fault":"drop","match":{"moment":"when I say so"}}}'],
+     '{"id":1,"op":"heal","fault_id":97}', '{"id":1,"op":"keys","masters":3}', '{"id":1,"op":{}}', "[" * 20_000,
+     '{"id":1,"op":"keys","masters":[{"tid":["1"],"mid":"2","tmk":"00112233445566778899AABBCCDDEEFF"}]}',
+     '{"id":1,"op":"arm","fault":{"fault":"drop","match":{"moment":"when I say so"}}}',
+     '{"id":1,"op":"arm","fault":{"fault":"rewrite","fields":{"4":"97"}}}',
+     '{"id":1,"op":"arm","fault":{"fault":"rewrite","fields":{"97":"1"}}}',
+     '{"id":1,"op":"arm","fault":{"fault":"forge","fields":{"4":"abc"}}}'],
 )
 def test_bad_requests_are_refused_with_the_reason(wire: Bed, line: str) -> None:
     visitor = Visitor(wire.folder)

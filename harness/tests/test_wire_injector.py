@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,15 @@ def test_with_nothing_armed_nothing_is_touched(wire: Bed) -> None:
         terminal.sendall(b"0200")
         assert receive(acquirer, 4) == b"0200"
     assert wire.injector.armed() == {}
+
+
+def test_its_session_is_as_urgent_as_itself(wire: Bed) -> None:
+    """Where the kernel shares the processor between sessions, a process's priority counts only within its own."""
+    pid = wire.injector.pid
+    assert os.getsid(pid) == pid
+    group = Path(f"/proc/{pid}/autogroup")
+    if group.exists():
+        assert group.read_text().split()[-1] == str(os.getpriority(os.PRIO_PROCESS, pid))
 
 
 def test_what_a_fault_takes_never_arrives_until_it_is_healed(wire: Bed) -> None:

@@ -166,6 +166,17 @@ def test_a_card_with_a_strange_address_is_refused_and_with_an_expected_one_taken
         assert read_card(TERMINAL).addresses == ("192.0.2.8/24",)
 
 
+def test_a_card_that_would_lose_an_address_is_refused(host: LabHost) -> None:
+    """The kernel forgets IPv6 addresses where IPv6 is switched off, as it is on a bench's cards."""
+    with netns.inside(host.host_fd), IPRoute() as route:
+        index = socket.if_nametoindex(ACQUIRER)
+        route.link("set", index=index, state="up")
+        route.addr("add", index=index, address="fd97::8", prefixlen=64)
+    assert f"{ACQUIRER} has an IPv6 address, which it would lose" in _refused(host, expected=["fd97::8"])
+    with netns.inside(host.host_fd):
+        assert read_card(ACQUIRER).addresses == ("fd97::8/64",)
+
+
 def test_a_card_of_another_bridge_is_refused(host: LabHost) -> None:
     with netns.inside(host.host_fd), IPRoute() as route:
         route.link("add", ifname="br7", kind="bridge")

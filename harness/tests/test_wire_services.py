@@ -12,18 +12,18 @@ import pytest
 from harness.errors import BadInput
 from harness.history.events import FaultStruck
 from harness.site.client import SiteClient
-from harness.tests.injector_helpers import DIVERTS
+from harness.tests.injector_helpers import DIVERTS, WatchedInjector
 from harness.tests.lab_helpers import make_sure_of_a_lab
 from harness.tests.net_terminal import NAME, NetTerminal, site
 from harness.wire.faults import read
-from harness.wire.injector_client import FaultEvent, InjectorClient
+from harness.wire.injector_client import FaultEvent
 from harness.wire.topology import REMOTE_ADDRESS, Topology
 
 
 class Bed:
     """A line with its services, an injector on it, and a terminal that is not started yet."""
 
-    def __init__(self, topology: Topology, services: SiteClient, injector: InjectorClient) -> None:
+    def __init__(self, topology: Topology, services: SiteClient, injector: WatchedInjector) -> None:
         self.topology, self.services, self.injector = topology, services, injector
 
     def arm(self, **fault: Any) -> int:
@@ -45,12 +45,12 @@ class Bed:
 @pytest.fixture(scope="module", params=DIVERTS)
 def line(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Topology, InjectorClient]]:
+) -> Iterator[tuple[Topology, WatchedInjector]]:
     make_sure_of_a_lab()
     folder = tmp_path_factory.mktemp("services")
     events: list[FaultEvent] = []
     with Topology.build(addressed=False) as topology:
-        injector = InjectorClient.start(
+        injector = WatchedInjector.start(
             netns_fd=topology.wire_fd, log=folder / "injector.log", divert=request.param, on_event=events.append
         )
         yield topology, injector
@@ -58,7 +58,7 @@ def line(
 
 
 @pytest.fixture
-def bed(line: tuple[Topology, InjectorClient], tmp_path: Path) -> Iterator[Bed]:
+def bed(line: tuple[Topology, WatchedInjector], tmp_path: Path) -> Iterator[Bed]:
     topology, injector = line
     with site(topology, tmp_path) as services:
         yield Bed(topology, services, injector)

@@ -2,7 +2,8 @@
 
 A bench bridges two cards: the terminal's cable is in one, the acquirer's network in the other. Taking a card that the
 lab host itself lives by would cut it off, so a card is refused that carries a default route, has an address that the
-inventory does not expect, or belongs to something else already.
+inventory does not expect, or belongs to something else already. So is one with an IPv6 address of its own: IPv6 is
+switched off on a bench's cards, and with that the kernel forgets such addresses.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def read_card(name: str) -> Card:
 def check_cards(terminal: Card, acquirer: Card, *, expected: Collection[str] = ()) -> None:
     """Raises :class:`BadInput` with every reason why these two can't be a bench's cards.
 
-    ``expected``: addresses that a card may have (``10.1.2.3``, without the prefix).
+    ``expected``: IPv4 addresses that a card may have (``10.1.2.3``, without the prefix).
     """
     problems = ["one card is named for both ends: the terminal's and the acquirer's must be two"] * (
         terminal.index == acquirer.index
@@ -84,7 +85,10 @@ def _objections(card: Card, expected: set[str]) -> list[str]:
         found.append("is the loopback interface")
     if card.default_route:
         found.append("carries a default route of this host: taking it would cut the host off")
-    strange = [one for one in card.addresses if one.split("/")[0] not in expected]
+    lost = [one for one in card.addresses if ":" in one]
+    if lost:
+        found.append(f"has an IPv6 address, which it would lose while the bench is open: {', '.join(lost)}")
+    strange = [one for one in card.addresses if one.split("/")[0] not in expected and one not in lost]
     if strange:
         found.append(f"has an address that the inventory does not expect: {', '.join(strange)}")
     if card.master:

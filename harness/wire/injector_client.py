@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Self
 
-from harness.errors import BadInput, BenchError, TerminalTimeout
+from harness.errors import BadInput, BenchError
 from harness.history.events import FaultArmed, FaultHealed, FaultStruck
 from harness.lab.process import Child, spawn
 from harness.wire.faults import Fault
@@ -19,7 +19,6 @@ FaultEvent = FaultArmed | FaultStruck | FaultHealed
 _KINDS: dict[str, type[FaultArmed | FaultStruck | FaultHealed]] = {
     "armed": FaultArmed, "struck": FaultStruck, "healed": FaultHealed,
 }
-_LOOK_S = 0.1
 
 
 class InjectorClient:
@@ -30,9 +29,7 @@ class InjectorClient:
 
     def __init__(self, child: Child, on_event: Callable[[FaultEvent], object] | None = None) -> None:
         self._on_event = on_event
-        self._changed = threading.Condition()
-        self._events: list[FaultEvent] = []
-        self._armed: dict[int, FaultArmed] = {}
+        self._armed: set[int] = set()
         self._pipe = PipeClient(child, self._take, self._ended)
 
     @classmethod
@@ -41,7 +38,7 @@ class InjectorClient:
         acquirer_interface: str = ACQUIRER_PORT, terminal: str = TERMINAL_ADDRESS, link: str = "tcp",
         keys: Path | None = None, pcapng: Path | None = None, divert: str = "auto", control: Path | None = None,
         on_event: Callable[[FaultEvent], object] | None = None,
-    ) -> InjectorClient:
+    ) -> Self:
         """Starts an injector in the wire's namespace (None: the caller's); returns when faults can be armed.
 
         ``pcapng``: where the frames of each strike go; ``control``: the socket for others. Raises :class:`BenchError`.
@@ -83,9 +80,8 @@ class InjectorClient:
         try:
             self._pipe.request("heal", **({} if fault_id is None else {"fault_id": fault_id}))
         except Refused:
-            with self._changed:
-                if fault_id in self._armed:
-                    raise
+            if fault_id in self._armed:
+                raise
 
     def armed(self) -> dict[int, Mapping[str, object]]:
         """The value of each fault that is armed now, by its number."""
@@ -98,36 +94,6 @@ class InjectorClient:
     def sync(self) -> None:
         """Returns when all that was diverted up to now has been dealt with and told."""
         self._pipe.request("sync")
-
-    def strikes(self, fault_id: int) -> tuple[FaultStruck, ...]:
-        """What the fault has done so far."""
-        with self._changed:
-            return tuple(one for one in self._events if isinstance(one, FaultStruck) and one.fault_id == fault_id)
-
-    def healed(self, fault_id: int) -> FaultHealed | None:
-        """How the fault ended, if it has."""
-        with self._changed:
-            found = [one for one in self._events if isinstance(one, FaultHealed) and one.fault_id == fault_id]
-        return found[0] if found else None
-
-    def await_strike(self, fault_id: int, seconds: float, number: int = 1) -> FaultStruck:
-        """Its ``number``-th strike. Raises :class:`TerminalTimeout` when it does not come, :class:`BenchError` when it
-        can't come any more."""
-        deadline = time.monotonic() + seconds
-        while True:
-            self.check()
-            with self._changed:
-                strikes = self.strikes(fault_id)
-                if len(strikes) >= number:
-                    return strikes[number - 1]
-                ended = self.healed(fault_id)
-                if ended is not None:
-                    raise BenchError(f"fault {fault_id} ended ({ended.why}) after {len(strikes)} strikes, not {number}")
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    log = str(self._pipe.child.log)
-                    raise TerminalTimeout(f"strike {number} of fault {fault_id}", seconds, evidence=log)
-                self._changed.wait(min(_LOOK_S, left))
 
     def check(self) -> None:
         """Raises :class:`BenchError` when the injector died, or could not keep up with what it had diverted."""
@@ -150,16 +116,13 @@ class InjectorClient:
         self._record(_KINDS[kind](**message))
 
     def _record(self, event: FaultEvent) -> None:
-        with self._changed:
-            self._events.append(event)
-            if isinstance(event, FaultArmed):
-                self._armed[event.fault_id] = event
-            elif isinstance(event, FaultHealed):
-                self._armed.pop(event.fault_id, None)
-            self._changed.notify_all()
+        if isinstance(event, FaultArmed):
+            self._armed.add(event.fault_id)
+        elif isinstance(event, FaultHealed):
+            self._armed.discard(event.fault_id)
         if self._on_event is not None:
             self._on_event(event)
 
     def _ended(self) -> None:
-        for fault_id in [*self._armed]:
+        for fault_id in sorted(self._armed):
             self._record(FaultHealed(t=time.monotonic_ns(), fault_id=fault_id, why="died"))

@@ -10,6 +10,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from harness.errors import BadInput
+from harness.protocol import frames
+from harness.protocol.spec import FIELDS
 from harness.wire.moments import SpokenMoment
 
 Direction = Literal["to_acquirer", "to_terminal", "both"]
@@ -28,8 +31,23 @@ def _hex_frame(text: str) -> str:
     return bytes.fromhex(text).hex().upper()
 
 
+def _writable(fields: dict[int, str | None]) -> dict[int, str | None]:
+    for number, value in fields.items():
+        if number not in FIELDS:
+            raise ValueError(f"there is no field {number}")
+        if value is None or number == 48:  # which is written in one of two ways, as the message says
+            continue
+        try:
+            frames.build("0200", {number: value})
+        except BadInput as error:
+            raise ValueError(error.message) from error
+    return fields
+
+
 Ipv4 = Annotated[str, AfterValidator(_ipv4)]
 HexBytes = Annotated[str, AfterValidator(_hex_frame)]
+Fields = Annotated[dict[int, str | None], AfterValidator(_writable)]
+"""Number of a field -> its new value as in ``harness.protocol.frames``, or None to leave it out."""
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 Milliseconds = Annotated[float, Field(ge=0, le=600_000)]
 Percent = Annotated[float, Field(ge=0, le=100)]

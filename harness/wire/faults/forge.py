@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.wire.faults.base import MessageFault
+from harness.wire.faults.base import Fields, MessageFault
 
 
 class Forge(MessageFault):
@@ -20,6 +20,6 @@ class Forge(MessageFault):
     changes_content: ClassVar[bool] = True
     fault: Literal["forge"] = "forge"
     code: str = Field(default="97", pattern=r"^[0-9A-Z]{2}$")
-    fields: dict[int, str | None] = {}
+    fields: Fields = {}
     mac: Literal["none", "wrong", "recompute"] = "wrong"
     then: Literal["swallow", "deliver"] = "swallow"

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from harness.wire.faults.base import MessageFault
+from harness.wire.faults.base import Fields, MessageFault
 
 
 class Rewrite(MessageFault):
@@ -18,7 +18,7 @@ class Rewrite(MessageFault):
 
     changes_content: ClassVar[bool] = True
     fault: Literal["rewrite"] = "rewrite"
-    fields: dict[int, str | None] = {}
+    fields: Fields = {}
     mac: Literal["keep", "break", "recompute", "strip"] = "keep"
 
     @model_validator(mode="after")

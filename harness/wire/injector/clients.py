@@ -109,6 +109,7 @@ class Clients:
 
     def drop(self, client: Client) -> None:
         if self._by_fd.pop(client.reads, None) is not None:
+            self._blocked.discard(client.reads)  # the number will be another's
             with contextlib.suppress(OSError):
                 self._clock.unwatch(client.reads)
             client.end()

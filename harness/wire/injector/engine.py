@@ -288,4 +288,4 @@ def _segment(frame: bytes, now: int) -> Segment | None:
 
 def plain(fault: Fault) -> dict[str, Any]:
     """As JSON, all that is needed to arm it again."""
-    return fault.model_dump(mode="json", exclude_defaults=True) | {"fault": fault.fault}
+    return fault.model_dump(mode="json")

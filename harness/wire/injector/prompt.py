@@ -2,8 +2,10 @@
 """Being woken soon on a busy machine, so that a delay is as long as it was said to be.
 
 A session of its own, which has its own share of the processor beside that of the tests (sched_autogroup); a
-short slice, which asks for no privilege (EEVDF, Linux 6.12); a higher priority where that is allowed. Measured beside
-three busy loops on two cores: the 99th of 100 timers was late by 36 ms without, 6 ms with all of it.
+short slice, which asks for no privilege (EEVDF, Linux 6.12); a higher priority where that is allowed, of the session
+too, since that of a process counts only within its session then. Measured beside three busy loops on two cores: the
+99th of 100 timers was late by 36 ms without, 6 ms with all but the session's priority; beside the work of others that
+kept the cores busy for 90 % of the time, p99 was 44 to 200 ms without that, 19 to 39 ms with it (three runs of each).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import ctypes
 import os
 import platform
 import struct
+from pathlib import Path
 
 _SLICE_NS = 1_000_000  # longer than the clock spins
 _NICENESS = -10
@@ -26,6 +29,9 @@ def be_prompt() -> None:
         os.setsid()
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+    if os.getsid(0) == os.getpid():  # not that of whoever started us by hand
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(_NICENESS))
     number = _SCHED_SETATTR.get(platform.machine())
     if number is not None:
         niceness = os.getpriority(os.PRIO_PROCESS, 0)

@@ -79,7 +79,7 @@ class Service:
             try:
                 request = json.loads(line)
                 number, operation = request["id"], request["op"]
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 self._clients.reply(client, _refusal(None, "a request is {\"id\": number, \"op\": name, ...}"))
                 continue
             try:

@@ -56,13 +56,15 @@ class Armed:
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """``what`` and ``delivered`` as in :class:`~harness.wire.injector.contract.Strike`. ``done``: something is."""
+    """``what`` and ``delivered`` as in :class:`~harness.wire.injector.contract.Strike`. ``done``: something is.
+    ``keeps``: it decides when the message goes."""
 
     fault_id: int
     match: int
     what: str
     delivered: bytes
     done: bool = True
+    keeps: bool = False
 
 
 class Armory:
@@ -107,10 +109,11 @@ class Armory:
             match = one.dice.thrown()
             if match is None:
                 continue
+            doing = deed(one.fault)
             try:
-                what, delivered = deed(one.fault).strike(one.fault, plan, self._keys, match)
+                what, delivered = doing.strike(one.fault, plan, self._keys, match)
             except BadInput as error:
                 struck.append(Struck(one.fault_id, match, error.message, b"", False))
             else:
-                struck.append(Struck(one.fault_id, match, what, delivered))
+                struck.append(Struck(one.fault_id, match, what, delivered, keeps=doing.KEEPS))
         return plan, struck

@@ -147,7 +147,7 @@ class Messages:
         start = half.end
         half.muted |= plan.mute
         half.settle(unit.end, plan.raw, before=plan.raw_before, after=plan.raw_after)
-        script = plan.script({one.fault_id for one in struck}, start, now)
+        script = plan.script({one.fault_id for one in struck if one.keeps}, start, now)
         if script is not None:
             half.scripts.append(script)
         if plan.forged:

@@ -36,7 +36,10 @@ def read_masters(values: Sequence[Mapping[str, str]]) -> list[Master]:
     for one in values:
         try:
             tmk, sign_in = bytes.fromhex(one["tmk"]), bytes.fromhex(one.get("sign_in", ""))
-            masters.append(Master(one["tid"], one["mid"], tmk, sign_in))
+            tid, mid = one["tid"], one["mid"]
+            if not isinstance(tid, str) or not isinstance(mid, str):
+                raise TypeError("tid and mid are text")
+            masters.append(Master(tid, mid, tmk, sign_in))
         except (KeyError, ValueError, TypeError) as error:
             raise BadInput(
                 f"no master key: {error!r}", where="masters",

@@ -157,8 +157,11 @@ def test_a_key_under_which_the_message_itself_is_wrong_is_not_used() -> None:
     assert keys.verify(session.seal(older, like=older), MAK) == "ok", "the session before is not forgotten at once"
 
 
-@pytest.mark.parametrize("wrong", [{}, {"tmk": "xy"}, {"tmk": "00"}, {"tmk": "00" * 16, "sign_in": "0"}])
-def test_wrong_master_keys_are_refused(wrong: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [{}, {"tmk": "xy"}, {"tmk": "00"}, {"tmk": "00" * 16, "sign_in": "0"}, {"tmk": "00" * 16, "tid": ["1"]}],
+)
+def test_wrong_master_keys_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         read_masters([{"tid": "1", "mid": "2"} | wrong])
 

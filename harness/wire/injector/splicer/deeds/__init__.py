@@ -16,6 +16,9 @@ from harness.wire.injector.splicer.session_keys import SessionKeys
 class Deed(Protocol):
     """A module of this package."""
 
+    KEEPS: bool
+    """Whether it decides when the bytes of the message go, so that they all go when it is healed."""
+
     def strike(self, fault: Any, plan: Plan, keys: SessionKeys, match: int) -> tuple[str, bytes]:
         """Changes ``plan``. Gives what was done, in words, and what the receiver gets of the message (or of the forged
         answer) where that is something else. ``match``: which match it is, for what is drawn from the seed.

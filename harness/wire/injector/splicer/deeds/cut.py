@@ -9,6 +9,8 @@ from harness.wire.injector.splicer.plan import Plan
 from harness.wire.injector.splicer.script import Ending
 from harness.wire.injector.splicer.session_keys import SessionKeys
 
+KEEPS = True
+
 
 def strike(fault: Cut, plan: Plan, keys: SessionKeys, match: int) -> tuple[str, bytes]:
     """Bytes are counted in the message (in HTTP: in the body, its head is delivered), under TLS in its records."""

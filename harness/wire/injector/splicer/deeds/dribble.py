@@ -9,6 +9,8 @@ from harness.wire.faults.dribble import Dribble
 from harness.wire.injector.splicer.plan import Plan
 from harness.wire.injector.splicer.session_keys import SessionKeys
 
+KEEPS = True
+
 
 def strike(fault: Dribble, plan: Plan, keys: SessionKeys, match: int) -> tuple[str, bytes]:
     dice = random.Random(f"{fault.seed}:{match}")

@@ -14,6 +14,8 @@ from harness.wire.injector.splicer.session_keys import SessionKeys
 _ECHOED = (2, 3, 4, 11, 25, 41, 42, 49, 60)
 _WRONG_MAC = "00000000"
 
+KEEPS = False
+
 
 def strike(fault: Forge, plan: Plan, keys: SessionKeys, match: int) -> tuple[str, bytes]:
     request = frames.decode(plan.message.frame)

@@ -8,6 +8,8 @@ from harness.wire.injector.splicer.plan import Plan
 from harness.wire.injector.splicer.script import NEVER
 from harness.wire.injector.splicer.session_keys import SessionKeys
 
+KEEPS = True
+
 
 def strike(fault: Hold, plan: Plan, keys: SessionKeys, match: int) -> tuple[str, bytes]:
     plan.hold = NEVER if fault.release_s is None else int(fault.release_s * 1e9)

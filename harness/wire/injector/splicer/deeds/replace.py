@@ -7,6 +7,8 @@ from harness.wire.faults.replace import Replace
 from harness.wire.injector.splicer.plan import Plan
 from harness.wire.injector.splicer.session_keys import SessionKeys
 
+KEEPS = False
+
 
 def strike(fault: Replace, plan: Plan, keys: SessionKeys, match: int) -> tuple[str, bytes]:
     plan.frame = bytes.fromhex(fault.hex)

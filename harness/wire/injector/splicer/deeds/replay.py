@@ -7,6 +7,8 @@ from harness.wire.faults.replay import Replay
 from harness.wire.injector.splicer.plan import Plan
 from harness.wire.injector.splicer.session_keys import SessionKeys
 
+KEEPS = False
+
 
 def strike(fault: Replay, plan: Plan, keys: SessionKeys, match: int) -> tuple[str, bytes]:
     earlier = bytes.fromhex(fault.hex)

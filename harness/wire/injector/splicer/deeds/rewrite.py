@@ -11,6 +11,8 @@ from harness.wire.injector.splicer.session_keys import SessionKeys
 
 _WORDS = {"keep": "F64 kept", "break": "F64 broken", "recompute": "F64 recomputed", "strip": "F64 stripped"}
 
+KEEPS = False
+
 
 def strike(fault: Rewrite, plan: Plan, keys: SessionKeys, match: int) -> tuple[str, bytes]:
     original = frames.decode(plan.frame)

@@ -7,6 +7,8 @@ from harness.wire.faults.rst import Rst
 from harness.wire.injector.splicer.plan import Plan
 from harness.wire.injector.splicer.session_keys import SessionKeys
 
+KEEPS = True
+
 
 def strike(fault: Rst, plan: Plan, keys: SessionKeys, match: int) -> tuple[str, bytes]:
     after = fault.match.moment is not None and fault.match.moment.after

@@ -11,6 +11,8 @@ from harness.wire.faults.swallow import Swallow
 from harness.wire.injector.splicer.plan import Plan
 from harness.wire.injector.splicer.session_keys import SessionKeys
 
+KEEPS = False
+
 
 def strike(fault: Swallow, plan: Plan, keys: SessionKeys, match: int) -> tuple[str, bytes]:
     plan.frame = b""
