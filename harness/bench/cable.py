@@ -18,6 +18,7 @@ from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 
 STRIKE_S = 10.0
+DEATH_LOG = "logs/injector.log"
 FaultEvent = FaultArmed | FaultStruck | FaultHealed
 Master = Mapping[str, str]
 """``tid``, ``mid`` and ``tmk`` (hex) of a terminal: by it the injector opens the keys that a sign-in brings."""
@@ -67,6 +68,8 @@ class Armed:
         the fault has ended), BenchError with the reason when it came and the wire could not do it."""
         what = f"the wire to strike: {self.fault.title}"
         event = self._recorder.wait_for(self._is_strike_or_end, deadline_s, what, since=self._awaited)
+        if isinstance(event, FaultHealed) and event.why == "died":
+            raise BenchError(f"{what}: it ended because the injector did, or its guardian", evidence=DEATH_LOG)
         if isinstance(event, FaultHealed):
             raise TerminalTimeout(f"{what}; it has ended ({event.why})", (event.t - self._armed_t) / 1e9)
         assert isinstance(event, FaultStruck)
@@ -170,4 +173,4 @@ class Cable:
     def _take(self, event: FaultEvent) -> None:
         self._recorder.append(event)
         if isinstance(event, FaultHealed) and event.why == "died":
-            self._on_death("a fault ended because the injector did, or its guardian; see logs/injector.log")
+            self._on_death(f"a fault ended because the injector did, or its guardian; see {DEATH_LOG}")

@@ -96,6 +96,7 @@ def _line(event: Any) -> str:
         WireFrame,
     )
     from harness.reports import mask, messages
+    from harness.wire.faults import read, spoken
 
     if isinstance(event, WireFrame):
         frame = messages.decode(event.hex)
@@ -107,7 +108,7 @@ def _line(event: Any) -> str:
     if isinstance(event, WireBytes):
         return f"    {mask.text(event.reason)}"
     if isinstance(event, FaultArmed):
-        return f" *  {_('fault {number} armed').format(number=event.fault_id)}: {event.fault['fault']}"
+        return f" *  {_('fault {number} armed').format(number=event.fault_id)}: {spoken.words(read(event.fault))}"
     if isinstance(event, FaultStruck):
         return f" *  {_('fault {number} struck').format(number=event.fault_id)}: {event.what}"
     if isinstance(event, FaultHealed):
