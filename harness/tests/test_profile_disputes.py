@@ -270,7 +270,7 @@ def forced_sign_ins(world: World) -> None:
     world.sale(400, "97")
     for _ in range(5):
         world.sale(500, "77")
-        world.background_sign_in()
+        world.background_sign_in("97")
 
 
 DELETES: dict[str, Any] = {"reversal_exhausted": "delete_recorded"}
