@@ -52,7 +52,11 @@ class WatchedInjector(InjectorClient):
         super().__init__(child, self._remember)
 
     def strikes(self, fault_id: int) -> tuple[FaultStruck, ...]:
-        """What the fault has done so far."""
+        """What the fault has done, all that was diverted up to now looked at."""
+        self.sync()
+        return self._struck(fault_id)
+
+    def _struck(self, fault_id: int) -> tuple[FaultStruck, ...]:
         with self._changed:
             return tuple(one for one in self._told if isinstance(one, FaultStruck) and one.fault_id == fault_id)
 
@@ -69,7 +73,7 @@ class WatchedInjector(InjectorClient):
         while True:
             self.check()
             with self._changed:
-                strikes = self.strikes(fault_id)
+                strikes = self._struck(fault_id)
                 if len(strikes) >= number:
                     return strikes[number - 1]
                 ended = self.healed(fault_id)
