@@ -104,8 +104,8 @@ def test_no_name_at_start(bench: Bench, words: str) -> None:
 @pytest.mark.parametrize("words", NAME_GONE)
 def test_the_name_is_lost_before_a_sale(bench: Bench, words: str) -> None:
     """What the terminal remembered of it is over; nothing was sent, so nothing is to be reversed."""
+    armed = bench.cable.arm(f"{words} count=none")  # before: what the terminal does by itself asks for the name too
     restart(bench)
-    armed = bench.cable.arm(f"{words} count=none")
     trouble(bench.terminal.sale(10_00, card=CHIP))
     armed.await_strike()
     sold = again(bench, lambda: bench.terminal.sale(11_00, card=CHIP))
