@@ -103,12 +103,13 @@ def _breach(reading: Reading, original: Exchange, until: int) -> Exchange | None
             return None
         if other.asks and not same_transaction(reading, original, other):
             return other
-        if _closes(reading, other, original.batch):
+        if closes(reading, other, original.batch):
             return other
     return None
 
 
-def _closes(reading: Reading, other: Exchange, batch: str) -> bool:
+def closes(reading: Reading, other: Exchange, batch: str) -> bool:
+    """The host has taken the request that ends the batch."""
     if other.batch != batch or not other.approved(reading.profile):
         return False
     return other.transaction == "batch_end" or (other.mti == "0500" and result_of(other) == 1)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from harness.checkers.batches import periods
 from harness.checkers.finding import Finding, checker
 from harness.checkers.identities import of_another, several
+from harness.checkers.money_reversals import closes
 from harness.checkers.observing import noticed, watched
 from harness.checkers.reading import END, FINANCIAL_OPERATIONS, SECOND, Exchange, Operation, Reading
 from harness.checkers.tables import ASKED_FOR_BY, DOWNLOADS, REVERSIBLE
@@ -347,6 +348,8 @@ def _reversal_kept(reading: Reading) -> Iterator[Finding]:
                 break
             if later.asks or (reverses and later.outcome == "answered" and not later.definite_97):
                 break  # settled, or judged elsewhere, before a reboot came
+            if closes(reading, later, original.batch):
+                break  # it was lost before
             refused = later if later.definite_97 else refused
 
 

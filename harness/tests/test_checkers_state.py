@@ -16,6 +16,7 @@ from harness.tests.judging import (
     changed,
     findings,
     is_screen,
+    why,
 )
 
 
@@ -304,6 +305,19 @@ def test_a_reversal_lost_by_97_and_reboot_fails() -> None:
     world.terminal.pending = None
     world.sale(600)
     assert_verdict(world.events, "STA-04", "FAIL")
+
+
+def test_a_reversal_lost_before_is_not_lost_by_97_and_reboot() -> None:
+    world = World()
+    world.sign_in()
+    world.sale(500, dropped())
+    world.terminal.pending = None
+    world.settle()
+    world.sign_in("97")
+    world.reboot()
+    world.sign_in()
+    world.sale(600)
+    assert "reversal" not in why(world.events, "STA-04")
 
 
 # -- STA-05 --------------------------------------------------------------------------------------------------------
