@@ -303,7 +303,10 @@ def _approved_without_approval(reading: Reading, operation: Operation) -> Findin
     """An operation's screens, slips and answers to the till say approved, and no request of its own was approved."""
     if operation.within is not None or operation.invoked.via == "service" or operation.name not in OWN:
         return None
-    own = own_exchanges(reading, operation)
+    own, end = own_exchanges(reading, operation), until_text(reading, operation)
+    if operation.outcome == "unknown":  # the bench broke off (Ctrl-C); the terminal may have gone on
+        after = (e for e in reading.exchanges if operation.done < e.t < end and e.transaction in OWN[operation.name])
+        own = [*own, *after]
     if operation.name in STORED and not own:
         return None  # accepted offline
     financial = operation.name in KINDS
@@ -311,7 +314,6 @@ def _approved_without_approval(reading: Reading, operation: Operation) -> Findin
         return None
     if not financial and not any(e.definite_97 for e in reading.exchanges_of(operation)):
         return None  # "approved" is a word of financial transactions; settlement and sign-in have their own
-    end = until_text(reading, operation)
     before = reading.screen_at(operation.t)
     result = before if before is not None and says_approved(reading, before) is not None else None
     stale = result is not None

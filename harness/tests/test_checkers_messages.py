@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.checkers import shown
 from harness.checkers.reading import SECOND, Reading
-from harness.history.events import AnyEvent
+from harness.history.events import AnyEvent, OperationCompleted, OperationInvoked, WireConnection, WireFrame
 from harness.protocol import frames
 from harness.protocol.profile import Profile
 from harness.tests.golden import Outcome, World, dropped, flawed, host_closes, late, lost, refused, says
@@ -679,3 +679,24 @@ def test_the_till_may_be_told_before_the_screen_says_it() -> None:
     done = [e for e in world.events if e.kind == "operation.completed"][-1]
     events = changed(world.events, lambda e: e is result, t=done.t + 50_000_000)
     assert_rests_on_evidence(events, "MSG-02")
+
+
+def test_what_the_terminal_finishes_after_the_bench_broke_off_is_its_operations() -> None:
+    """Ctrl-C between the last key and the request: the approval that comes then is the sale's."""
+    world = World()
+    with world.test("a sale"):
+        world.sign_in()
+        world.sale(1000)
+    world.close()
+    sale = next(e.op for e in world.events if isinstance(e, OperationInvoked) and e.name == "sale")
+    request = next(e for e in world.events if isinstance(e, WireFrame) and e.hex[26:30] == "0200")
+    broken = [
+        e.model_copy(update={"outcome": "unknown", "code": None, "t": request.t_first - 2_000_000})
+        if isinstance(e, OperationCompleted) and e.op == sale else e
+        for e in world.events
+    ]
+    broken = [
+        e.model_copy(update={"t": request.t_first - 1_000_000}) if isinstance(e, WireConnection) and e.t < request.t
+        and e.t > request.t_first - 2_000_000 else e for e in broken
+    ]
+    assert not [finding for finding in findings(broken, "MSG-05") if finding.verdict == "FAIL"]

@@ -37,7 +37,7 @@ def faults(draw: st.DrawFn) -> Fault:
     kind = draw(st.sampled_from(list(catalogue().values())))
     moments = MESSAGES + ([] if kind.level == "message" and kind.called() != "rst" else ["connecting", "after 0200"])
     match = {
-        "direction": draw(st.sampled_from(["both", "to_terminal", *["to_acquirer"] * (kind.called() != "dhcp")])),
+        "direction": draw(st.sampled_from(["both", *["to_acquirer", "to_terminal"] * (kind.level != "service")])),
         "address": draw(st.none() | st.just("10.97.0.1")), "port": draw(st.none() | st.integers(1, 65535)),
         "moment": draw(st.none() | st.sampled_from(moments)),
     }
