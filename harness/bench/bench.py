@@ -61,6 +61,7 @@ from harness.wire.tap_client import TapClient
 from harness.wire.topology import BACKUP_ADDRESS, END, TERMINAL_PORT, Topology
 
 TICK_S = 0.25
+AGAIN_S = 0.25  # real time between two tries of a person
 SESSION_KEYS = "wire.keys"  # beside wire.pcapng
 FAULTS_CAPTURE = "faults.pcapng"
 INJECTOR_CONTROL = "injector.sock"  # in the scratch folder
@@ -412,10 +413,10 @@ class Bench:
 
     def once_connected(self, action: Callable[[], Completion]) -> Completion:
         """Do ``action`` as a shop does whose cable was just put back: again while the terminal says it can't connect,
-        for as long as the profile allows for recovery. What comes then, is returned."""
+        for as long as the profile allows for recovery, at a person's pace. What comes then, is returned."""
         end = time.monotonic() + self.profile.limits.recovery_s
         while not (completion := action()).connected and time.monotonic() < end:
-            continue
+            time.sleep(AGAIN_S)  # a terminal that says no at once is not asked a thousand times a second
         return completion
 
     def start_recovery(self) -> Recovery:
