@@ -107,6 +107,7 @@ def test_during_recovery(bench: Bench, lose: Lose, shown: str) -> None:
     bench.host.deregister()
     assert bench.terminal.sale(10_00, card=MAGNETIC).code == code
     bench.host.register()
+    bench.sync()
     before = sum(isinstance(event, WireFrame) for event in bench.history.events)
     lose(bench.modem)
     trouble(bench.terminal.sign_in(), shown)
