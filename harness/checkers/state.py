@@ -6,6 +6,7 @@ import bisect
 import itertools
 from collections.abc import Iterator
 
+from harness.checkers.batches import later as later_of
 from harness.checkers.batches import periods
 from harness.checkers.finding import Finding, checker
 from harness.checkers.identities import of_another, several
@@ -340,7 +341,7 @@ def _reversal_kept(reading: Reading) -> Iterator[Finding]:
         if original.transaction not in REVERSIBLE or original.outcome == "answered":
             continue
         refused: Exchange | None = None
-        for later in same_terminal(reading, original):
+        for later in later_of(reading, original):  # its answer may pass long after everything
             reverses = later.mti == "0400" and later.trace == original.trace
             reboot = reboot_between(reading, refused.answered_at or refused.t, later.t) if refused else None
             if reboot and refused and (reverses or later.asks):

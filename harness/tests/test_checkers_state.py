@@ -8,7 +8,7 @@ import pytest
 
 from harness.history.events import AnyEvent
 from harness.protocol import frames, keys
-from harness.tests.golden import MID, TID, World, dropped, says
+from harness.tests.golden import MID, TID, World, dropped, late, says
 from harness.tests.golden_wire import WorkingKeys, request_of
 from harness.tests.judging import (
     assert_rests_on_evidence,
@@ -318,6 +318,22 @@ def test_a_reversal_lost_before_is_not_lost_by_97_and_reboot() -> None:
     world.sign_in()
     world.sale(600)
     assert "reversal" not in why(world.events, "STA-04")
+
+
+def test_an_answer_that_passes_long_after_its_reversal_begins_nothing_anew() -> None:
+    world = World()
+    world.sign_in()
+    world.sale(500, late())
+    answer = max(e.seq for e in world.events if e.kind == "wire.frame")
+    world.send_reversal()
+    world.sale(600)
+    by_then = world.t
+    world.sign_in("97")
+    world.reboot()
+    world.sign_in()
+    world.sale(700)
+    events = [e.model_copy(update={"t": by_then}) if e.seq == answer else e for e in world.events]
+    assert "reversal" not in why(events, "STA-04")
 
 
 # -- STA-05 --------------------------------------------------------------------------------------------------------
