@@ -259,9 +259,11 @@ def test_a_cut_that_comes_before_the_switch_is_told_once(terminal: Terminal) -> 
     terminal.on()
     cpu = terminal.cpu()
     supply.cut_at(1)
+    os.kill(cpu, signal.SIGSTOP)  # or it dies, and is buried, before the board stands still
     terminal.key("3")
     os.kill(terminal.process.pid, signal.SIGSTOP)
     try:
+        os.kill(cpu, signal.SIGCONT)
         eventually(lambda: Path(f"/proc/{cpu}/stat").read_text().rpartition(") ")[2].startswith("Z"))
         with connect(terminal.control) as sock, sock.makefile("rb") as lines:
             sock.sendall(b'{"id":1,"op":"power","state":"off"}\n')
