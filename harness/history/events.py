@@ -11,27 +11,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from harness.history.base import Event as Event
+from harness.history.base import Firmware as Firmware
+from harness.history.base import Hex
+from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, UpdateCut
+
 SCHEMA_VERSION = 1
-
-Hex = Annotated[str, Field(pattern=r"^([0-9A-F]{2})*$")]
-
-
-class Event(BaseModel):
-    """What all events have. ``seq`` and ``span`` are filled by the recorder."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    seq: int = 0
-    t: int
-    span: str | None = None
-
-
-class Firmware(BaseModel):
-    """The image that the terminal booted: its name, version and the SHA-256 of the whole image (hex)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    version: str
-    sha256: str
 
 
 class RunOpened(Event):
@@ -92,7 +77,7 @@ class OperationInvoked(Event):
 
     Names: those of ``harness.terminal.model.Transaction``, and reprint, select_merchant, acknowledge (one key from
     idle), menu (management menu opened and left), load_tmk, set_identity, set_host, read_counters,
-    present_card, abort (cancel keys until idle).
+    present_card, abort (cancel keys until idle), load_firmware, back_up, restore, activate.
     Arguments are strings: amount (cents), entry (manual, magnetic, chip, contactless, scan), pin ("yes"/"no", never the
     PIN), trace, reference, date, authorisation, tip, tid, mid, ...
     """
@@ -397,7 +382,7 @@ AnyEvent = Annotated[
     | HostChanged | HostArmed | HostJournal | HostLedger | WireFrame | WireConnection | WireBytes | WireLink
     | FaultArmed | FaultStruck | FaultHealed | Radio
     | Screen | Slip | Cashier | Service | Counters | ChipCommand | Power | Key | UnitReplaced | Heartbeat
-    | BenchFailed | Measurement,
+    | BenchFailed | Measurement | ImageOffered | FirmwareTold | UpdateCut | BackupTaken,
     Field(discriminator="kind"),
 ]
 

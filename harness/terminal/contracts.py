@@ -9,8 +9,10 @@ completed as ``unknown``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
+from harness.history.update_events import Route
 from harness.terminal.cards import Card
 
 NOT_CONNECTED = (
@@ -110,6 +112,36 @@ class TellsCounters(Protocol):
 
     def read_counters(self) -> dict[str, str]: ...
     def read_network(self) -> str: ...
+
+
+class LoadsFirmware(Protocol):
+    """Giving a terminal other software. ``image`` is a file that the terminal itself has to judge.
+
+    ``begin_load_firmware`` returns once the transfer is under way; its ``wait`` returns when the terminal has said that
+    it installs the image (ok) or that it does not (fail, ``text``: its reason; the old version runs on). By the network
+    the host has to offer the image first (``bench.host.offer_software``). After ok the terminal restarts:
+    ``await_updated`` is there when it stands idle again, whatever version it then runs. ``read_version`` asks for that,
+    gives (name, version) and records ``firmware.told``.
+    """
+
+    def begin_load_firmware(self, image: Path, *, via: Route = "service") -> Operation: ...
+    def load_firmware(self, image: Path, *, via: Route = "service") -> Completion: ...
+    def await_updated(self, deadline_s: float = 60.0) -> None: ...
+    def read_version(self) -> tuple[str, str]: ...
+
+
+class BacksUp(Protocol):
+    """A unit's identity and unsettled batch for its successor, enciphered where they name a card. ``key``: 32 hex
+    digits that the engineer chooses; it is in no backup."""
+
+    def back_up(self, key: str) -> str: ...
+    def restore(self, backup: str, key: str) -> Completion: ...
+
+
+class Activates(Protocol):
+    """Getting number and master key from the acquirer against an activation code."""
+
+    def activate(self, code: str, *, via: Via = "keypad") -> Completion: ...
 
 
 class Terminal(Operates, Provisions, TellsCounters, Protocol):

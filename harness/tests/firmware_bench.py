@@ -47,6 +47,7 @@ class FakeBoard:
         self.model = lab_model(model).model_dump(mode="json")
         self.serial_number, self.time_scale, self.flash, self.clock = "SN97000001", time_scale, flash, clock
         self.ethernet, self.modem_fd = "", -1
+        self.boot: Any = None  # these tests update nothing
         self.screens: list[list[str]] = []
         self.slips: list[list[str]] = []
         self.fed = 0

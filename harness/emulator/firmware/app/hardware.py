@@ -17,8 +17,35 @@ class BlockDevice(Protocol):
     def erase(self, block: int) -> None: ...
 
 
+class Boot(Protocol):
+    """What the boot loader offers to the application that it started; all of it works on the flash, where each program
+    and erase counts and can be cut.
+
+    ``trial``: this image runs on trial: unless it is confirmed before the next reset, the one before comes back.
+    ``returned``: why the boot loader came back to this image at this start, "" it did not. ``spare``: the slot that
+    does not run; its last block is the boot loader's. ``counter``: the lowest security counter that is accepted.
+    """
+
+    trial: bool
+    returned: str
+    counter: int
+    spare: BlockDevice
+
+    def check_spare(self) -> Mapping[str, Any]:
+        """What the spare slot holds. ``refused``: why it can't be run here, "" it can; then also ``name``, ``version``,
+        ``models``, ``data_format``, ``counter``, ``resets``, ``size``, ``sha256``."""
+
+    def request_trial(self) -> None:
+        """The spare slot is to be started at the next reset, on trial."""
+
+    def confirm(self) -> None:
+        """What runs is to stay."""
+
+
 class Board(Protocol):
-    """``model`` is the model file; ``time_scale`` divides protocol timers; ``now`` is the battery-backed clock
+    """``boot``: the boot loader's services.
+
+    ``model`` is the model file; ``time_scale`` divides protocol timers; ``now`` is the battery-backed clock
     (seconds since 1970). ``ethernet``: the name of the network interface that is the terminal's own, "" where it
     has none and uses the network as it is. ``modem_fd``: the serial line of a modem, -1 where there is none.
 
@@ -35,6 +62,7 @@ class Board(Protocol):
     time_scale: float
     ethernet: str
     flash: Any
+    boot: Boot
     events_fd: int
     cashier_fd: int
     service_fd: int
