@@ -43,6 +43,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hil97", "hil97: payment terminals and response code 97")
     group.addoption("--lab", metavar="FILE", help=f"inventory of benches (default for suites: {DEFAULT_LAB})")
     group.addoption("--firmware", metavar="WHAT", help="boot this on every emulated bench: a defect, image or source")
+    group.addoption(
+        "--from", metavar="V[,V...]", dest="from_versions",
+        help="versions (released, or image files) from which tests of firmware updates begin",
+    )
     group.addoption("--results", metavar="DIR", default="results", help="where runs are kept (default: results)")
     group.addoption("--run-name", metavar="NAME", help="name of this run (default: date and time)")
     group.addoption(
@@ -90,6 +94,7 @@ def _configure_controller(config: pytest.Config) -> None:
     from harness.i18n import set_language
     from harness.i18n_errors import translated
     from harness.lab import rootless
+    from harness.lab.firmware_images import split
 
     try:
         path = Path(config.getoption("--lab") or config.rootpath / DEFAULT_LAB)
@@ -105,7 +110,9 @@ def _configure_controller(config: pytest.Config) -> None:
         if config.getoption("--cases") is not None:
             part_of(config.getoption("--cases"))
         results = Path(config.invocation_params.dir) / config.getoption("--results")
-        plan = RunPlan.make(lab, results, name=config.getoption("--run-name"))
+        plan = RunPlan.make(
+            lab, results, name=config.getoption("--run-name"), from_versions=split(config.getoption("--from"))
+        )
         plan.write(
             config.invocation_params.args, seed=config.getoption("--seed"), part=config.getoption("--cases"),
             replay=config.getoption("--replay"),
