@@ -126,6 +126,10 @@ class RunPlan:
         """What failed outside any history (a file that can't be imported, a fixture): no such run is a success."""
         self._merge({"outside": list(lines)})
 
+    def note_stopped(self, why: str) -> None:
+        """The run was ended on purpose before its last test; ``why`` in a line."""
+        self._merge({"stopped": why})
+
     def close(self, status: int) -> None:
         """The run came to its end by itself; ``status`` is its exit status."""
         self._merge({"closed": datetime.now().astimezone().isoformat(timespec="seconds"), "status": status})
