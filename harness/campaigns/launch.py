@@ -19,6 +19,7 @@ DISPLAY = ("-qq", "--no-header", "--tb=no", "-rN", "-p", "harness.campaigns.disp
 class Request:
     """What is to be run. ``seed`` and ``part``: of the transaction cases (docs/suites.md);
     ``from_versions``: from which tests of updates begin, joined by commas;
+    ``quick``: only the tests of suites/quick.txt;
     ``replay``, ``replay_test``: a stored run, and which of its tests (None: all); ``workers`` None: as many as
     there are benches. ``language`` is that of what is printed, None: the locale's."""
 
@@ -33,6 +34,7 @@ class Request:
     replay: str | None = None
     replay_test: str | None = None
     from_versions: str | None = None
+    quick: bool = False
     language: str | None = None
 
 
@@ -74,6 +76,8 @@ def launch(request: Request, name: str) -> int:
     for option, value in options:
         if value:
             command += [option, value]
+    if request.quick:
+        command.append("--quick")
     language = {"HIL97_LANG": request.language} if request.language else {}
     status = contained.run_contained(command, dict(os.environ) | language)
     scratch.sweep()

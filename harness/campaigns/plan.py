@@ -111,10 +111,16 @@ class RunPlan:
             }
         )
 
-    def declare(self, declared: Mapping[str, Iterable[str]], tests: Iterable[Mapping[str, Any]]) -> None:
-        """What the collected tests must decide, by group, and which tests there are."""
+    def declare(
+        self, declared: Mapping[str, Iterable[str]], tests: Iterable[Mapping[str, Any]],
+        left_out: tuple[int, int, Sequence[str]] = (0, 0, ()),
+    ) -> None:
+        """What the collected tests must decide, by group, and which tests there are. ``left_out``: how many of how many
+        tests an option left out, and what all of them declare."""
+        gone, of, rules = left_out
         self._merge(
             {"declared": {group: sorted(set(rules)) for group, rules in declared.items()}, "tests": list(tests)}
+            | ({"left_out": {"tests": gone, "of": of, "requirements": list(rules)}} if gone else {})
         )
 
     def declared(self) -> bool:
