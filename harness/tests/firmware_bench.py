@@ -27,6 +27,7 @@ from harness.protocol.frames import F48, Frame, build, decode, swap_tpdu
 from harness.terminal import cashier
 from harness.terminal.cards import CHIP, MAGNETIC, Card
 from harness.tests.emulator_bench import model as lab_model
+from harness.tests.firmware_boot import FakeBoot
 from harness.tests.firmware_flash import BLOCK, MemoryFlash, cuts
 
 TID, MID = "97000001", "898970000000001"
@@ -37,17 +38,23 @@ APPROVED = "00"
 SEALED = ("0100", "0200", "0220", "0400", "0620")  # requests whose answers carry a MAC
 
 
+class Rebooted(Exception):
+    """The application restarts: nothing of it runs any more."""
+
+
 class FakeBoard:
     """What the boot loader would give the application."""
 
     def __init__(
         self, flash: MemoryFlash, *, model: str = "HT-100", time_scale: float = 1.0, clock: float = CLOCK,
+        boot: FakeBoot | None = None,
     ) -> None:
         self.geometry = lab_model(model).screen
         self.model = lab_model(model).model_dump(mode="json")
         self.serial_number, self.time_scale, self.flash, self.clock = "SN97000001", time_scale, flash, clock
         self.ethernet, self.modem_fd = "", -1
-        self.boot: Any = None  # these tests update nothing
+        self.boot = boot or FakeBoot(model)
+        self.reboots = 0
         self.screens: list[list[str]] = []
         self.slips: list[list[str]] = []
         self.fed = 0
@@ -139,7 +146,10 @@ class FakeBoard:
         self.fed += 1
 
     def reboot(self) -> None:
-        raise AssertionError("the application rebooted")
+        """Only after an image was installed."""
+        assert self.boot.asked, "the application rebooted"
+        self.reboots += 1
+        raise Rebooted
 
 
 @dataclass
@@ -282,10 +292,10 @@ class Bench:
 
     def reboot(self, flash: MemoryFlash | None = None) -> None:
         """Power off and on, with the flash as it is or another."""
-        clock = self.board.clock
+        clock, boot = self.board.clock, self.board.boot
         self.board.close()
         self.flash = flash or MemoryFlash(bytes(self.flash.content))
-        self.board = FakeBoard(self.flash, model=self._model, time_scale=self._time_scale, clock=clock)
+        self.board = FakeBoard(self.flash, model=self._model, time_scale=self._time_scale, clock=clock, boot=boot)
         self.terminal = Terminal(self.board)
         self._till = cashier.Receiver()
 

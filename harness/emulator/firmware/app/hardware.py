@@ -26,10 +26,14 @@ class Boot(Protocol):
     does not run; its last block is the boot loader's. ``counter``: the lowest security counter that is accepted.
     """
 
-    trial: bool
-    returned: str
-    counter: int
-    spare: BlockDevice
+    @property
+    def trial(self) -> bool: ...
+    @property
+    def returned(self) -> str: ...
+    @property
+    def counter(self) -> int: ...
+    @property
+    def spare(self) -> BlockDevice: ...
 
     def check_spare(self) -> Mapping[str, Any]:
         """What the spare slot holds. ``refused``: why it can't be run here, "" it can; then also ``name``, ``version``,
@@ -57,12 +61,13 @@ class Board(Protocol):
 
     @property
     def model(self) -> Mapping[str, Any]: ...
+    @property
+    def boot(self) -> Boot: ...
 
     serial_number: str
     time_scale: float
     ethernet: str
     flash: Any
-    boot: Boot
     events_fd: int
     cashier_fd: int
     service_fd: int
