@@ -45,6 +45,7 @@ from harness.history.events import (
 )
 from harness.history.recorder import Recorder
 from harness.instruments.modem import Modem
+from harness.lab.firmware_images import Image
 from harness.lab.process import Child, spawn
 from harness.lab.scratch import scratch_folder
 from harness.protocol.profile import Profile
@@ -73,7 +74,8 @@ class BenchPlan:
     """All that is needed to open one bench: its entry of the inventory resolved, the image, where evidence goes.
 
     ``identity`` is (TID, MID). ``receive_timeout_s`` is the terminal's own, before scaling; None leaves its default.
-    ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer.
+    ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer. ``from_images``: versions
+    that units may run before they are updated to ``image``.
     """
 
     run: str
@@ -92,6 +94,7 @@ class BenchPlan:
     receive_timeout_s: float | None = None
     scope: str = ""
     network: Network = PLAIN
+    from_images: tuple[Image, ...] = ()
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:
