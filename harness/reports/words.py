@@ -60,6 +60,7 @@ CHANGES: dict[str, Both] = {
     "tmk_issued": _("new TMK issued"), "signed_out": _("signed out by the host"), "batch_set": _("batch number set"),
     "clock_set": _("host clock set"), "clock_cleared": _("host clock back to normal"),
     "download_demanded": _("download demanded by the host"), "downloads_replaced": _("new data to download"),
+    "software_offered": _("software offered"), "software_withdrawn": _("no software offered any more"),
 }  # fmt: skip
 CONNECTION: dict[str, Both] = {
     "opening": _("connecting"), "open": _("connected"), "refused": _("connection refused"),
