@@ -1,5 +1,5 @@
-"""The terminal's XMODEM receiver against the sender from PyPI, over a line that may spoil what it carries. Pure: time is
-counted, not waited for."""
+"""The terminal's XMODEM receiver against the sender from PyPI, over a line that may spoil what it carries. Pure: time
+is counted, not waited for."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_any_bytes_at_all_never_hurt_it(pieces: list[bytes]) -> None:
 
 
 def block(number: int, data: bytes) -> bytes:
-    crc = XMODEM(None, None).calc_crc(data)
+    crc: int = XMODEM(None, None).calc_crc(data)
     return bytes([2 if len(data) == 1024 else 1, number, 255 - number]) + data + crc.to_bytes(2, "big")
 
 
