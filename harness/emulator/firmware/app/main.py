@@ -58,6 +58,8 @@ class Terminal:
             self.screen.show((texts.STORAGE_FAULT,))
             return
         self._store = first
+        if board.boot.trial:
+            board.boot.confirm()
         self._build(first, stores)
 
     def turn(self, longest: float = 1.0) -> None:
