@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from harness.emulator import font
@@ -38,8 +39,8 @@ APPROVED = "00"
 SEALED = ("0100", "0200", "0220", "0400", "0620")  # requests whose answers carry a MAC
 
 
-class Rebooted(Exception):
-    """The application restarts: nothing of it runs any more."""
+class Rebooted(AssertionError):
+    """The application reset the CPU: nothing of this board goes on. A test that expects it makes the next one."""
 
 
 class FakeBoard:
@@ -47,14 +48,12 @@ class FakeBoard:
 
     def __init__(
         self, flash: MemoryFlash, *, model: str = "HT-100", time_scale: float = 1.0, clock: float = CLOCK,
-        boot: FakeBoot | None = None,
     ) -> None:
         self.geometry = lab_model(model).screen
         self.model = lab_model(model).model_dump(mode="json")
         self.serial_number, self.time_scale, self.flash, self.clock = "SN97000001", time_scale, flash, clock
         self.ethernet, self.modem_fd = "", -1
-        self.boot = boot or FakeBoot(model)
-        self.reboots = 0
+        self._model_name = model
         self.screens: list[list[str]] = []
         self.slips: list[list[str]] = []
         self.fed = 0
@@ -74,6 +73,11 @@ class FakeBoard:
             end.setblocking(False)
         self.events_fd = self._event_pipe[0]
         self.cashier_fd, self.service_fd = till_inside.fileno(), service_inside.fileno()
+
+    @cached_property
+    def boot(self) -> FakeBoot:
+        """Made when it is asked for (3 MiB); a test may set another one before."""
+        return FakeBoot(model=self._model_name)
 
     def close(self) -> None:
         for end in self._sockets:
@@ -146,10 +150,7 @@ class FakeBoard:
         self.fed += 1
 
     def reboot(self) -> None:
-        """Only after an image was installed."""
-        assert self.boot.asked, "the application rebooted"
-        self.reboots += 1
-        raise Rebooted
+        raise Rebooted("the application rebooted")
 
 
 @dataclass
@@ -292,10 +293,10 @@ class Bench:
 
     def reboot(self, flash: MemoryFlash | None = None) -> None:
         """Power off and on, with the flash as it is or another."""
-        clock, boot = self.board.clock, self.board.boot
+        clock = self.board.clock
         self.board.close()
         self.flash = flash or MemoryFlash(bytes(self.flash.content))
-        self.board = FakeBoard(self.flash, model=self._model, time_scale=self._time_scale, clock=clock, boot=boot)
+        self.board = FakeBoard(self.flash, model=self._model, time_scale=self._time_scale, clock=clock)
         self.terminal = Terminal(self.board)
         self._till = cashier.Receiver()
 
@@ -442,4 +443,5 @@ class Bench:
         return self.till("03")
 
 
-__all__ = ["BLOCK", "CHIP", "MAGNETIC", "Answer", "Bench", "FakeBoard", "Host", "MemoryFlash", "cuts"]
+__all__ = ["BLOCK", "CHIP", "MAGNETIC", "Answer", "Bench", "FakeBoard", "FakeBoot", "Host", "MemoryFlash", "Rebooted",
+           "cuts"]
