@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.emulator import font
 from harness.emulator.chip import Chip
-from harness.emulator.firmware.app.main import Terminal
+from harness.emulator.firmware.app import main
 from harness.emulator.firmware.app.records import Record, State
 from harness.instruments.panel import Frame as Picture
 from harness.instruments.printer import SlipReader
@@ -37,6 +37,18 @@ APPROVED = "00"
 SEALED = ("0100", "0200", "0220", "0400", "0620")  # requests whose answers carry a MAC
 
 
+@dataclass
+class FakeBoot:
+    """The boot loader's services, where nothing is updated."""
+
+    trial: bool = False
+    returned: str = ""
+    counter: int = 0
+
+    def confirm(self) -> None:
+        self.trial = False
+
+
 class FakeBoard:
     """What the boot loader would give the application."""
 
@@ -47,7 +59,7 @@ class FakeBoard:
         self.model = lab_model(model).model_dump(mode="json")
         self.serial_number, self.time_scale, self.flash, self.clock = "SN97000001", time_scale, flash, clock
         self.ethernet, self.modem_fd = "", -1
-        self.boot: Any = None  # these tests update nothing
+        self.boot: Any = FakeBoot()
         self.screens: list[list[str]] = []
         self.slips: list[list[str]] = []
         self.fed = 0
@@ -245,13 +257,17 @@ class Host:
 
 
 class Bench:
-    """A terminal and its host. ``flash`` None: from the factory."""
+    """A terminal and its host. ``flash`` None: from the factory. ``application``: the module ``main`` of what it runs
+    (see firmware_versions), the reference by default."""
 
-    def __init__(self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None) -> None:
+    def __init__(
+        self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None,
+        application: Any = None,
+    ) -> None:
         self.host, self._model, self._time_scale = Host(), model, time_scale
-        self.flash = flash or MemoryFlash()
+        self.flash, self._application = flash or MemoryFlash(), application or main
         self.board = FakeBoard(self.flash, model=model, time_scale=time_scale)
-        self.terminal = Terminal(self.board)
+        self.terminal: main.Terminal = self._application.Terminal(self.board)
         self._till = cashier.Receiver()
         self._lines = b""
         self._told: dict[str, str] = {}
@@ -280,13 +296,16 @@ class Bench:
             self.terminal.turn(0.001)
             self.host.pump()
 
-    def reboot(self, flash: MemoryFlash | None = None) -> None:
-        """Power off and on, with the flash as it is or another."""
+    def reboot(self, flash: MemoryFlash | None = None, *, application: Any = None, boot: Any = None) -> None:
+        """Power off and on, with the flash, the application and the boot loader's services as they are or others."""
+        self._application = application or self._application
         clock = self.board.clock
         self.board.close()
         self.flash = flash or MemoryFlash(bytes(self.flash.content))
         self.board = FakeBoard(self.flash, model=self._model, time_scale=self._time_scale, clock=clock)
-        self.terminal = Terminal(self.board)
+        if boot is not None:
+            self.board.boot = boot
+        self.terminal = self._application.Terminal(self.board)
         self._till = cashier.Receiver()
 
     # -- looking -------------------------------------------------------------------------------------------------------

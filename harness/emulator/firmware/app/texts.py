@@ -82,3 +82,4 @@ NO_SUCH_TRANSACTION, ALREADY_VOIDED, NOTHING_TO_PRINT = "无此交易", "原交�
 ALREADY_REPLACED, REVERSAL_RECORD = "原交易已调整", "冲正记录"
 KEY_FAULT, SETTING_REFUSED, NOT_SET_UP, KCV = "密钥错误", "设置失败", "请先设置", "校验值:"
 ALERT, STORAGE_FAULT = "提示", "存储故障,请送修"
+SELF_TEST, SELF_TEST_FAILED, STORED_FORMAT = "程序自检", "自检失败", "数据格式:"
