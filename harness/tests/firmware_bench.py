@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from harness.emulator import font
@@ -27,6 +28,7 @@ from harness.protocol.frames import F48, Frame, build, decode, swap_tpdu
 from harness.terminal import cashier
 from harness.terminal.cards import CHIP, MAGNETIC, Card
 from harness.tests.emulator_bench import model as lab_model
+from harness.tests.firmware_boot import FakeBoot
 from harness.tests.firmware_flash import BLOCK, MemoryFlash, cuts
 
 TID, MID = "97000001", "898970000000001"
@@ -37,16 +39,8 @@ APPROVED = "00"
 SEALED = ("0100", "0200", "0220", "0400", "0620")  # requests whose answers carry a MAC
 
 
-@dataclass
-class FakeBoot:
-    """The boot loader's services, where nothing is updated."""
-
-    trial: bool = False
-    returned: str = ""
-    counter: int = 0
-
-    def confirm(self) -> None:
-        self.trial = False
+class Rebooted(AssertionError):
+    """The application reset the CPU: nothing of this board goes on. A test that expects it makes the next one."""
 
 
 class FakeBoard:
@@ -59,7 +53,7 @@ class FakeBoard:
         self.model = lab_model(model).model_dump(mode="json")
         self.serial_number, self.time_scale, self.flash, self.clock = "SN97000001", time_scale, flash, clock
         self.ethernet, self.modem_fd = "", -1
-        self.boot: Any = FakeBoot()
+        self._model_name = model
         self.screens: list[list[str]] = []
         self.slips: list[list[str]] = []
         self.fed = 0
@@ -79,6 +73,11 @@ class FakeBoard:
             end.setblocking(False)
         self.events_fd = self._event_pipe[0]
         self.cashier_fd, self.service_fd = till_inside.fileno(), service_inside.fileno()
+
+    @cached_property
+    def boot(self) -> FakeBoot:
+        """Made when it is asked for (3 MiB); a test may set another one before."""
+        return FakeBoot(model=self._model_name)
 
     def close(self) -> None:
         for end in self._sockets:
@@ -151,7 +150,7 @@ class FakeBoard:
         self.fed += 1
 
     def reboot(self) -> None:
-        raise AssertionError("the application rebooted")
+        raise Rebooted("the application rebooted")
 
 
 @dataclass
@@ -451,4 +450,5 @@ class Bench:
         return self.till("03")
 
 
-__all__ = ["BLOCK", "CHIP", "MAGNETIC", "Answer", "Bench", "FakeBoard", "Host", "MemoryFlash", "cuts"]
+__all__ = ["BLOCK", "CHIP", "MAGNETIC", "Answer", "Bench", "FakeBoard", "FakeBoot", "Host", "MemoryFlash", "Rebooted",
+           "cuts"]
