@@ -7,11 +7,15 @@ import os
 import signal
 import socket
 import time
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.emulator import bus
 from harness.emulator.flash import Flash
 from harness.emulator.font import Font
+from harness.emulator.nor import Nor
+
+if TYPE_CHECKING:
+    from harness.emulator.services import Services
 
 
 class Board:
@@ -21,8 +25,11 @@ class Board:
     :meth:`read_event` has something. ``cashier_fd``, ``service_fd``: non-blocking UARTs. ``firmware``: name and version
     of the image that runs, as the boot loader found them. ``ethernet``: the network interface that is the terminal's
     own; "": it has none, and uses the network of its namespace as it is.
+    ``nor``: the whole chip, for the boot loader. ``boot``: its services, there when the application is started.
     ``modem_fd``: the serial line of a modem, -1 where there is none.
     """
+
+    boot: Services
 
     def __init__(
         self, *, model: dict[str, Any], serial_number: str, time_scale: float, flash: Flash, font: Font,
@@ -32,6 +39,7 @@ class Board:
         self.model, self.serial_number, self.time_scale = model, serial_number, time_scale
         self.ethernet, self.modem_fd = ethernet, modem_fd
         self.flash = flash.partition(fatal=True)
+        self.nor: Nor = flash
         self.events_fd = wires.fileno()
         self.cashier_fd, self.service_fd = cashier_fd, service_fd
         self.glyph = font.glyph
@@ -101,9 +109,3 @@ class Board:
         bus.send(self._wires, bus.HALT, body=reason.encode()[: bus.LARGEST])
         while True:
             signal.pause()
-
-    def read_slot(self, slot: Literal["A", "B"]) -> bytes:
-        """For the boot loader: a slot's bytes."""
-        from harness.emulator.flash import SLOT_A, SLOT_B
-
-        return self._chip.read(SLOT_A if slot == "A" else SLOT_B)

@@ -7,10 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY, TEST_PUBLIC_KEY, defect_sources
+from harness.emulator.shipped import (
+    REFERENCE_SOURCE,
+    REFERENCE_VERSION,
+    TEST_KEY,
+    TEST_PUBLIC_KEY,
+    defect_sources,
+    version_sources,
+)
 from harness.errors import BadInput
 
-REFERENCE_VERSION = "1.0.0"
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:\+(\d+))?")
 
 
@@ -39,8 +45,8 @@ def version_key(version: str) -> tuple[int, int, int, int]:
 
 
 def released() -> Mapping[str, Path]:
-    """version -> source of each shipped reference version: what units in shops may run before an update."""
-    return {REFERENCE_VERSION: REFERENCE_SOURCE}
+    """version -> source of each shipped reference version, oldest first: what units may run before an update."""
+    return version_sources()
 
 
 def check_firmware(firmware: str) -> Image | None:
