@@ -49,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--from", metavar="V[,V...]", dest="from_versions",
         help="versions (released, or image files) from which tests of firmware updates begin",
     )
+    group.addoption("--by-update", action="store_true", help="each bench's first unit has one of these, and is updated")
     group.addoption("--results", metavar="DIR", default="results", help="where runs are kept (default: results)")
     group.addoption("--run-name", metavar="NAME", help="name of this run (default: date and time)")
     group.addoption(
@@ -116,7 +117,8 @@ def _configure_controller(config: pytest.Config) -> None:
             part_of(config.getoption("--cases"))
         results = Path(config.invocation_params.dir) / config.getoption("--results")
         plan = RunPlan.make(
-            lab, results, name=config.getoption("--run-name"), from_versions=split(config.getoption("--from"))
+            lab, results, name=config.getoption("--run-name"), from_versions=split(config.getoption("--from")),
+            by_update=config.getoption("--by-update"),
         )
         plan.write(
             config.invocation_params.args, seed=config.getoption("--seed"), part=config.getoption("--cases"),

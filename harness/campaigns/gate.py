@@ -88,7 +88,7 @@ def request_of(wanted: Wanted) -> Request:
     return Request(
         lab=wanted.lab, suites=_suites(wanted.suites), results=wanted.results, firmware=str(wanted.image.resolve()),
         workers=wanted.workers, seed=wanted.seed, language=wanted.language, from_versions=wanted.from_versions,
-        quick=wanted.quick,
+        quick=wanted.quick, by_update=True,
     )
 
 
@@ -125,7 +125,7 @@ def gate(wanted: Wanted, name: str, *, launch: Launch, told: Callable[[str, int]
         hil97=__version__, run=name, image=_firmware(image),
         from_versions=[Firmware(name=one["name"], version=one["version"], sha256=one["sha256"])
                        for one in info.get("from", {}).values()],
-        came_by="factory", decision=OF_STATUS[status], status=status,
+        came_by="update", decision=OF_STATUS[status], status=status,
         reasons=reasons(found, first, tests) if status else [], quick=wanted.quick,
         seed=str(info.get("coverage", {}).get("seed", "")), lab=wanted.lab, requirements=found, tests=tests,
         comparison=gate_decision.compare(found, first, tests, baseline) if baseline else None,
@@ -185,7 +185,7 @@ def left_out(wanted: Wanted, info: dict[str, Any], found: Sequence[Requirement])
         requirements=sorted(set(told.get("requirements", [])) - decided),
         suites=[name for name in SUITES if not (wanted.suites / name).is_dir()],
     )
-    return gone.model_copy(update={"why": [line.en for line in said(gone, wanted.quick, updated=False)]})
+    return gone.model_copy(update={"why": [line.en for line in said(gone, wanted.quick, updated=True)]})
 
 
 def _suites(root: Path) -> list[str]:
