@@ -49,16 +49,21 @@ def released() -> Mapping[str, Path]:
     return version_sources()
 
 
+def shipped() -> Mapping[str, Path]:
+    """The names that an inventory's ``firmware`` may have -> source: reference, reference-2.0.0, a defect."""
+    versions = {f"reference-{version}": source for version, source in version_sources().items()}
+    return defect_sources() | {"reference": REFERENCE_SOURCE} | versions
+
+
 def check_firmware(firmware: str) -> Image | None:
     """The image that ``firmware`` names, checked, or None where it is a source. BadInput where it is neither."""
-    shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
-    source = shipped.get(firmware, Path(firmware))
+    source = shipped().get(firmware, Path(firmware))
     if source.is_file():
         return existing(source)
     if not source.is_dir():
         raise BadInput(
             f"firmware {firmware!r} is neither reference, a shipped defect, an image file nor a source folder",
-            remedy=f"shipped: {', '.join(sorted(shipped))}; or see docs/firmware-images.md",
+            remedy=f"shipped: {', '.join(sorted(shipped()))}; or see docs/firmware-images.md",
         )
     return None
 
@@ -68,11 +73,13 @@ def make_image(firmware: str, folder: Path) -> Image:
 
     Raises BadInput for what is none of these, can't be built, or is a damaged image (with the offset).
     """
-    shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
+    from harness.emulator.source import load_source
+
     image = check_firmware(firmware)
     if image is not None:
         return image
-    return _built(shipped.get(firmware, Path(firmware)), REFERENCE_VERSION, folder, Path(firmware).name)
+    source = shipped().get(firmware, Path(firmware))
+    return _built(source, load_source(source).version or REFERENCE_VERSION, folder, Path(firmware).name)
 
 
 def check_from(names: Iterable[str]) -> None:
