@@ -83,8 +83,8 @@ def _turned(first: TestRecord, again: TestRecord | None) -> bool:
 def requirements(
     first: RunVerdict, again: RunVerdict | None, baseline: RunVerdict | None = None, *, partial: bool = False
 ) -> list[Requirement]:
-    """Every requirement that had to be decided, or was all the same, with its change against the baseline. ``partial``: the
-    run was a choice of tests, and what had no occasion in it was not tried."""
+    """Every requirement that had to be decided, or was all the same, with its change against the baseline.
+    ``partial``: the run was a choice of tests, and what had no occasion in it was not tried."""
     flaky = {one.test for one in run_again(first, again) if one.flaky}
     now: dict[Place, tuple[Verdict, str, list[str]]] = {}
     for run in (first, again) if again else (first,):
