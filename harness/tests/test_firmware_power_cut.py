@@ -379,6 +379,19 @@ def test_loading_a_key_and_an_identity() -> None:
         assert (tid[-1], signed_in) == (mid[-1], signed_in) and (signed_in is False or tid == "97000001")
 
 
+def test_the_first_thing_that_a_unit_keeps() -> None:
+    """A file is made before it is filled: a cut between the two leaves an empty one, and a unit that is as new."""
+    flash = MemoryFlash()
+    before = bytes(flash.content)
+    store = Store(flash)
+    store.commit(tid="97000001")
+    store.put_table("blacklist", ["6225"])
+    found = [Store(MemoryFlash(content)) for _, content in cuts(before, flash.operations)]
+    seen = [(one.state.tid, tuple(one.table("blacklist") or ())) for one in found]
+    steps = [("", ()), ("97000001", ()), ("97000001", ("6225",))]
+    assert list(dict.fromkeys(seen)) == steps and seen == sorted(seen, key=steps.index)
+
+
 def test_two_thousand_commits_keep_the_file_system_whole() -> None:
     flash = MemoryFlash()
     store = Store(flash)

@@ -113,9 +113,12 @@ class Files:
         lfs.file_close(self._fs.fs, file)
 
     def read_checked(self, name: str) -> bytes | None:
-        """What :meth:`write_checked` wrote; None: there is no such file. Raises ValueError where it was changed."""
+        """What :meth:`write_checked` wrote; None: there is no such file. Raises ValueError where it was changed.
+
+        An empty one is none: littlefs makes a new file before it fills it, and the power may go between the two.
+        """
         raw = self.read(name)
-        if raw is None:
+        if not raw:
             return None
         checksum, _, data = raw.partition(b"\n")
         if checksum != b"%08x" % zlib.crc32(data):
