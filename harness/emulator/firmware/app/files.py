@@ -123,7 +123,8 @@ class Files:
         return data
 
     def write_checked(self, name: str, data: bytes) -> None:
-        """One atomic replacement or creation, behind a checksum."""
+        """One atomic replacement or creation, behind a checksum. littlefs makes a new file before it fills it: where
+        there is none yet it is filled under another name."""
         if self._size(name) is None:
             self.write_new(name + _NEW, data)
             self.rename(name + _NEW, name)
