@@ -251,9 +251,9 @@ def test_a_changed_table_is_found_at_the_start_and_the_terminal_does_not_sell(
         for command in ("20", "21", "22"):
             bench.till(command)
         store = Store(bench.flash)
-        raw = store._read(name)
+        raw = store.files.read(name)
         assert raw
-        store._write(name, damage(raw))
+        store.files.write(name, damage(raw))
         bench.reboot()
         bench.run(bench.shows("存储故障"))
         assert bench.host.seen("0200") == []

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from . import cashier, tables, texts, version
+from . import cashier, migration, selftest, texts, version
 from .comms import Line
 from .dialogs import Dialogs
 from .downloads import Downloads
+from .files import Files, FilesFault
 from .hardware import Board
 from .loop import CASHIER, PANEL, Loop, Signal, now
 from .network import Network
@@ -50,21 +51,50 @@ class Terminal:
         self._operator: Operator | None = None
         board.feed_watchdog()
         self._loop.listen(board.events_fd, self._read_panel)
-        try:
-            first = Store(board.flash)
-            stores = [first, *map(first.of_merchant, range(2, int(board.model["identities"]) + 1))]
-            tables.check(first)
-        except StoreDamaged:
-            self.screen.show((texts.STORAGE_FAULT,))
-            return
-        self._store = first
-        if board.boot.trial:
-            board.boot.confirm()
-        self._build(first, stores)
+        stores = self._open()
+        if stores:
+            self._store = stores[0]
+            self._build(stores[0], stores)
 
     def turn(self, longest: float = 1.0) -> None:
         """Waits for something to happen, at most ``longest`` seconds, and handles it."""
         self._loop.turn(longest)
+
+    def _open(self) -> list[Store]:
+        """The start of a version, before anything else is possible: self-test, what is stored in its format, and then
+        it stays. None: it can't work; on trial it does not even return."""
+        board, trial = self._board, self._board.boot.trial
+        if trial:
+            self.screen.show((texts.SELF_TEST,))
+        try:
+            if trial:
+                selftest.modules()
+            selftest.hardware(board)
+            stores = self._open_stores(trial)
+            selftest.records(stores)
+            if trial:
+                board.boot.confirm()
+                trial = False
+            migration.finish(stores[0].files, board.feed_watchdog)
+            selftest.note_return(stores[0], board.boot)
+        except (StoreDamaged, selftest.SelfTestFailed, ImportError) as fault:
+            if trial:
+                self.screen.show((texts.SELF_TEST_FAILED,))
+                board.reboot()
+            self.screen.show((texts.STORAGE_FAULT, *getattr(fault, "told", ())))
+            return []
+        return stores
+
+    def _open_stores(self, trial: bool) -> list[Store]:
+        """One for each merchant. Raises :class:`StoreDamaged`."""
+        board = self._board
+        merchants = range(1, int(board.model["identities"]) + 1)
+        try:
+            files = Files(board.flash)
+        except FilesFault as error:
+            raise StoreDamaged(str(error)) from error
+        migration.prepare(files, len(merchants), trial=trial, feed=board.feed_watchdog)
+        return [Store(board.flash, merchant=number, files=files) for number in merchants]
 
     def _build(self, store: Store, stores: Sequence[Store]) -> None:
         board = self._board
