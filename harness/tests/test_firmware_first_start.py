@@ -279,28 +279,3 @@ def test_no_key_is_taken_before_a_trial_is_confirmed_and_nothing_is_sent() -> No
         boot.confirm = lambda: confirmed.append(len(bench.host.requests))  # type: ignore[method-assign]
         bench.reboot(flash, boot=boot)
         assert confirmed == [requests] and bench.lines[1:] == ["欢迎使用", "请按确认键消费"]
-
-
-# -- why the boot loader came back -------------------------------------------------------------------------------------
-
-def test_why_the_boot_loader_came_back_outlives_the_power() -> None:
-    with Bench() as bench:
-        bench.ready()
-        bench.reboot(boot=FakeBoot(returned="unconfirmed"))
-        for _ in range(2):
-            store = bench.terminal._store
-            assert store is not None and selftest.last_return(store) == "unconfirmed"
-            bench.reboot()
-        store = bench.terminal._store
-        assert store is not None
-        selftest.forget_return(store)
-        bench.reboot()
-        store = bench.terminal._store
-        assert store is not None and selftest.last_return(store) == "" and bench.flash.operations == []
-
-
-def test_it_is_taken_over_like_everything_else() -> None:
-    with Bench() as bench:
-        bench.reboot(boot=FakeBoot(returned="damaged"))
-        update(bench, "2.0.0")
-        assert module("2.0.0", "selftest").last_return(bench.terminal._store) == "damaged"
