@@ -21,6 +21,7 @@ from typing import Literal
 
 from harness import __version__
 from harness.checkers.finding import Finding, checkers
+from harness.checkers.firmware import missing_pairs
 from harness.checkers.reading import Reading
 from harness.checkers.recovery import untried
 from harness.errors import BadInput
@@ -246,6 +247,8 @@ def _group(name: str, benches: Sequence[_Bench], table: Sequence[str]) -> GroupR
         verdict, reason = _merged(rule, records[rule], waived.get(rule, ""), failures)
         if rule == "REC-08" and verdict == "PASS" and (rest := untried(bench.reading for bench in benches)):
             reason += f"; {rest}"  # a pairwise set shows a part; a soak all of it
+        if rule == "FWU-09" and verdict == "PASS" and (pairs := missing_pairs(bench.reading for bench in benches)):
+            verdict, reason = "INCONCLUSIVE", f"{reason}; not decided: {', '.join(pairs)}"
         requirements.append(
             RequirementRecord(
                 id=rule, declared=rule in declared, verdict=verdict, reason=reason, findings=records[rule]

@@ -113,7 +113,7 @@ class HostChanged(Event):
         "terminal_registered", "terminal_removed", "terminal_suspended", "terminal_restored",
         "terminal_pending", "terminal_rejected",
         "tmk_issued", "signed_out", "batch_set", "clock_set", "clock_cleared",
-        "download_demanded", "downloads_replaced",
+        "download_demanded", "downloads_replaced", "software_offered", "software_withdrawn",
     ]
     mid: str
     tid: str = ""

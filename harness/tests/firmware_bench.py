@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.emulator import font
 from harness.emulator.chip import Chip
-from harness.emulator.firmware.app.main import Terminal
+from harness.emulator.firmware.app import main
 from harness.emulator.firmware.app.records import Record, State
 from harness.instruments.panel import Frame as Picture
 from harness.instruments.printer import SlipReader
@@ -256,13 +256,17 @@ class Host:
 
 
 class Bench:
-    """A terminal and its host. ``flash`` None: from the factory."""
+    """A terminal and its host. ``flash`` None: from the factory. ``application``: the module ``main`` of what it runs
+    (see firmware_versions), the reference by default."""
 
-    def __init__(self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None) -> None:
+    def __init__(
+        self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None,
+        application: Any = None,
+    ) -> None:
         self.host, self._model, self._time_scale = Host(), model, time_scale
-        self.flash = flash or MemoryFlash()
+        self.flash, self._application = flash or MemoryFlash(), application or main
         self.board = FakeBoard(self.flash, model=model, time_scale=time_scale)
-        self.terminal = Terminal(self.board)
+        self.terminal: main.Terminal = self._application.Terminal(self.board)
         self._till = cashier.Receiver()
         self._lines = b""
         self._told: dict[str, str] = {}
@@ -291,13 +295,16 @@ class Bench:
             self.terminal.turn(0.001)
             self.host.pump()
 
-    def reboot(self, flash: MemoryFlash | None = None) -> None:
-        """Power off and on, with the flash as it is or another."""
+    def reboot(self, flash: MemoryFlash | None = None, *, application: Any = None, boot: Any = None) -> None:
+        """Power off and on, with the flash, the application and the boot loader's services as they are or others."""
+        self._application = application or self._application
         clock = self.board.clock
         self.board.close()
         self.flash = flash or MemoryFlash(bytes(self.flash.content))
         self.board = FakeBoard(self.flash, model=self._model, time_scale=self._time_scale, clock=clock)
-        self.terminal = Terminal(self.board)
+        if boot is not None:
+            self.board.boot = boot
+        self.terminal = self._application.Terminal(self.board)
         self._till = cashier.Receiver()
 
     # -- looking -------------------------------------------------------------------------------------------------------
