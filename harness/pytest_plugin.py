@@ -202,6 +202,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if entry.runs(file) and (marked or not entry.physical_like) and _has(entry, metafunc.definition)
     ]
     asked = next((name for name in CASES if name in metafunc.fixturenames), None)
+    if "from_version" in metafunc.fixturenames:
+        pairs = [(label, old) for label in wanted for old in _from_versions(metafunc.config, labels[label])]
+        ids = [f"{old}-@{label}" for label, old in pairs]
+        metafunc.parametrize(("bench", "from_version"), pairs, ids=ids, indirect=["bench"])
+        return
     if asked is None:
         metafunc.parametrize("bench", wanted, ids=[f"@{label}" for label in wanted], indirect=True)
         return
@@ -217,6 +222,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ids=[f"{case}-@{case.label}" for case in cases],
         indirect=["bench"],
     )
+
+
+def _from_versions(config: pytest.Config, entry: BenchEntry) -> Sequence[str]:
+    """From which versions the bench's firmware is updated. Where nothing is run, nothing is known of its image."""
+    from harness.lab.firmware_images import released
+
+    plan = config.stash.get(PLAN, None)
+    return tuple(released()) if plan is None else plan.from_versions(entry.firmware)
 
 
 def _generate_recorded(metafunc: pytest.Metafunc) -> None:

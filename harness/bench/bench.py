@@ -75,7 +75,8 @@ class BenchPlan:
 
     ``identity`` is (TID, MID). ``receive_timeout_s`` is the terminal's own, before scaling; None leaves its default.
     ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer. ``from_images``: versions
-    that units may run before they are updated to ``image``.
+    that units may run before they are updated to ``image``, as given with ``--from``; ``from_versions``: these, or else
+    the released ones below it.
     """
 
     run: str
@@ -95,6 +96,7 @@ class BenchPlan:
     scope: str = ""
     network: Network = PLAIN
     from_images: tuple[Image, ...] = ()
+    from_versions: tuple[str, ...] = ()
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:
@@ -160,7 +162,7 @@ class Bench:
                 physical_like=plan.physical_like,
                 time_scale=plan.time_scale,
                 wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                from_versions=[one.version for one in plan.from_images],
+                from_versions=list(plan.from_versions),
             )
         )
         self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -22,7 +23,15 @@ from harness.bench.network import Network
 from harness.emulator.shipped import TEST_PUBLIC_KEY
 from harness.errors import BadInput
 from harness.history.events import Firmware
-from harness.lab.firmware_images import Image, check_firmware, make_from, make_image
+from harness.lab.firmware_images import (
+    Image,
+    check_firmware,
+    existing,
+    make_from,
+    make_image,
+    released,
+    version_key,
+)
 from harness.lab.inventory import BenchEntry, Lab, load_lab
 from harness.lab.lease import lease
 
@@ -198,7 +207,29 @@ class RunPlan:
             network=Network(entry.network, entry.resolve),
             scope=entry.scope,
             from_images=tuple(self.from_images.values()),
+            from_versions=self.from_versions(entry.firmware) if entry.runs(Path("suites/firmware/test_.py")) else (),
         )
+
+    # -- updates ------------------------------------------------------------------------------------------------------
+
+    def from_versions(self, firmware: str) -> tuple[str, ...]:
+        """From which versions that image of the inventory is updated: those of ``--from``, else all released below."""
+        if self.from_images:
+            return tuple(image.version for image in self.from_images.values())
+        image = self._images[firmware]
+        return tuple(one for one in released() if version_key(one) < version_key(image.version))
+
+    def from_image(self, version: str) -> Image:
+        """One of them; built when it is first wanted. Several workers may ask at once."""
+        given = next((one for one in self.from_images.values() if one.version == version), None)
+        if given is not None:
+            return given
+        folder = self.folder / "firmware"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            made = folder / f"from-{version}.img"
+            return existing(made) if made.exists() else make_from([version], folder)[version]
 
 
 def new_run_name() -> str:
