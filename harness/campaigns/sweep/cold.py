@@ -55,8 +55,8 @@ def chosen(cuts: Sequence[Cut], count: int, seed: int) -> list[Cut]:
 
 
 def confirm(
-    starter: Starter, model: Model, boot_key: Path, journal: Journal, replayed: dict[Cut, Unit], cuts: Sequence[Cut], *,
-    boards: int = 2, told: Callable[[int], None] = lambda done: None,
+    starter: Starter, model: Model, boot_key: Path, journal: Journal, cuts: Sequence[Cut], *, boards: int = 2,
+    told: Callable[[int], None] = lambda done: None,
 ) -> dict[Cut, Unit]:
     """What a board says after each of ``cuts``. Raises :class:`BenchError` where one does not work."""
     found: dict[Cut, Unit] = {}

@@ -9,10 +9,10 @@ import os
 import selectors
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Literal, NoReturn
 
-from harness.campaigns.sweep.journal import Cut, Journal, Path, Stage
+from harness.campaigns.sweep.journal import Cut, Journal, Path
 from harness.campaigns.sweep.starting import Starter
 from harness.campaigns.sweep.unit import Unit
 from harness.errors import BenchError
@@ -20,18 +20,9 @@ from harness.errors import BenchError
 CHUNK = 48  # cuts of one process: what one start leaves in memory reaches no further
 _WORKERS = 2
 
+_WHO = ("tid", "mid", "tmk_kcv")  # gone after an update that resets by design
+
 Outcome = Literal["old", "new", "neither"]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one cut. ``reason``: why it is neither the old nor the new version, whole."""
-
-    cut: Cut
-    stage: Stage
-    unit: Unit
-    outcome: Outcome
-    reason: str = ""
 
 
 def judge(found: Unit, before: Unit, new: str, *, resets: bool = False) -> tuple[Outcome, str]:
@@ -41,8 +32,8 @@ def judge(found: Unit, before: Unit, new: str, *, resets: bool = False) -> tuple
     if found.version not in (before.version, new):
         return "neither", f"version {found.version or '?'} runs"
     if resets and found.version == new:
-        blank = not any(found.held[name] for name in ("tid", "tmk_kcv") if name in found.held)
-        return ("new", "") if blank else ("neither", "it resets by design, and holds something")
+        left = [f"{name} is still {found.held[name]}" for name in _WHO if found.held.get(name)]
+        return ("neither", f"it resets by design; {', '.join(left)}") if left else ("new", "")
     lost = [f"{name} is {found.held.get(name, 'not told')!r}, was {value!r}"
             for name, value in before.held.items() if found.held.get(name) != value]
     if lost:
