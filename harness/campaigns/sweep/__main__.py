@@ -1,5 +1,8 @@
-"""A sweep in a process of its own: it forks, and whoever wants one may have threads. The job comes as JSON on stdin, its
-report goes to a file; progress to stdout: what, done, of how many, separated by spaces. Exit status 2: bad input."""
+"""A sweep in a process of its own: it forks, and whoever wants one may have threads.
+
+The job comes as JSON on stdin, its report goes to a file; progress to stdout: what, done, of how many, separated by
+spaces. Exit status 2: bad input, 3: a process failed; one message on stderr.
+"""
 
 from __future__ import annotations
 

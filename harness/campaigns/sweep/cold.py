@@ -22,9 +22,8 @@ from harness.campaigns.sweep import unit
 from harness.campaigns.sweep.journal import Cut, Journal
 from harness.campaigns.sweep.starting import STARTS, Starter
 from harness.campaigns.sweep.unit import Unit
-from harness.emulator.flash import BLOCK
 from harness.emulator.journal import JournalledNor
-from harness.emulator.nor import SIZE
+from harness.emulator.nor import BLOCK, SIZE
 from harness.errors import BenchError, TerminalTimeout
 from harness.instruments.panel import Event, Panel
 from harness.instruments.power import Supply
@@ -136,8 +135,8 @@ class Board:
             self._put(path.content(Cut(path.first + begins, False)))
             self._really_cut(at - begins + 1, cut)
             if self.content != journal.content(cut):
-                raise BenchError(f"the flash after a real cut at operation {cut.number} is not that of the journal: the "
-                                 "update does not do the same twice")
+                raise BenchError(f"the flash after a real cut at operation {cut.number} is not that of the journal: "
+                                 "the update does not do the same twice")
         return self._to_idle()
 
     @property
@@ -196,7 +195,8 @@ class Board:
         while time.monotonic() < end and looks < _LOOKS:
             if self._screen.wait(lambda seen: self._starter.is_idle(tuple(seen.lines)), _LOOK_S) is not None:
                 return ""
-            if any(event["ev"] == "halt" and event["detail"].startswith("boot loader") for event in self._events[since:]):
+            halts = [str(event["detail"]) for event in self._events[since:] if event["ev"] == "halt"]
+            if any(detail.startswith("boot loader") for detail in halts):
                 return "halt: nothing to boot"
             if self._screen.read().lines:
                 looks += 1

@@ -1,4 +1,4 @@
-"""One update, run once on a chip in memory: the old image takes the new one through its service port, and installs it."""
+"""One update, run once on a chip in memory: the old image takes the new one by its service port, and installs it."""
 
 from __future__ import annotations
 

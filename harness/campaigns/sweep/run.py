@@ -110,7 +110,8 @@ def sweep(job: Job, told: Told = lambda what, done, total: None) -> Report:
     results = []
     for cut in cuts:
         outcome, reason = judge(units[cut], recording.before, new.version, resets=new.resets)
-        results.append(Result(cut, journal.step(cut).stage, units[cut], outcome, reason, cold.get(cut), cut in differing))
+        stage, differs = journal.step(cut).stage, cut in differing
+        results.append(Result(cut, stage, units[cut], outcome, reason, cold.get(cut), differs))
     starter.close()
     return Report(recording.before, new.version, new.resets, journal.operations,
                   {stage: journal.count(stage) for stage in STAGES}, tuple(results), seconds, job.seed)

@@ -66,7 +66,7 @@ def stored(stores: Sequence[Any], tables: ModuleType) -> dict[str, str]:
     """What lies in the flash and no port tells: check values of the keys (``state.tmk`` ...), how many transactions are
     booked and how many of them have still to be sent, of each merchant; how long the terminal's tables are. ``stores``
     and ``tables`` are the application's own."""
-    found = {}
+    found: dict[str, str] = {}
     for number, store in enumerate(stores, 1):
         prefix, state = "" if number == 1 else f"{number}.", store.state
         algorithm: Algorithm = "sm4" if state.dialect.sm else "des"
