@@ -53,6 +53,10 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
                            help=_("every test on every firmware, to its end"))
     self_test.set_defaults(run=_self_test)
 
+    from harness.cli import sweep
+
+    sweep.add_parser(commands)
+
 
 def _build(args: argparse.Namespace) -> int:
     from harness.emulator.build import build
