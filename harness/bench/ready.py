@@ -214,6 +214,7 @@ def _another_unit(
     bench: Bench, why: str = "the old one did not come back to service", image: Image | None = None
 ) -> None:
     for host in bench.host.merchants:
+        host.read_ledger()  # what the books hold of it is not the next one's, though numbers begin anew
         host.deregister()
     bench.replace_unit(why, image)
     for host in bench.host.merchants:
