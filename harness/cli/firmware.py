@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.emulator.image_key import SIGNATURES
 from harness.errors import BadInput
 from harness.i18n import _
 
@@ -19,9 +20,10 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar=_("COMMAND"))
 
     build = commands.add_parser("build", help=_("build a signed image from a source directory"))
-    build.add_argument("--source", type=Path, required=True, help=_("directory with firmware.yaml or defect.yaml"))
-    build.add_argument("--version", required=True, help=_("MAJOR.MINOR.REVISION[+BUILD]"))
-    build.add_argument("--key", type=Path, required=True, help=_("private ed25519 key, PEM"))
+    build.add_argument("--source", type=Path, required=True,
+                       help=_("directory with firmware.yaml, version.yaml or defect.yaml, or a shipped firmware"))
+    build.add_argument("--version", default="", help=_("MAJOR.MINOR.REVISION[+BUILD] (default: that of the source)"))
+    build.add_argument("--key", type=Path, required=True, help=_("private key, ed25519 or ECDSA P-256, PEM"))
     build.add_argument("-o", "--output", type=Path, required=True, metavar="IMAGE")
     build.set_defaults(run=_build)
 
@@ -30,7 +32,9 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     check.add_argument("--boot-key", type=Path, help=_("public key: the signature is checked too"))
     check.set_defaults(run=_check)
 
-    keygen = commands.add_parser("keygen", help=_("make an ed25519 key pair: KEY and KEY.pub"))
+    keygen = commands.add_parser("keygen", help=_("make a key pair: KEY and KEY.pub"))
+    keygen.add_argument("--type", choices=list(SIGNATURES), default="ed25519",
+                        help=_("kind of key (default: %(default)s)"))
     keygen.add_argument("-o", "--output", type=Path, required=True, metavar="KEY")
     keygen.set_defaults(run=_keygen)
 
@@ -53,13 +57,19 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
                            help=_("every test on every firmware, to its end"))
     self_test.set_defaults(run=_self_test)
 
+    from harness.cli import sweep
+
+    sweep.add_parser(commands)
+
 
 def _build(args: argparse.Namespace) -> int:
     from harness.emulator.build import build
+    from harness.emulator.shipped import firmware_sources
 
-    if not args.source.is_dir():
+    source = firmware_sources().get(str(args.source), args.source)
+    if not source.is_dir():
         raise BadInput(_("is no directory"), where=str(args.source))
-    info = build(args.source, args.version, args.key, args.output)
+    info = build(source, args.version, args.key, args.output)
     print(f"{args.output}: {info.name} {info.version}, {info.size} B, sha256 {info.sha256}")
     return 0
 
@@ -85,7 +95,9 @@ def _check(args: argparse.Namespace) -> int:
     rows = [
         (_("name"), application.name), (_("version"), application.version),
         (_("models"), ", ".join(application.models)),
-        (_("data format"), str(application.data_format)), (_("Python"), application.python),
+        (_("data format"), str(application.data_format)), (_("security counter"), str(application.counter)),
+        (_("begins with nothing stored"), _("yes") if application.resets else _("no")),
+        (_("Python"), application.python),
         (_("modules"), ", ".join(sorted(application.modules))), (_("size"), f"{application.size} B"),
         ("SHA-256", application.sha256), (_("signature"), signature),
     ]
@@ -98,7 +110,7 @@ def _keygen(args: argparse.Namespace) -> int:
     from harness.emulator.build import generate_key
 
     public = args.output.with_name(args.output.name + ".pub")
-    generate_key(args.output, public)
+    generate_key(args.output, public, args.type)
     print(f"{args.output}\n{public}")
     return 0
 
