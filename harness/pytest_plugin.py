@@ -34,6 +34,7 @@ MARKERS = (
     "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others);"
     " network='dhcp' and resolve='name': only on benches that are so",
     "long: takes long; is started early",
+    "oldest: of the versions from which updates begin (from_version) only the first",
 )
 DEFAULT_LAB = Path("lab_config/emulated.yaml")
 DEFAULT_SEED = "hil97"
@@ -203,7 +204,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     ]
     asked = next((name for name in CASES if name in metafunc.fixturenames), None)
     if "from_version" in metafunc.fixturenames:
-        pairs = [(label, old) for label in wanted for old in _from_versions(metafunc.config, labels[label])]
+        few = slice(1) if any(metafunc.definition.iter_markers("oldest")) else slice(None)
+        pairs = [(label, old) for label in wanted for old in _from_versions(metafunc.config, labels[label])[few]]
         ids = [f"{old}-@{label}" for label, old in pairs]
         metafunc.parametrize(("bench", "from_version"), pairs, ids=ids, indirect=["bench"])
         return

@@ -21,6 +21,7 @@ def test_with_a_day_in_its_memory(bench: Bench, from_version: str, old_image: Im
     ends_the_day(bench)
 
 
+@pytest.mark.oldest
 @pytest.mark.declares("FWU-08", "FWU-09", "REC-01", "MON-07")
 def test_in_97(bench: Bench, from_version: str, old_image: Image) -> None:
     """The terminal is not registered any more: the update is done all the same, and so is the recovery."""
