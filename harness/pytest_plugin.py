@@ -35,6 +35,7 @@ MARKERS = (
     "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others);"
     " network='dhcp' and resolve='name': only on benches that are so",
     "long: takes long; is started early",
+    "nightly: takes too long for every run; only with --nightly",
     "oldest: of the versions from which updates begin (from_version) only the first",
 )
 DEFAULT_LAB = Path("lab_config/emulated.yaml")
@@ -69,6 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "where transactions are named too, those of these",
     )
     group.addoption("--quick", action="store_true", help="only the tests of suites/quick.txt, on one group of benches")
+    group.addoption("--nightly", action="store_true", help="the tests for the night too")
     group.addoption("--stop-at", metavar="ID", help="end the run with the first test in which this requirement FAILs")
 
 
@@ -291,6 +293,10 @@ def part_of(text: str) -> tuple[int, int]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--nightly"):
+        gone = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
     every = list(items)
     plan = config.stash.get(PLAN, None)
     choose(config, items, {label: len(plan.benches_of(label)) for label in plan.labels()} if plan else {})

@@ -125,7 +125,9 @@ class Bench:
         self._children: list[Child] = []
         self._units = 0
         self.provisioned = False
-        self.runs = plan.firmware.name, plan.firmware.version  # name and version on the unit, as far as is known
+        # name and version on the unit as far as is known ("": it has to be asked), the last known, the slot it lies in
+        self.runs = self.ran = plan.firmware.name, plan.firmware.version
+        self.slot = "A"
         self.second_host = False  # whether a test told the terminal of one
         # what a part of the history needs from before it: what it is about, which unit stands there, which keys it
         # got, and what the books held of units whose trace numbers may come again
@@ -317,7 +319,8 @@ class Bench:
         )
         self._unit.callback(child.stop)
         self._children = [one for one in self._children if one.name != "terminal"] + [child]
-        self.runs = firmware.name, firmware.version
+        self.runs = self.ran = firmware.name, firmware.version
+        self.slot = "A"
         self.history.append(
             UnitReplaced(t=time.monotonic_ns(), serial=plan.serial_number, why=why, firmware=firmware)
         )

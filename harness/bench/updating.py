@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,14 @@ def sound(image: Image) -> ImageFile:
     return ImageFile(Path(image.path), firmware, found.models, found.data_format, found.counter, found.resets)
 
 
-def give(bench: Bench, software: ImageFile, *, via: Route = "service", disturbed: str = "", **how: Any) -> Completion:
+def give(
+    bench: Bench, software: ImageFile, *, via: Route = "service", disturbed: str = "",
+    meanwhile: Callable[[], object] = lambda: None, **how: Any,
+) -> Completion:
     """The image is given by the service port, or offered by the host and fetched by the operator: what the terminal
-    says. Where it installs it, it has restarted and stands idle afterwards. ``disturbed``: what the caller does to the
-    transfer that no other event tells; ``how``: further arguments of ``begin_load_firmware``."""
+    says. Where it installs it, it has restarted and stands idle afterwards. ``meanwhile`` is done when the transfer is
+    under way. ``disturbed``: what the caller does to it that no other event tells; ``how``: further arguments of
+    ``begin_load_firmware``."""
     if via == "network":
         bench.host.offer_software(software.path, version=software.firmware.version)
     since = bench.history.seq
@@ -41,6 +46,7 @@ def give(bench: Bench, software: ImageFile, *, via: Route = "service", disturbed
         )
     finally:
         _note(bench, software, via, since)
+    meanwhile()
     completion = loading.wait()
     if completion.ok and how.get("install", True):
         bench.terminal.await_updated()
@@ -63,8 +69,16 @@ def _note(bench: Bench, software: ImageFile, via: Route, since: int) -> None:
 
 def ask_version(bench: Bench) -> str:
     """The version that the terminal says it runs; from here on the bench knows the unit as having that."""
-    bench.runs = bench.terminal.read_version()
-    return bench.runs[1]
+    told = bench.terminal.read_version()
+    if told != bench.ran:
+        bench.slot = spare_of(bench)
+    bench.runs = bench.ran = told
+    return told[1]
+
+
+def spare_of(bench: Bench) -> str:
+    """The slot that an image goes to."""
+    return "A" if bench.slot == "B" else "B"
 
 
 def update(bench: Bench, software: ImageFile, *, via: Route = "service", **how: Any) -> Completion:

@@ -37,7 +37,7 @@ def test_in_97(bench: Bench, from_version: str, old_image: Image) -> None:
     sells_on(bench)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("in_97", [False, True], ids=["in-service", "in-97"])
 @pytest.mark.parametrize("via", ["service", "network"])
 @pytest.mark.declares("FWU-01", "FWU-09")

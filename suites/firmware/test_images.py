@@ -28,7 +28,7 @@ def test_what_must_be_refused(bench: Bench, images: ImageSet) -> None:
     sells_on(bench)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("flaw", [flaw for flaw in REFUSED if flaw not in ("empty", "oversized", "truncated")])
 @pytest.mark.declares("FWU-04")
 def test_what_must_be_refused_from_the_host(bench: Bench, images: ImageSet, flaw: str) -> None:
@@ -90,7 +90,7 @@ def test_a_successor_in_97(bench: Bench, images: ImageSet) -> None:
     sells_on(bench)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("via", ["service", "network"])
 @pytest.mark.declares("FWU-01", "FWU-07", "FWU-09")
 def test_a_successor(bench: Bench, images: ImageSet, via: Route) -> None:
