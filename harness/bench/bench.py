@@ -75,7 +75,7 @@ class BenchPlan:
 
     ``identity`` is (TID, MID). ``receive_timeout_s`` is the terminal's own, before scaling; None leaves its default.
     ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer. ``from_images``: versions
-    that units may run before they are updated to ``image``.
+    that units may run before they are updated to ``image``. ``images``: folder of a vendor's images for firmware tests.
     """
 
     run: str
@@ -95,6 +95,7 @@ class BenchPlan:
     scope: str = ""
     network: Network = PLAIN
     from_images: tuple[Image, ...] = ()
+    images: Path | None = None
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:

@@ -198,6 +198,7 @@ class RunPlan:
             network=Network(entry.network, entry.resolve),
             scope=entry.scope,
             from_images=tuple(self.from_images.values()),
+            images=Path(entry.images) if entry.images else None,
         )
 
 
