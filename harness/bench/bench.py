@@ -78,7 +78,7 @@ class BenchPlan:
     ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer. ``from_images``: versions
     that units may run before they are updated to ``image``, as given with ``--from``; ``from_versions``: these, or else
     the released ones below it. ``comes_from``: the first unit has this from its factory, and gets ``image`` by an
-    update before the first test.
+    update before the first test. ``images``: folder of a vendor's images for firmware tests.
     """
 
     run: str
@@ -100,6 +100,7 @@ class BenchPlan:
     from_images: tuple[Image, ...] = ()
     from_versions: tuple[str, ...] = ()
     comes_from: Image | None = None
+    images: Path | None = None
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:

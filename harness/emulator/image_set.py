@@ -1,7 +1,7 @@
-"""Images for a firmware test, made from one that was signed with the test key, without its source: successors and flaws.
+"""Images for a firmware test, made from one that was signed with the test key, without its source.
 
 What is made is relative to the given image, which the terminal runs: its successor is the same application under the
-next version. Every flaw but ``older_version`` is one of that successor, so that the flaw alone can be why it is refused.
+next version. Every flaw but ``older_version`` is one of that successor, so that the flaw alone is why it is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from harness.lab.image_set import FLAWS, ImageFile
 _MAIN, _SELF_TEST, _SOUND = "app/main.pyc", "app/selftest.pyc", "app/selftest_sound.pyc"
 _FOREIGN_SEED = hashlib.sha256(b"hil97: a key that no terminal knows").digest()
 _HANGS = '"""Made to hang."""\nimport time\n\n\ndef start(board):\n    while True:\n        time.sleep(60)\n'
-_CRASHES = '"""Made to end."""\n\n\ndef start(board):\n    raise RuntimeError("this image was made to end with an error")\n'
+_CRASHES = '"""Made to end."""\n\n\ndef start(board):\n    raise RuntimeError("this image was made so")\n'
 _FAILS = '''"""Made to fail: everything of the sound self-test, but that the hardware is said not to work."""
 from . import selftest_sound as _sound
 
