@@ -45,6 +45,7 @@ from harness.history.events import (
     WireLink,
 )
 from harness.history.recorder import Recorder
+from harness.history.update_events import FirmwareTold
 from harness.instruments.modem import Modem
 from harness.lab.firmware_images import Image
 from harness.lab.process import Child, spawn
@@ -78,7 +79,7 @@ class BenchPlan:
     ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer. ``from_images``: versions
     that units may run before they are updated to ``image``, as given with ``--from``; ``from_versions``: these, or else
     the released ones below it. ``comes_from``: the first unit has this from its factory, and gets ``image`` by an
-    update before the first test.
+    update before the first test. ``images``: folder of a vendor's images for firmware tests.
     """
 
     run: str
@@ -100,6 +101,7 @@ class BenchPlan:
     from_images: tuple[Image, ...] = ()
     from_versions: tuple[str, ...] = ()
     comes_from: Image | None = None
+    images: Path | None = None
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:
@@ -125,7 +127,9 @@ class Bench:
         self._children: list[Child] = []
         self._units = 0
         self.provisioned = False
-        self.runs = plan.firmware.name, plan.firmware.version  # name and version on the unit, as far as is known
+        # name and version on the unit as far as is known ("": it has to be asked), the last known, the slot it lies in
+        self.runs = self.ran = plan.firmware.name, plan.firmware.version
+        self.slot = "A"
         self.second_host = False  # whether a test told the terminal of one
         # what a part of the history needs from before it: what it is about, which unit stands there, which keys it
         # got, and what the books held of units whose trace numbers may come again
@@ -317,7 +321,8 @@ class Bench:
         )
         self._unit.callback(child.stop)
         self._children = [one for one in self._children if one.name != "terminal"] + [child]
-        self.runs = firmware.name, firmware.version
+        self.runs = self.ran = firmware.name, firmware.version
+        self.slot = "A"
         self.history.append(
             UnitReplaced(t=time.monotonic_ns(), serial=plan.serial_number, why=why, firmware=firmware)
         )
@@ -369,7 +374,7 @@ class Bench:
             ]
             self.standing.append(event)
         of_a_key_load = isinstance(event, OperationInvoked | OperationCompleted) and event.op in self._key_loads
-        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced):
+        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced | FirmwareTold):
             self.standing.append(event)
 
     # -- health -------------------------------------------------------------------------------------------------------
