@@ -44,8 +44,9 @@ def _quick(config: pytest.Config, items: list[pytest.Item], benches: Mapping[str
     by_label: dict[str, dict[str, list[pytest.Item]]] = {}
     for item in items:
         label, test = label_of(item.nodeid), without_group(item.nodeid)
-        name = next((one for one in (test, test.partition("[")[0]) if one in listed), None)
-        if label is not None and name is not None:
+        names = (test, test.partition("[")[0], test.partition("::")[0])
+        name = next((one for one in names if one in listed), None)
+        if label is not None and name is not None and item.get_closest_marker("long") is None:
             by_label.setdefault(label, {}).setdefault(name, []).append(item)
     kept: dict[str, list[pytest.Item]] = {}
     for label in sorted(by_label, key=lambda one: (benches.get(one, 1), len(by_label[one])), reverse=True):
