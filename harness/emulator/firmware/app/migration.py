@@ -16,6 +16,7 @@ from .files import Files, FilesFault
 from .layout import FOLDER, FORMAT
 from .store import StoreDamaged
 
+DATA_FORMAT = FORMAT  # of this version
 _VALID, _NEXT = "format", "format.next"
 Work = Callable[[Files, int, Callable[[], None]], None]
 
