@@ -2,7 +2,8 @@
 defects (``defect.yaml``).
 
 firmware.yaml: ``name``, ``models`` (list), ``data_format`` (number of the layout of stored data), ``version`` (what it
-is when nobody says otherwise), ``security_counter`` (anti-rollback).
+is when nobody says otherwise), ``security_counter`` (anti-rollback; without: made from the version), ``resets`` (by
+design it begins with nothing stored).
 version.yaml: another release of its base. ``name``, ``version``, ``title``, ``security_counter``, ``data_format``,
 ``resets`` (by design it begins with nothing stored), ``base``, ``edits`` as below, ``files`` (list of files below
 ``app/`` beside version.yaml that the base has not).
@@ -31,7 +32,7 @@ from harness.errors import BadInput
 _Text = Field(min_length=1)
 _NAME = r"^[a-z0-9][a-z0-9._-]*$"
 _VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
-_COUNTER = Field(default=1, ge=0, le=0xFFFFFFFF)
+_COUNTER = Field(default=None, ge=0, le=0xFFFFFFFF)
 _T = TypeVar("_T", bound=BaseModel)
 
 
@@ -41,7 +42,8 @@ class _Firmware(BaseModel):
     models: list[str] = Field(min_length=1)
     data_format: int = Field(ge=1, le=0xFFFFFFFF)
     version: str = Field(default="", pattern=f"{_VERSION}|^$")
-    security_counter: int = _COUNTER
+    security_counter: int | None = _COUNTER
+    resets: bool = False
 
 
 class _Edit(BaseModel):
@@ -56,7 +58,7 @@ class _Version(BaseModel):
     name: str = Field(pattern=_NAME)
     version: str = Field(pattern=_VERSION)
     title: str = _Text
-    security_counter: int = _COUNTER
+    security_counter: int | None = _COUNTER
     data_format: int = Field(ge=1, le=0xFFFFFFFF)
     resets: bool = False
     base: str = "../.."
@@ -82,7 +84,8 @@ class _Defect(BaseModel):
 class Source:
     """Sources ready to be compiled. ``files``: path in the image (``app/main.py``) -> (text, the file it comes from).
 
-    ``version``: "" leaves it to who builds. ``counter``: the security counter. ``resets``: it begins with nothing
+    ``version``: "" leaves it to who builds. ``counter``: the security counter, None: made from the
+    version. ``resets``: it begins with nothing
     stored.
     ``breaks``, ``consequences``, ``elsewhere``, ``needs``, ``cases`` and ``model`` are empty but for a defect.
     """
@@ -99,7 +102,7 @@ class Source:
     cases: tuple[str, ...] = ()
     model: str = ""
     version: str = ""
-    counter: int = 1
+    counter: int | None = None
     resets: bool = False
 
 
@@ -127,7 +130,7 @@ def _load_reference(path: Path) -> Source:
     if "app/main.py" not in files or "app/__init__.py" not in files:
         raise BadInput("app/__init__.py and app/main.py are needed", where=str(root / "app"))
     return Source(firmware.name, firmware.name, tuple(firmware.models), firmware.data_format, files,
-                  version=firmware.version, counter=firmware.security_counter)
+                  version=firmware.version, counter=firmware.security_counter, resets=firmware.resets)
 
 
 def _load_version(path: Path) -> Source:

@@ -27,7 +27,8 @@ DEFAULT_MID = "104110070119701"
 class BenchEntry:
     """One bench with everything resolved.
 
-    ``firmware``: "reference", the name of a shipped defect, or the absolute path of an image or of a source folder.
+    ``firmware``: "reference", "reference-2.0.0", the name of a shipped defect, or the absolute path of an image or of a
+    source folder.
     ``profile`` has the bench's own limits and link in it. ``identity`` is (TID, MID). ``scope`` goes with ``name`` into
     a lease. ``group`` is what verdicts are about; ``label`` is its short name in test ids. ``suites``: the folders
     below ``suites/`` whose tests run there, () for all.
@@ -98,8 +99,11 @@ class Lab:
 
     def with_firmware(self, firmware: str) -> Lab:
         """The same lab, every emulated bench with another firmware (a path counts from the working folder)."""
+        from harness.emulator.shipped import firmware_sources
+
         path = Path(firmware)
-        resolved = str(path.resolve()) if "/" in firmware or path.suffix else firmware
+        is_path = "/" in firmware or (path.suffix and firmware not in firmware_sources())
+        resolved = str(path.resolve()) if is_path else firmware
         changed = [replace(one, firmware=resolved) if one.kind == "emulated" else one for one in self.benches]
         return Lab(self.path, _grouped(changed))
 
@@ -178,16 +182,14 @@ def _references(document: Document[LabDocument], library: Path, folder: Path) ->
 
 
 def _firmware_problem(firmware: str, folder: Path) -> str:
-    if firmware == REFERENCE or (folder / firmware).exists():
+    from harness.emulator.shipped import firmware_sources
+
+    shipped = firmware_sources()
+    if firmware in shipped or (folder / firmware).exists():
         return ""
     if "/" in firmware or Path(firmware).suffix:
         return f"there is no firmware image or folder {folder / firmware}"
-    from harness.emulator.shipped import defect_sources
-
-    shipped = sorted(defect_sources())
-    if firmware in shipped:
-        return ""
-    return f"unknown firmware {firmware}: reference, a path, or one of {', '.join(shipped) or 'no shipped defects'}"
+    return f"unknown firmware {firmware}: a path, or one of {', '.join(shipped)}"
 
 
 def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, path: Path) -> BenchEntry:

@@ -11,17 +11,17 @@ from harness.history.update_events import Route
 from harness.lab.firmware_images import Image
 
 
-@pytest.mark.declares("FWU-01", "FWU-07", "FWU-09", "MON-07", "MON-08")
+@pytest.mark.declares("FWU-01", "FWU-07", "FWU-09", "MON-08")
 def test_with_a_day_in_its_memory(bench: Bench, from_version: str, old_image: Image) -> None:
     """Sales, a void, one accepted offline and a reversal that is due: all of it goes out after the update."""
     unit_with(bench, old_image)
     fill(bench)
     updated(bench, image_under_test(bench))
     report(bench)
-    sells_on(bench)
+    ends_the_day(bench)
 
 
-@pytest.mark.declares("FWU-08", "FWU-09", "REC-01")
+@pytest.mark.declares("FWU-08", "FWU-09", "REC-01", "MON-07")
 def test_in_97(bench: Bench, from_version: str, old_image: Image) -> None:
     """The terminal is not registered any more: the update is done all the same, and so is the recovery."""
     unit_with(bench, old_image)
@@ -33,7 +33,7 @@ def test_in_97(bench: Bench, from_version: str, old_image: Image) -> None:
     assert bench.terminal.sign_in().code == "97"
     bench.host.register()
     assert bench.terminal.sign_in().ok
-    ends_the_day(bench)
+    sells_on(bench)
 
 
 @pytest.mark.long
