@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.campaigns.choosing import CASES, choose, declared_rules, parameters
+from harness.campaigns.choosing import CASES, choose, declared_rules, parameters, quick_names
 from harness.campaigns.selection import Only
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ MARKERS = (
     "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others);"
     " network='dhcp' and resolve='name': only on benches that are so",
     "long: takes long; is started early",
+    "nightly: takes too long for every run; only with --nightly",
+    "oldest: of the versions from which updates begin (from_version) only the first",
 )
 DEFAULT_LAB = Path("lab_config/emulated.yaml")
 DEFAULT_SEED = "hil97"
@@ -68,6 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "where transactions are named too, those of these",
     )
     group.addoption("--quick", action="store_true", help="only the tests of suites/quick.txt, on one group of benches")
+    group.addoption("--nightly", action="store_true", help="the tests for the night too")
     group.addoption("--stop-at", metavar="ID", help="end the run with the first test in which this requirement FAILs")
 
 
@@ -206,7 +209,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     ]
     asked = next((name for name in CASES if name in metafunc.fixturenames), None)
     if "from_version" in metafunc.fixturenames:
-        pairs = [(label, old) for label in wanted for old in _from_versions(metafunc.config, labels[label])]
+        few = slice(1) if any(metafunc.definition.iter_markers("oldest")) else slice(None)
+        pairs = [(label, old) for label in wanted for old in _from_versions(metafunc.config, labels[label])[few]]
         ids = [f"{old}-@{label}" for label, old in pairs]
         metafunc.parametrize(("bench", "from_version"), pairs, ids=ids, indirect=["bench"])
         return
@@ -274,6 +278,9 @@ def cases_of(config: pytest.Config, entries: Sequence[BenchEntry], asked: str = 
     from harness.campaigns.cases import KINDS
 
     seed, part = config.getoption("--seed"), config.getoption("--cases")
+    if config.getoption("--quick"):
+        listed, kind = quick_names(config), KINDS[asked]
+        return [one for one in kind.whole(entries, seed, 0, kind.how_many(entries)) if str(one) in listed]
     if part is None:
         return KINDS[asked].pairwise(entries, seed)
     return KINDS[asked].whole(entries, seed, *part_of(part))
@@ -289,6 +296,10 @@ def part_of(text: str) -> tuple[int, int]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--nightly"):
+        gone = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
     every = list(items)
     plan = config.stash.get(PLAN, None)
     choose(config, items, {label: len(plan.benches_of(label)) for label in plan.labels()} if plan else {})

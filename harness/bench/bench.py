@@ -78,7 +78,7 @@ class BenchPlan:
     ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer. ``from_images``: versions
     that units may run before they are updated to ``image``, as given with ``--from``; ``from_versions``: these, or else
     the released ones below it. ``comes_from``: the first unit has this from its factory, and gets ``image`` by an
-    update before the first test.
+    update before the first test. ``images``: folder of a vendor's images for firmware tests.
     """
 
     run: str
@@ -100,6 +100,7 @@ class BenchPlan:
     from_images: tuple[Image, ...] = ()
     from_versions: tuple[str, ...] = ()
     comes_from: Image | None = None
+    images: Path | None = None
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:
@@ -125,7 +126,9 @@ class Bench:
         self._children: list[Child] = []
         self._units = 0
         self.provisioned = False
-        self.runs = plan.firmware.name, plan.firmware.version  # name and version on the unit, as far as is known
+        # name and version on the unit as far as is known ("": it has to be asked), the last known, the slot it lies in
+        self.runs = self.ran = plan.firmware.name, plan.firmware.version
+        self.slot = "A"
         self.second_host = False  # whether a test told the terminal of one
         # what a part of the history needs from before it: what it is about, which unit stands there, which keys it
         # got, and what the books held of units whose trace numbers may come again
@@ -295,7 +298,7 @@ class Bench:
                 "--control",
                 str(control),
                 "--flash",
-                str(self._scratch / f"flash-{self._units}.bin"),
+                str(self.flash_file),
                 "--model",
                 str(self._scratch / "model.json"),
                 "--boot-key",
@@ -317,7 +320,8 @@ class Bench:
         )
         self._unit.callback(child.stop)
         self._children = [one for one in self._children if one.name != "terminal"] + [child]
-        self.runs = firmware.name, firmware.version
+        self.runs = self.ran = firmware.name, firmware.version
+        self.slot = "A"
         self.history.append(
             UnitReplaced(t=time.monotonic_ns(), serial=plan.serial_number, why=why, firmware=firmware)
         )
@@ -344,6 +348,12 @@ class Bench:
             keys_by_operator=plan.physical_like,
             bench=self.name,
         )
+
+    @property
+    def flash_file(self) -> Path:
+        """The chip of the unit that stands here, byte by byte, and a page of registers. Not to be copied while it has
+        power."""
+        return self._scratch / f"flash-{self._units}.bin"
 
     def replace_unit(self, why: str, image: Image | None = None) -> None:
         """Take the unit away and put a new one there (emulated benches only); it must be provisioned again. ``image``:

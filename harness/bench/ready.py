@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.bench.updating import Software, update
+from harness.bench.updating import sound, update
 from harness.errors import BenchError, TerminalTimeout
 from harness.history.events import Measurement
 from harness.lab.firmware_images import Image
@@ -218,7 +218,7 @@ def _by_update(bench: Bench) -> None:
     bench.terminal.await_idle(20.0)
     provision(bench)
     _serve(bench)
-    told = update(bench, Software.of(Image(str(bench.plan.image), own.name, own.version, own.sha256)))
+    told = update(bench, sound(Image(str(bench.plan.image), own.name, own.version, own.sha256)))
     if bench.runs != (own.name, own.version):
         raise _NotReadyError(told.text or f"it runs {' '.join(bench.runs)}")
 

@@ -22,7 +22,8 @@ class Request:
     ``by_update``: each bench's first unit has one of these, and is updated; ``quick``: only the tests of
     suites/quick.txt;
     ``replay``, ``replay_test``: a stored run, and which of its tests (None: all); ``workers`` None: as many as
-    there are benches. ``language`` is that of what is printed, None: the locale's."""
+    there are benches; ``nightly``: the tests for the night too. ``language`` is that of what is printed, None: the
+    locale's."""
 
     lab: str
     suites: Sequence[str]
@@ -37,6 +38,7 @@ class Request:
     from_versions: str | None = None
     by_update: bool = False
     quick: bool = False
+    nightly: bool = False
     language: str | None = None
 
 
@@ -75,6 +77,7 @@ def launch(request: Request, name: str) -> int:
         ("--firmware", request.firmware), ("-k", request.select), ("--seed", request.seed), ("--cases", request.part),
         ("--replay", request.replay), ("--replay-test", request.replay_test), ("--from", request.from_versions),
     )
+    command += ["--nightly"] if request.nightly else []
     for option, value in options:
         if value:
             command += [option, value]

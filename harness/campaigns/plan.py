@@ -224,6 +224,7 @@ class RunPlan:
             from_images=tuple(self.from_images.values()),
             comes_from=[*self.from_images.values()][number % len(self.from_images)] if self._updates(entry) else None,
             from_versions=self.from_versions(entry.firmware) if entry.runs(Path("suites/firmware/test_.py")) else (),
+            images=Path(entry.images) if entry.images else None,
         )
 
     def _updates(self, entry: BenchEntry) -> bool:

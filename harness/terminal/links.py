@@ -129,8 +129,8 @@ class ServicePort:
             self._lines.append(text)
             self._changed.notify_all()
 
-    def ask(self, command: str, deadline_s: float = 5.0) -> str:
-        """Send a line, return the answer line ("OK ..." or "ERR nn reason")."""
+    def ask(self, command: str, deadline_s: float = 5.0, *, powered: Callable[[], bool] = lambda: True) -> str:
+        """Send a line, return the answer line ("OK ..." or "ERR nn reason"). None comes once it is not ``powered``."""
         if self._unsettled:
             self._settle(deadline_s)
         with self._changed:
@@ -138,17 +138,17 @@ class ServicePort:
         shown = _SECRET.sub(r"\1***", command)
         self._recorder.append(Service(t=time.monotonic_ns(), direction="to_terminal", text=shown))
         self._line.write(command.encode("ascii") + b"\r\n")
-        return self.next_line(f"the answer to {shown!r} on the service port", deadline_s)
+        return self.next_line(f"the answer to {shown!r} on the service port", deadline_s, powered=powered)
 
-    def next_line(self, what: str, deadline_s: float) -> str:
+    def next_line(self, what: str, deadline_s: float, *, powered: Callable[[], bool] = lambda: True) -> str:
         """The next line that the terminal says."""
         end = time.monotonic() + deadline_s
         with self._recorder.waiting(), self._changed:
             while not self._lines:
                 self._line.check()
                 left = end - time.monotonic()
-                if left <= 0:
-                    raise TerminalTimeout(what, deadline_s, bench=self._bench)
+                if left <= 0 or not powered():
+                    raise TerminalTimeout(what, deadline_s - left, bench=self._bench)
                 self._changed.wait(min(left, 0.5))
             return self._lines.pop(0)
 

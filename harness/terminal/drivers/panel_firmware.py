@@ -125,9 +125,12 @@ class PanelFirmware(PanelHands):
     def asked_while_busy(self, command: str, patience_s: float) -> str:
         """The answer on the service port; while the terminal is at work it is asked again, at a person's pace."""
         end = time.monotonic() + patience_s
-        while (answer := self._port().ask(command, ANSWER_S)).startswith(f"ERR {BUSY}") and time.monotonic() < end:
+        while (answer := self._asked(command)).startswith(f"ERR {BUSY}") and time.monotonic() < end:
             time.sleep(AGAIN_S)
         return answer
+
+    def _asked(self, command: str) -> str:
+        return self._port().ask(command, ANSWER_S, powered=lambda: self.front.powered)
 
     @property
     def line(self) -> ServicePort:
