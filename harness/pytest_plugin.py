@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.campaigns.choosing import CASES, choose, declared_rules, parameters
+from harness.campaigns.choosing import CASES, choose, declared_rules, parameters, quick_names
 from harness.campaigns.selection import Only
 
 if TYPE_CHECKING:
@@ -278,6 +278,9 @@ def cases_of(config: pytest.Config, entries: Sequence[BenchEntry], asked: str = 
     from harness.campaigns.cases import KINDS
 
     seed, part = config.getoption("--seed"), config.getoption("--cases")
+    if config.getoption("--quick"):
+        listed, kind = quick_names(config), KINDS[asked]
+        return [one for one in kind.whole(entries, seed, 0, kind.how_many(entries)) if str(one) in listed]
     if part is None:
         return KINDS[asked].pairwise(entries, seed)
     return KINDS[asked].whole(entries, seed, *part_of(part))

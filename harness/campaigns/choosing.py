@@ -40,19 +40,29 @@ def _keep(config: pytest.Config, items: list[pytest.Item], only: Only) -> None:
 
 def _quick(config: pytest.Config, items: list[pytest.Item], benches: Mapping[str, int]) -> None:
     """``--quick``: the listed tests, on the group with the most benches that has the most of them."""
-    path = config.rootpath / QUICK
-    if not path.is_file():
-        raise pytest.UsageError(f"there is no list of quick tests: {path}")
-    listed = set(quick_tests(path.read_text(encoding="utf-8")))
+    listed = _listed(config)
     by_label: dict[str, list[pytest.Item]] = {}
     for item in items:
         label = label_of(item.nodeid)
-        if label is not None and without_group(item.nodeid) in listed:
+        test = without_group(item.nodeid)
+        if label is not None and (test in listed or test.partition("[")[0] in listed):
             by_label.setdefault(label, []).append(item)
     best = max(by_label, key=lambda label: (benches.get(label, 1), len(by_label[label])), default=None)
     kept = {id(item) for item in by_label[best]} if best is not None else set()
     config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
     items[:] = [item for item in items if id(item) in kept]
+
+
+def _listed(config: pytest.Config) -> set[str]:
+    path = config.rootpath / QUICK
+    if not path.is_file():
+        raise pytest.UsageError(f"there is no list of quick tests: {path}")
+    return set(quick_tests(path.read_text(encoding="utf-8")))
+
+
+def quick_names(config: pytest.Config) -> set[str]:
+    """What stands in brackets in the list: the names of cases among them."""
+    return {test.partition("[")[2].removesuffix("]") for test in _listed(config)}
 
 
 def parameters(item: pytest.Item) -> dict[str, object]:

@@ -30,6 +30,7 @@ from harness.verdicts import RunVerdict
 AGAIN = "again"
 SUITES = ("install", "firmware", "registration", "recovery", "network")
 BAD_INPUT = 2
+QUICK_WORKERS = 2  # its tests are on one group of benches, and each further worker takes its time to start
 Launch = Callable[[Request, str], int]
 
 
@@ -86,9 +87,11 @@ def baseline_of(folder: Path) -> RunVerdict:
 def request_of(wanted: Wanted) -> Request:
     """The run of a gate."""
     return Request(
-        lab=wanted.lab, suites=_suites(wanted.suites), results=wanted.results, firmware=str(wanted.image.resolve()),
-        workers=wanted.workers, seed=wanted.seed, language=wanted.language, from_versions=wanted.from_versions,
-        quick=wanted.quick, by_update=True,
+        lab=wanted.lab, suites=_suites(wanted.suites), results=wanted.results,
+        firmware=str(wanted.image.resolve()),
+        workers=QUICK_WORKERS if wanted.quick and wanted.workers is None else wanted.workers,
+        seed=wanted.seed, language=wanted.language, from_versions=wanted.from_versions, quick=wanted.quick,
+        by_update=True,
     )
 
 
@@ -107,15 +110,18 @@ def gate(wanted: Wanted, name: str, *, launch: Launch, told: Callable[[str, int]
     if first_status == BAD_INPUT:
         return None
     first = _verdict_of(folder, name)
-    ids = gate_decision.to_run_again(first) if _came_to_its_end(folder, first) else []
+    ids = gate_decision.to_run_again(first, partial=wanted.quick) if _came_to_its_end(folder, first) else []
     again, again_statuses = None, []
     if ids:
         told(AGAIN, len(ids))
-        again_status = launch(replace(request, suites=ids, results=str(folder), quick=False), AGAIN)
+        workers = min(len(ids), QUICK_WORKERS if request.workers is None else request.workers)
+        again_status = launch(
+            replace(request, suites=ids, results=str(folder), quick=False, workers=workers), AGAIN
+        )
         again = _verdict_of(folder / AGAIN, AGAIN)
         again_statuses = [again_status, again.status]
     baseline = baseline_of(wanted.baseline) if wanted.baseline else None
-    tests = gate_decision.run_again(first, again)
+    tests = gate_decision.run_again(first, again, partial=wanted.quick)
     found = gate_decision.requirements(first, again, baseline, partial=wanted.quick)
     status = gate_decision.status(
         [first_status, first.status], again_statuses, found, tests, first.reasons, partial=wanted.quick

@@ -27,11 +27,13 @@ def on(group: GroupRecord) -> str:
     return f"{group.model}, {group.profile}, {group.kind}"
 
 
-def bad_tests(run: RunVerdict) -> list[TestRecord]:
-    """Tests that did not pass, and those that leave open what had to be decided, the gravest first."""
+def bad_tests(run: RunVerdict, *, partial: bool = False) -> list[TestRecord]:
+    """Tests that did not pass, and those that leave open what had to be decided, the gravest first. ``partial``: the
+    run was a choice of tests, and what had no occasion in it was not to be decided."""
     open_rules = {
         (group.group, one.id)
-        for group in run.groups for one in group.requirements if one.declared and one.verdict in _OPEN
+        for group in run.groups for one in group.requirements
+        if one.declared and one.verdict in _OPEN and (one.findings or not partial)
     }
     found = []
     for test in run.tests:
@@ -45,9 +47,9 @@ def bad_tests(run: RunVerdict) -> list[TestRecord]:
     return sorted(found, key=lambda test: ("FAIL" not in test.rules.values(), test.outcome == "passed", test.t))
 
 
-def to_run_again(run: RunVerdict) -> list[str]:
+def to_run_again(run: RunVerdict, *, partial: bool = False) -> list[str]:
     """Ids of the tests to be run again, at most :data:`AT_MOST_AGAIN`: first one for each requirement that FAILs."""
-    bad = bad_tests(run)
+    bad = bad_tests(run, partial=partial)
     first: dict[Place, str] = {}
     for test in bad:
         for rule, verdict in test.rules.items():
@@ -56,11 +58,11 @@ def to_run_again(run: RunVerdict) -> list[str]:
     return list(dict.fromkeys([*first.values(), *(test.test for test in bad)]))[:AT_MOST_AGAIN]
 
 
-def run_again(first: RunVerdict, again: RunVerdict | None) -> list[Again]:
+def run_again(first: RunVerdict, again: RunVerdict | None, *, partial: bool = False) -> list[Again]:
     """What became of each test that did not pass."""
     later = {test.test: test for test in again.tests} if again else {}
     found: dict[str, Again] = {}
-    for test in bad_tests(first):
+    for test in bad_tests(first, partial=partial):
         other = later.get(test.test)
         was = found.get(test.test)
         found[test.test] = Again(
@@ -81,14 +83,14 @@ def _turned(first: TestRecord, again: TestRecord | None) -> bool:
 def requirements(
     first: RunVerdict, again: RunVerdict | None, baseline: RunVerdict | None = None, *, partial: bool = False
 ) -> list[Requirement]:
-    """Every requirement that had to be decided, or that FAILs, with its change against the baseline. ``partial``: the
-    run was a choice of tests, and what had no occasion in it was not tried."""
+    """Every requirement that had to be decided, or was all the same, with its change against the baseline.
+    ``partial``: the run was a choice of tests, and what had no occasion in it was not tried."""
     flaky = {one.test for one in run_again(first, again) if one.flaky}
     now: dict[Place, tuple[Verdict, str, list[str]]] = {}
     for run in (first, again) if again else (first,):
         for group in run.groups:
             for one in group.requirements:
-                if not (one.declared or one.verdict == "FAIL") or (run is again and one.verdict != "FAIL"):
+                if not (one.declared or one.verdict in ("FAIL", "PASS")) or (run is again and one.verdict != "FAIL"):
                     continue
                 if partial and one.verdict == "INCONCLUSIVE" and not one.findings:
                     continue

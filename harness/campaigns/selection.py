@@ -44,7 +44,8 @@ QUICK = Path("suites/quick.txt")
 
 
 def quick_tests(text: str) -> list[str]:
-    """The ids in :data:`QUICK`, one a line, without the group of benches; # begins a comment."""
+    """The ids in :data:`QUICK`, one a line, without the group of benches; # begins a comment. One without
+    brackets stands for all of that function."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 

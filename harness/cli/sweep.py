@@ -105,7 +105,7 @@ def _print(report: Report) -> None:
         old=report.before.version, new=report.new, operations=report.operations, cuts=len(report.results),
         rate=len(report.results) / report.seconds if report.seconds else 0,
     ))
-    rows = [(_("stage"), _("operations"), _("cuts"), _("old"), _("new"), _("neither"))]
+    rows: list[tuple[str, ...]] = [(_("stage"), _("operations"), _("cuts"), _("old"), _("new"), _("neither"))]
     for stage in STAGES:
         count = report.count(stage)
         rows.append((words[stage], str(report.by_stage[stage]), str(count.total()),

@@ -28,7 +28,10 @@ def candidates(run: RunVerdict) -> dict[str, list[Candidate]]:
     for test in run.tests:
         decides = frozenset(rule for rule, verdict in test.rules.items() if verdict == "PASS")
         if test.outcome == "passed" and test.test.startswith(tuple(f"suites/{name}/" for name in SUITES)):
-            one = Candidate(without_group(test.test), decides, test.duration_s)
+            name = without_group(test.test)
+            if "/firmware/" in name:
+                name = name.partition("[")[0]  # whatever it is updated from
+            one = Candidate(name, decides, test.duration_s)
             found.setdefault(test.group, []).append(one)
     return found
 
