@@ -40,13 +40,14 @@ def test_at_every_step_of_the_installation(bench: Bench, from_version: str, old_
     sweep(bench, old_image, seed, everything=False, cold=10)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.declares("FWU-03")
 def test_at_every_flash_operation(bench: Bench, from_version: str, old_image: Image, seed: str) -> None:
     """Of the transfer too."""
     sweep(bench, old_image, seed, everything=True, cold=200)
 
 
+@pytest.mark.oldest
 @pytest.mark.declares("FWU-03")
 def test_while_an_image_comes(bench: Bench, from_version: str, old_image: Image, seed: str) -> None:
     """The supply is really switched off behind blocks chosen by the seed: the old version runs on, and takes the image
