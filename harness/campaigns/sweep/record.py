@@ -7,7 +7,8 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path as File
 
-from harness.campaigns.sweep.journal import Journal, Path, Stage, Step
+from harness.campaigns.sweep import Stage
+from harness.campaigns.sweep.journal import Journal, Path, Step
 from harness.campaigns.sweep.starting import Starter
 from harness.campaigns.sweep.unit import Unit
 from harness.emulator.in_process import End, MemoryBoard, read_service
