@@ -160,6 +160,8 @@ def _a_97(reading: Reading, update: Update) -> Iterator[Fate]:
     for exchange in after(reading, update):
         if exchange.t >= update.until:
             return
+        if (exchange.mid, exchange.tid) != (word.mid, word.tid):  # of another merchant of the terminal it says nothing
+            continue
         state, change = reading.registration.at(exchange.t, word.mid, word.tid)
         if not exchange.definite_97 or state != "registered" or change is None or change.t > update.t:
             continue

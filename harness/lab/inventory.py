@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.lab import catalogue
+from harness.lab import catalogue, vendor_images
 from harness.lab.documents import Document, Problem, read_document
 from harness.lab.schema import BenchDocument, Host, Interfaces, LabDocument, find_secrets
 from harness.protocol.profile import Limits, Profile
@@ -28,7 +28,7 @@ class BenchEntry:
     """One bench with everything resolved.
 
     ``firmware``: "reference", "reference-2.0.0", the name of a shipped defect, or the absolute path of an image or of a
-    source folder.
+    source folder. ``images``: the absolute path of the folder with the vendor's images for firmware tests, "" none.
     ``profile`` has the bench's own limits and link in it. ``identity`` is (TID, MID). ``scope`` goes with ``name`` into
     a lease. ``group`` is what verdicts are about; ``label`` is its short name in test ids. ``suites``: the folders
     below ``suites/`` whose tests run there, () for all.
@@ -55,6 +55,7 @@ class BenchEntry:
     suites: tuple[str, ...] = ()
     network: Literal["static", "dhcp"] = "static"
     resolve: Literal["address", "name"] = "address"
+    images: str = ""
 
     def runs(self, test: Path) -> bool:
         """Whether the tests of that file are for this bench."""
@@ -71,6 +72,7 @@ class BenchEntry:
         return (
             self.model.name, self.firmware, self.kind, self.physical_like, self.time_scale,
             self.profile.model_dump_json(), self.receive_timeout_s, self.suites, self.network, self.resolve,
+            self.images,
         )
 
 
@@ -137,6 +139,9 @@ def load_lab(path: Path) -> Lab:
     ]
     if problems:
         document.refuse(problems)
+    for one in document.value.benches:
+        if one.images is not None:
+            vendor_images.load_images(folder / one.images)
     profiles = {one.profile: catalogue.load_named(library, Profile, one.profile) for one in document.value.benches}
     entries = [
         _entry(number, bench, models[bench.model], profiles[bench.profile], path.resolve())
@@ -177,6 +182,9 @@ def _references(document: Document[LabDocument], library: Path, folder: Path) ->
         text = _firmware_problem(bench.firmware, folder)
         if text:
             problems.append(Problem(("benches", index, "firmware"), text))
+        if bench.images is not None and not (folder / bench.images / vendor_images.FILE).is_file():
+            text = f"there is no {vendor_images.FILE} in {folder / bench.images}"
+            problems.append(Problem(("benches", index, "images"), text))
         problems += [Problem(("benches", index, *place), text) for place, text in bench.contradictions()]
     return problems
 
@@ -213,6 +221,7 @@ def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, pa
         service=bench.service, interfaces=bench.interfaces, host=bench.host,
         address=str(bench.address) if bench.address else None, suites=tuple(bench.suites),
         network=bench.network or model.networks[0], resolve=bench.resolve,
+        images=str((path.parent / bench.images).resolve()) if bench.images else "",
     )
 
 

@@ -72,6 +72,7 @@ class BenchDocument(BaseModel):
     model: str
     profile: str
     firmware: Annotated[str, Field(min_length=1)] = "reference"
+    images: Annotated[str, Field(min_length=1)] | None = None
     time_scale: Positive | None = None
     physical_like: bool = False
     link: Literal["tcp", "tcp_standing", "tls", "http"] | None = None

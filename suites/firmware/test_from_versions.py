@@ -21,6 +21,7 @@ def test_with_a_day_in_its_memory(bench: Bench, from_version: str, old_image: Im
     ends_the_day(bench)
 
 
+@pytest.mark.oldest
 @pytest.mark.declares("FWU-08", "FWU-09", "REC-01", "MON-07")
 def test_in_97(bench: Bench, from_version: str, old_image: Image) -> None:
     """The terminal is not registered any more: the update is done all the same, and so is the recovery."""
@@ -36,7 +37,7 @@ def test_in_97(bench: Bench, from_version: str, old_image: Image) -> None:
     sells_on(bench)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("in_97", [False, True], ids=["in-service", "in-97"])
 @pytest.mark.parametrize("via", ["service", "network"])
 @pytest.mark.declares("FWU-01", "FWU-09")
