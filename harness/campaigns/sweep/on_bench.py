@@ -10,7 +10,6 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.bench.updating import Software
 from harness.campaigns.sweep.__main__ import to_json
 from harness.campaigns.sweep.run import Job, Report, Result
 from harness.campaigns.sweep.stored import load
@@ -18,6 +17,7 @@ from harness.campaigns.sweep.unit import Unit
 from harness.errors import BenchError
 from harness.history.base import Firmware
 from harness.history.update_events import UpdateCut
+from harness.lab.image_set import ImageFile
 from harness.lab.process import spawn
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class NoSweepError(AssertionError):
 
 
 def sweep_unit(
-    bench: Bench, old: Image, new: Software, *, seed: str, everything: bool = False, cold: int = 20, workers: int = 2
+    bench: Bench, old: Image, new: ImageFile, *, seed: str, everything: bool = False, cold: int = 20, workers: int = 2
 ) -> Report:
     """The update of the unit that stands on ``bench`` to ``new``, cut at every operation (without ``everything`` only
     at some of the transfer's). The unit itself is switched off and on, and not updated. Raises :class:`BenchError`
@@ -82,14 +82,14 @@ def _run(bench: Bench, job: Job, report: Path) -> Report:
         child.kill()
 
 
-def _record(bench: Bench, old: Firmware, new: Software, report: Report) -> None:
+def _record(bench: Bench, old: Firmware, new: ImageFile, report: Report) -> None:
     for result in report.results:
         bench.history.append(_event(old, new, report, result, result.unit, cold=False))
         if result.cold is not None:
             bench.history.append(_event(old, new, report, result, result.cold, cold=True))
 
 
-def _event(old: Firmware, new: Software, report: Report, result: Result, found: Unit, *, cold: bool) -> UpdateCut:
+def _event(old: Firmware, new: ImageFile, report: Report, result: Result, found: Unit, *, cold: bool) -> UpdateCut:
     return UpdateCut(
         t=time.monotonic_ns(), old=old, new=new.firmware, operation=result.cut.number, operations=report.operations,
         torn=result.cut.torn, stage=result.stage, how="cold" if cold else "replayed", runs=found.version,
