@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.lab.firmware_images import Image
 
+class NoSweepError(AssertionError):
+    """The unit does not do this update, so there is nothing to cut: that is the terminal's affair, and decides nothing
+    about power cuts."""
+
+
 def sweep_unit(
     bench: Bench, old: Image, new: ImageFile, *, seed: str, everything: bool = False, cold: int = 20, workers: int = 2
 ) -> Report:
     """The update of the unit that stands on ``bench`` to ``new``, cut at every operation (without ``everything`` only
     at some of the transfer's). The unit itself is switched off and on, and not updated. Raises :class:`BenchError`
-    where a real board says something else than the replay."""
+    where a real board says something else than the replay, :class:`NoSweepError` where the unit is not updated."""
     with tempfile.TemporaryDirectory(prefix="hil97-sweep-") as temporary:
         folder = Path(temporary)
         job = Job(
@@ -66,8 +71,10 @@ def _run(bench: Bench, job: Job, report: Path) -> Report:
             for _ in child.stdout:
                 bench.check()
             child.process.wait()
+        said = "\n".join(child.last_lines())
+        if child.process.returncode == 2:
+            raise NoSweepError(said)
         if child.process.returncode:
-            said = "\n".join(child.last_lines())
             raise BenchError(f"the power-cut sweep ended with status {child.process.returncode}:\n{said}",
                              bench=bench.name, evidence=str(child.log))
         return load(report)
