@@ -31,6 +31,7 @@ from harness.history.events import (
     BenchFailed,
     Firmware,
     Heartbeat,
+    HostLedger,
     Key,
     Measurement,
     OperationCompleted,
@@ -75,7 +76,9 @@ class BenchPlan:
 
     ``identity`` is (TID, MID). ``receive_timeout_s`` is the terminal's own, before scaling; None leaves its default.
     ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer. ``from_images``: versions
-    that units may run before they are updated to ``image``. ``images``: folder of a vendor's images for firmware tests.
+    that units may run before they are updated to ``image``, as given with ``--from``; ``from_versions``: these, or else
+    the released ones below it. ``comes_from``: the first unit has this from its factory, and gets ``image`` by an
+    update before the first test. ``images``: folder of a vendor's images for firmware tests.
     """
 
     run: str
@@ -95,6 +98,8 @@ class BenchPlan:
     scope: str = ""
     network: Network = PLAIN
     from_images: tuple[Image, ...] = ()
+    from_versions: tuple[str, ...] = ()
+    comes_from: Image | None = None
     images: Path | None = None
 
     @property
@@ -123,7 +128,8 @@ class Bench:
         self.provisioned = False
         self.runs = plan.firmware.name, plan.firmware.version  # name and version on the unit, as far as is known
         self.second_host = False  # whether a test told the terminal of one
-        # what a part of the history needs from before it: what it is about, which unit stands there, which keys it got
+        # what a part of the history needs from before it: what it is about, which unit stands there, which keys it
+        # got, and what the books held of units whose trace numbers may come again
         self.standing: list[AnyEvent] = []
         self._key_loads: set[int] = set()
         self.failed: str = ""
@@ -161,7 +167,7 @@ class Bench:
                 physical_like=plan.physical_like,
                 time_scale=plan.time_scale,
                 wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                from_versions=[one.version for one in plan.from_images],
+                from_versions=list(plan.from_versions),
             )
         )
         self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))
@@ -194,7 +200,7 @@ class Bench:
         self._stack.callback(Door(self._scratch, card, self._injector_control).close)
         self._unit = contextlib.ExitStack()
         self._stack.callback(lambda: self._unit.close())
-        self._start_unit()
+        self._start_unit(image=plan.comes_from)
 
     def _start_acquirer(self, topology: Topology) -> None:
         plan = self.plan
@@ -357,6 +363,12 @@ class Bench:
     def _note_standing(self, event: AnyEvent) -> None:
         if isinstance(event, OperationInvoked) and event.name == "load_tmk":
             self._key_loads.add(event.op)
+        if isinstance(event, HostLedger):
+            self.standing = [
+                one for one in self.standing
+                if not (isinstance(one, HostLedger) and (one.mid, one.tid) == (event.mid, event.tid))
+            ]
+            self.standing.append(event)
         of_a_key_load = isinstance(event, OperationInvoked | OperationCompleted) and event.op in self._key_loads
         if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced):
             self.standing.append(event)

@@ -19,6 +19,8 @@ DISPLAY = ("-qq", "--no-header", "--tb=no", "-rN", "-p", "harness.campaigns.disp
 class Request:
     """What is to be run. ``seed`` and ``part``: of the transaction cases (docs/suites.md);
     ``from_versions``: from which tests of updates begin, joined by commas;
+    ``by_update``: each bench's first unit has one of these, and is updated; ``quick``: only the tests of
+    suites/quick.txt;
     ``replay``, ``replay_test``: a stored run, and which of its tests (None: all); ``workers`` None: as many as
     there are benches. ``language`` is that of what is printed, None: the locale's."""
 
@@ -33,6 +35,8 @@ class Request:
     replay: str | None = None
     replay_test: str | None = None
     from_versions: str | None = None
+    by_update: bool = False
+    quick: bool = False
     language: str | None = None
 
 
@@ -74,6 +78,8 @@ def launch(request: Request, name: str) -> int:
     for option, value in options:
         if value:
             command += [option, value]
+    flags = (("--quick", request.quick), ("--by-update", request.by_update))
+    command += [flag for flag, wanted in flags if wanted]
     language = {"HIL97_LANG": request.language} if request.language else {}
     status = contained.run_contained(command, dict(os.environ) | language)
     scratch.sweep()

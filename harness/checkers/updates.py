@@ -137,7 +137,7 @@ def running(reading: Reading, t: int) -> tuple[FirmwareTold | UnitReplaced | Non
 
 
 def _own(told: FirmwareTold) -> bool:
-    return told.via == "service"
+    return told.via != "host"
 
 
 def _told_after(reading: Reading, load: Operation, until: int) -> FirmwareTold | None:

@@ -39,7 +39,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     keygen.set_defaults(run=_keygen)
 
     self_test = commands.add_parser(
-        "self-test", help=_("run the suites on defective firmwares: do they find what is wrong?"),
+        "self-test", help=_("another name of hil97 gate --self-test"),
         description=_("Runs the suites on shipped firmwares and compares what fails with what each of them breaks."),
         epilog=_("Exit status: 0 every defect caught and the reference clean; 1 not so; 2 bad input or usage."),
     )
@@ -56,6 +56,10 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     self_test.add_argument("--whole", action="store_true",
                            help=_("every test on every firmware, to its end"))
     self_test.set_defaults(run=_self_test)
+
+    from harness.cli import sweep
+
+    sweep.add_parser(commands)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -112,26 +116,10 @@ def _keygen(args: argparse.Namespace) -> int:
 
 
 def _self_test(args: argparse.Namespace) -> int:
-    from harness.campaigns.plan import new_run_name
-    from harness.campaigns.selftest import FILE, Outcome, Plan, all_names, self_test, table
+    """The same as ``hil97 gate --self-test``."""
+    from harness.cli.gate_self_test import run_self_test
 
-    if args.workers < 1:
-        raise BadInput(_("{text!r} is no number of firmwares; 1 or more").format(text=str(args.workers)))
-    words = {
-        "caught": _("caught"), "clean": _("clean"), "missed": _("missed"), "unexpected": _("unexpected"),
-        "undecided": _("undecided"), "error": _("error"),
-    }
-
-    def finished(outcome: Outcome) -> None:
-        print(table([outcome], words), flush=True)
-
-    folder = args.results or Path("results", f"self-test-{new_run_name()}")
-    names = list(dict.fromkeys(args.firmwares)) or all_names()
-    plan = Plan(folder, args.lab_config, args.model, whole=args.whole)
-    outcomes = self_test(names, plan, workers=args.workers, finished=finished)
-    good = sum(outcome.good for outcome in outcomes)
-    print(_("{good} of {count} as they must be: {file}").format(good=good, count=len(outcomes), file=folder / FILE))
-    return 0 if good == len(outcomes) else 1
+    return run_self_test(args.firmwares, args)
 
 
 def _read(path: Path) -> bytes:

@@ -44,7 +44,7 @@ def version_key(version: str) -> tuple[int, int, int, int]:
 
 
 def released() -> Mapping[str, Path]:
-    """version -> source of each shipped reference version: what units in shops may run before an update."""
+    """version -> source of each shipped reference version, oldest first: what units may run before an update."""
     return version_sources()
 
 

@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from harness import __version__
-from harness.reports import mask, reasons, views, words
+from harness.reports import gate, mask, reasons, views, words
 from harness.reports.bilingual import Both, _, joined, language, same
 from harness.reports.images import Album
 from harness.reports.run import NOT_GOOD, SEVERITY, Run, Test, load, worst
@@ -26,7 +26,7 @@ FILE = "index.html"
 STORY_BYTES = 6_000_000  # of markup for whole stories; tests beyond that are told in short
 PICTURE_BYTES = 2_500_000
 _FILES = ("history.jsonl", "wire.pcapng", "acquirer.sqlite", "screens", "slips", "logs")
-_RUN_FILES = ("verdicts.json", "run.json", "junit.xml", "tests.jsonl", "robot/log.html")
+_RUN_FILES = ("gate.json", "bundle.zip", "verdicts.json", "run.json", "junit.xml", "tests.jsonl", "robot/log.html")
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ def render(run: Run) -> str:
         opened=opened(run), ended=ended(run), times=times(run), album=album, began=_began(run),
         benches=_bench_files(run), files=[name for name in _RUN_FILES if (run.folder / name).exists()],
         verdict_names=sorted({t.verdict for t in run.tests}, key=SEVERITY.index),
+        gate=gate.section(run.folder), gate_slugs=gate.SLUGS, gate_verdicts=gate.VERDICTS,
         bench_names=sorted({t.record.bench for t in run.tests}), arguments=_arguments(run),
     )  # fmt: skip
 

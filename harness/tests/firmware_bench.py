@@ -261,11 +261,13 @@ class Bench:
 
     def __init__(
         self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None,
-        application: Any = None,
+        application: Any = None, boot: Any = None,
     ) -> None:
         self.host, self._model, self._time_scale = Host(), model, time_scale
         self.flash, self._application = flash or MemoryFlash(), application or main
         self.board = FakeBoard(self.flash, model=model, time_scale=time_scale)
+        if boot is not None:
+            self.board.boot = boot
         self.terminal: main.Terminal = self._application.Terminal(self.board)
         self._till = cashier.Receiver()
         self._lines = b""

@@ -41,8 +41,10 @@ def test_there_are_defects() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_the_reference_with_a_small_change(name: str, reference: Source) -> None:
-    """Loading has already made sure that each edit fits exactly once."""
+    """Loading has already made sure that each edit fits exactly once. ``base``: another version than the reference."""
     source = defect(name)
+    base = re.search(r"^base: (.+)$", (defect_sources()[name] / "defect.yaml").read_text("utf-8"), re.MULTILINE)
+    reference = load_source((defect_sources()[name] / base[1]).resolve()) if base else reference
     assert source.name == name
     assert source.files.keys() == reference.files.keys()
     changed = [path for path, (text, _origin) in source.files.items() if text != reference.files[path][0]]

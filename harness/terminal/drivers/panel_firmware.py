@@ -48,16 +48,18 @@ class PanelFirmware(PanelHands):
 
     def begin_load_firmware(
         self, image: Path, *, via: Route = "service", version: str = "", on_block: OnBlock | None = None,
-        through: Through | None = None, install: bool = True, patience_s: float = PATIENCE_S,
+        through: Through | None = None, install: bool = True, patience_s: float = PATIENCE_S, disturbed: str = "",
     ) -> Operation:
-        """``version``: what the history is to say of it. ``on_block`` is told each block that the terminal has taken,
-        from 1; ``through``: what stands between the sender and the line (``harness.instruments.serial_noise``).
-        Without ``install`` it is loaded and checked only. ``patience_s``: how long a busy terminal is asked again."""
+        """``version``, ``disturbed``: what the history is to say of it. ``on_block`` is told each block that the
+        terminal has taken, from 1; ``through``: what stands between the sender and the line
+        (``harness.instruments.serial_noise``). Without ``install`` it is loaded and checked only. ``patience_s``: how
+        long a busy terminal is asked again."""
         try:
             data = image.read_bytes()
         except OSError as error:
             raise BadInput(f"the image {image} can't be read: {error.strerror}") from error
         args = {"version": version, "sha256": hashlib.sha256(data).hexdigest(), "via": via, "size": str(len(data))}
+        args |= {"disturbed": disturbed} if disturbed else {}
         self._installed_since = self._recorder.seq
         if via == "network":
             return self._fetch(args)

@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from . import texts
+from . import layout, texts
 from .files import Files, FilesFault
-from .layout import FOLDER, FORMAT
 from .store import StoreDamaged
 
+FORMAT, FOLDER = layout.FORMAT, layout.FOLDER  # of this version
 _VALID, _NEXT = "format", "format.next"
 Work = Callable[[Files, int, Callable[[], None]], None]
 
