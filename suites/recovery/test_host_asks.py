@@ -16,7 +16,9 @@ ASKED = {  # nibble -> what the terminal sends first
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("nibble", ASKED, ids=["parameters", "status", "ca-keys", "chip-parameters", "software", "blacklist"])
+@pytest.mark.parametrize(
+    "nibble", ASKED, ids=["parameters", "status", "ca-keys", "chip-parameters", "software", "blacklist"],
+)
 def test_done_by_itself(bench: Bench, nibble: str) -> None:
     """Asked for in the answer to a sale, and done before the next one."""
     terminal = bench.terminal
