@@ -17,7 +17,7 @@ ASKED = {  # nibble -> what the terminal sends first
 
 
 @pytest.mark.parametrize(
-    "nibble", ASKED, ids=["parameters", "status", "ca-keys", "chip-parameters", "software", "blacklist"]
+    "nibble", ASKED, ids=["parameters", "status", "ca-keys", "chip-parameters", "software", "blacklist"],
 )
 def test_done_by_itself(bench: Bench, nibble: str) -> None:
     """Asked for in the answer to a sale, and done before the next one."""

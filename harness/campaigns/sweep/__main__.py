@@ -33,8 +33,9 @@ def main() -> int:
     args = parser.parse_args()
     settle_in(args.netns_fd, args.parent)
     asked = json.load(sys.stdin)
-    paths = {name: Path(asked["job"][name]) for name in ("boot_key", "new", "old", "flash") if asked["job"][name]}
-    job = Job(**asked["job"] | paths, model=Model.model_validate(asked["model"]))
+    values: dict[str, Any] = asked["job"] | {"stages": tuple(asked["job"]["stages"])}
+    values |= {name: Path(values[name]) for name in ("boot_key", "new", "old", "flash") if values[name]}
+    job = Job(**values, model=Model.model_validate(asked["model"]))
     try:
         write(sweep(job, lambda what, done, total: print(what, done, total, flush=True)), Path(asked["report"]))
     except BadInput as error:

@@ -10,7 +10,6 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.bench.updating import Software
 from harness.campaigns.sweep.__main__ import to_json
 from harness.campaigns.sweep.run import Job, Report, Result
 from harness.campaigns.sweep.stored import load
@@ -18,18 +17,24 @@ from harness.campaigns.sweep.unit import Unit
 from harness.errors import BenchError
 from harness.history.base import Firmware
 from harness.history.update_events import UpdateCut
+from harness.lab.image_set import ImageFile
 from harness.lab.process import spawn
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.lab.firmware_images import Image
 
+class NoSweepError(AssertionError):
+    """The unit does not do this update, so there is nothing to cut: that is the terminal's affair, and decides nothing
+    about power cuts."""
+
+
 def sweep_unit(
-    bench: Bench, old: Image, new: Software, *, seed: str, everything: bool = False, cold: int = 20, workers: int = 2
+    bench: Bench, old: Image, new: ImageFile, *, seed: str, everything: bool = False, cold: int = 20, workers: int = 2
 ) -> Report:
     """The update of the unit that stands on ``bench`` to ``new``, cut at every operation (without ``everything`` only
     at some of the transfer's). The unit itself is switched off and on, and not updated. Raises :class:`BenchError`
-    where a real board says something else than the replay."""
+    where a real board says something else than the replay, :class:`NoSweepError` where the unit is not updated."""
     with tempfile.TemporaryDirectory(prefix="hil97-sweep-") as temporary:
         folder = Path(temporary)
         job = Job(
@@ -66,8 +71,10 @@ def _run(bench: Bench, job: Job, report: Path) -> Report:
             for _ in child.stdout:
                 bench.check()
             child.process.wait()
+        said = "\n".join(child.last_lines())
+        if child.process.returncode == 2:
+            raise NoSweepError(said)
         if child.process.returncode:
-            said = "\n".join(child.last_lines())
             raise BenchError(f"the power-cut sweep ended with status {child.process.returncode}:\n{said}",
                              bench=bench.name, evidence=str(child.log))
         return load(report)
@@ -75,14 +82,14 @@ def _run(bench: Bench, job: Job, report: Path) -> Report:
         child.kill()
 
 
-def _record(bench: Bench, old: Firmware, new: Software, report: Report) -> None:
+def _record(bench: Bench, old: Firmware, new: ImageFile, report: Report) -> None:
     for result in report.results:
         bench.history.append(_event(old, new, report, result, result.unit, cold=False))
         if result.cold is not None:
             bench.history.append(_event(old, new, report, result, result.cold, cold=True))
 
 
-def _event(old: Firmware, new: Software, report: Report, result: Result, found: Unit, *, cold: bool) -> UpdateCut:
+def _event(old: Firmware, new: ImageFile, report: Report, result: Result, found: Unit, *, cold: bool) -> UpdateCut:
     return UpdateCut(
         t=time.monotonic_ns(), old=old, new=new.firmware, operation=result.cut.number, operations=report.operations,
         torn=result.cut.torn, stage=result.stage, how="cold" if cold else "replayed", runs=found.version,
