@@ -45,6 +45,7 @@ from harness.history.events import (
     WireLink,
 )
 from harness.history.recorder import Recorder
+from harness.history.update_events import FirmwareTold
 from harness.instruments.modem import Modem
 from harness.lab.firmware_images import Image
 from harness.lab.process import Child, spawn
@@ -379,7 +380,7 @@ class Bench:
             ]
             self.standing.append(event)
         of_a_key_load = isinstance(event, OperationInvoked | OperationCompleted) and event.op in self._key_loads
-        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced):
+        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced | FirmwareTold):
             self.standing.append(event)
 
     # -- health -------------------------------------------------------------------------------------------------------

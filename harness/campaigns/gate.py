@@ -19,6 +19,7 @@ from harness import __version__, verdicts
 from harness.campaigns import gate_bundle, gate_decision
 from harness.campaigns.launch import Request
 from harness.campaigns.launch import check as launch_check
+from harness.campaigns.selftest import GATED
 from harness.errors import BadInput
 from harness.gate import OF_STATUS, Again, GateRecord, LeftOut, Requirement, Times
 from harness.history.events import Firmware
@@ -28,7 +29,6 @@ from harness.reports.gate import left_out as said
 from harness.verdicts import RunVerdict
 
 AGAIN = "again"
-SUITES = ("install", "firmware", "registration", "recovery", "network")
 BAD_INPUT = 2
 QUICK_WORKERS = 2  # its tests are on one group of benches, and each further worker takes its time to start
 Launch = Callable[[Request, str], int]
@@ -189,13 +189,13 @@ def left_out(wanted: Wanted, info: dict[str, Any], found: Sequence[Requirement])
     gone = LeftOut(
         tests=told.get("tests", 0), of=told.get("of", 0),
         requirements=sorted(set(told.get("requirements", [])) - decided),
-        suites=[name for name in SUITES if not (wanted.suites / name).is_dir()],
+        suites=[name for name in GATED if not (wanted.suites / name).is_dir()],
     )
     return gone.model_copy(update={"why": [line.en for line in said(gone, wanted.quick, updated=True)]})
 
 
 def _suites(root: Path) -> list[str]:
-    return [str(root / name) for name in SUITES if (root / name).is_dir()]
+    return [str(root / name) for name in GATED if (root / name).is_dir()]
 
 
 def _verdict_of(folder: Path, name: str) -> RunVerdict:
@@ -209,9 +209,12 @@ def _verdict_of(folder: Path, name: str) -> RunVerdict:
 
 
 def _came_to_its_end(folder: Path, run: RunVerdict) -> bool:
-    """Whether every test that was planned ran: a run that was broken off is not continued by running things again."""
-    planned = {str(test.get("test")) for test in _info(folder).get("tests", [])}
-    return planned <= {test.test for test in run.tests}
+    """Whether every test that was planned ran, or could not for a reason that is told: a run that was broken off is not
+    continued by running things again."""
+    info = _info(folder)
+    never = {str(test.get("test")) for test in info.get("tests", [])} - {test.test for test in run.tests}
+    outside = [str(line) for line in info.get("outside", [])]
+    return all(any(line.startswith(test) for line in outside) for test in never)
 
 
 def _info(folder: Path) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class BenchEntry:
     source folder. ``images``: the absolute path of the folder with the vendor's images for firmware tests, "" none.
     ``profile`` has the bench's own limits and link in it. ``identity`` is (TID, MID). ``scope`` goes with ``name`` into
     a lease. ``group`` is what verdicts are about; ``label`` is its short name in test ids. ``suites``: the folders
-    below ``suites/`` whose tests run there, () for all.
+    below ``suites/`` whose tests run there, () for all, but for those of ``without``.
     """
 
     name: str
@@ -53,13 +53,15 @@ class BenchEntry:
     group: str = ""
     label: str = ""
     suites: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     network: Literal["static", "dhcp"] = "static"
     resolve: Literal["address", "name"] = "address"
     images: str = ""
 
     def runs(self, test: Path) -> bool:
         """Whether the tests of that file are for this bench."""
-        return not self.suites or any(folder.name in self.suites for folder in test.parents)
+        folders = {folder.name for folder in test.parents}
+        return (not self.suites or bool(folders & set(self.suites))) and not folders & set(self.without)
 
     @property
     def firmware_name(self) -> str:
@@ -71,7 +73,8 @@ class BenchEntry:
         """Benches with equal variants are equal: their verdicts are about the same thing."""
         return (
             self.model.name, self.firmware, self.kind, self.physical_like, self.time_scale,
-            self.profile.model_dump_json(), self.receive_timeout_s, self.suites, self.network, self.resolve,
+            self.profile.model_dump_json(), self.receive_timeout_s, self.suites, self.without, self.network,
+            self.resolve,
             self.images,
         )
 
@@ -219,7 +222,7 @@ def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, pa
         scope="physical" if bench.kind == "physical" else str(path),
         serial_number=bench.serial_number, receive_timeout_s=receive_timeout_s, cashier=bench.cashier,
         service=bench.service, interfaces=bench.interfaces, host=bench.host,
-        address=str(bench.address) if bench.address else None, suites=tuple(bench.suites),
+        address=str(bench.address) if bench.address else None, suites=tuple(bench.suites), without=tuple(bench.without),
         network=bench.network or model.networks[0], resolve=bench.resolve,
         images=str((path.parent / bench.images).resolve()) if bench.images else "",
     )
@@ -281,14 +284,16 @@ def _packed(entry: BenchEntry) -> dict[str, Any]:
     values = dict(vars(entry))
     for key in ("model", "profile", "interfaces", "host"):
         values[key] = values[key].model_dump(mode="json") if values[key] is not None else None
-    return values | {"identity": list(entry.identity), "suites": list(entry.suites)}
+    return values | {
+        "identity": list(entry.identity), "suites": list(entry.suites), "without": list(entry.without),
+    }
 
 
 def _unpacked(values: Mapping[str, Any]) -> BenchEntry:
     resolved = dict(values)
     for key, kind in (("model", Model), ("profile", Profile), ("interfaces", Interfaces), ("host", Host)):
         resolved[key] = kind.model_validate(values[key]) if values[key] is not None else None
-    lists = {key: tuple(values[key]) for key in ("identity", "suites")}
+    lists = {key: tuple(values[key]) for key in ("identity", "suites", "without")}
     return BenchEntry(**(resolved | lists))
 
 

@@ -79,6 +79,7 @@ class BenchDocument(BaseModel):
     network: Literal["static", "dhcp"] | None = None
     resolve: Literal["address", "name"] = "address"
     suites: list[Name] = []
+    without: list[Name] = []
     limits: LimitsDocument = LimitsDocument()
     identity: Identity | None = None
     serial_number: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")] | None = None

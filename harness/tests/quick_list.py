@@ -11,8 +11,8 @@ from pathlib import Path
 
 import harness
 from harness import verdicts
-from harness.campaigns.gate import SUITES
 from harness.campaigns.selection import QUICK, Candidate, cover, without_group
+from harness.campaigns.selftest import GATED
 from harness.verdicts import RunVerdict
 
 ROOT = Path(harness.__file__).resolve().parents[1]
@@ -27,7 +27,7 @@ def candidates(run: RunVerdict) -> dict[str, list[Candidate]]:
     found: dict[str, list[Candidate]] = {}
     for test in run.tests:
         decides = frozenset(rule for rule, verdict in test.rules.items() if verdict == "PASS")
-        if test.outcome == "passed" and test.test.startswith(tuple(f"suites/{name}/" for name in SUITES)):
+        if test.outcome == "passed" and test.test.startswith(tuple(f"suites/{name}/" for name in GATED)):
             name = without_group(test.test)
             if "/firmware/" in name:
                 name = name.partition("[")[0]  # whatever it is updated from

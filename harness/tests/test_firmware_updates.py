@@ -20,12 +20,21 @@ from harness.emulator.firmware.app.main import Terminal
 from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY
 from harness.instruments.serial_noise import Noise, SecondSender, Stops
 from harness.protocol.frames import Frame
+from harness.terminal.contracts import LoadsFirmware
+from harness.terminal.drivers.panel import PanelTerminal
 from harness.tests.firmware_acquirer import AcquirerBench
 from harness.tests.firmware_bench import Answer, Bench, FakeBoot, MemoryFlash, Rebooted
 from harness.tests.firmware_flash import cuts
 
 SOFTWARE = "24"
 Line = Any
+
+
+def is_the_contract(terminal: PanelTerminal) -> LoadsFirmware:
+    """For the type checker."""
+    return terminal
+
+
 SOUND: dict[str, Any] = {
     "refused": "", "reason": "", "name": "reference", "version": "2.0.0", "data_format": 1, "resets": False,
 }
@@ -269,6 +278,15 @@ def test_one_that_resets_by_design_waits_until_nothing_is_stored() -> None:
         bench.sale()
         bench.settle()
         assert restarted(bench, lambda: install(bench)).wanted
+
+
+def test_what_stands_behind_the_command_is_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serial_load, "LEAST_GIVE_UP_S", 0.5)
+    with Bench(time_scale=100) as bench:
+        line = Serial(bench)
+        line.putc(b"LOAD 5000\r\nrubbish")
+        assert line.line() == "OK LOAD 5000" and line.line().startswith("ERR 73 ")
+        assert bench.serve("VERSION").startswith("OK HT-100")
 
 
 def test_while_a_transaction_is_under_way_it_is_busy(newer: Path) -> None:

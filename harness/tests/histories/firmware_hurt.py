@@ -227,6 +227,18 @@ def it_needs_a_hand(world: World) -> None:
     told(world, "1.0.0")
 
 
+@bad("FWU-06", "it did not come back within 40 s; the screen said “存储故障,请送修”")
+def it_shows_a_fault_and_stays_so(world: World) -> None:
+    operation = world.invoke("load_firmware", "service", version="1.1.0")
+    offer(world, operation.op, "1.1.0", flaw="self_test")
+    world.complete(operation, "ok")
+    world.power("off", "watchdog")
+    world.screen()
+    world.power("on", "watchdog")
+    world.screen("存储故障,请送修")
+    world.wait(60)
+
+
 @bad("FWU-06", "nothing can be started any more")
 def dead_of_a_failed_start(world: World) -> None:
     load(world, "1.1.0", flaw="crashes", runs="")

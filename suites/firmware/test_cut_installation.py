@@ -1,6 +1,6 @@
-"""The power goes in the middle of an update: the old or the new version, whole, with all that was stored.
+"""The power goes while the bench's firmware installs its successor: one of them comes up, with all that was stored.
 
-Every flash operation is the sweep's matter (``hil97 firmware sweep``); here the bench does a few of them for real.
+What it does with what an older version stored: test_power_cuts.py.
 """
 
 from collections.abc import Iterable
