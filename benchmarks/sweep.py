@@ -29,6 +29,7 @@ from harness.campaigns.sweep.prepared import in_use
 from harness.campaigns.sweep.record import record
 from harness.campaigns.sweep.replay import judge, replay
 from harness.campaigns.sweep.starting import Starter
+from harness.campaigns.sweep.unit import Unit
 from harness.emulator.build import build
 from harness.emulator.image import public_key_bytes
 from harness.emulator.in_process import Rom
@@ -66,7 +67,7 @@ def main() -> int:
         found = record(starter, in_use(starter, images[args.old].read_bytes()), images[args.new])
     every = found.journal.cuts()
     cuts = every if args.all else chosen(every, args.cuts, 1)
-    units: dict[Cut, object] = {}
+    units: dict[Cut, Unit] = {}
 
     def sweep() -> None:
         for cut, unit in replay(starter, found.journal, cuts).items():
@@ -78,7 +79,7 @@ def main() -> int:
     forked = chosen(cuts, min(FORKED, len(cuts)), 2)
     each, _ = timed(lambda: replay(starter, found.journal, forked, chunk=1))
     cold = chosen(cuts, min(COLD, len(cuts)), 3)
-    boards, _ = timed(lambda: confirm(starter, model, TEST_PUBLIC_KEY, found.journal, cold))
+    boards, _ = timed(lambda: confirm(starter, model, TEST_PUBLIC_KEY, found.journal, units, cold))
     print(f"{args.old} to {args.new} on {args.model}: {found.journal.operations} operations, {len(cuts)} cuts, "
           f"{cpu / len(cuts) * 1000:.1f} ms of CPU a cut")
     fine = at_least("cuts a second to the limit of 100", len(cuts) / wall / LIMIT, 1.0)

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.campaigns.sweep.cold import chosen, disagreements
@@ -56,6 +56,7 @@ def test_a_moment_of_the_journal_is_the_flash_after_a_cut(work: Work, data: st.D
     assert chip.dead and chip.content == path.content(cut)
 
 
+@settings(max_examples=40)
 @given(work=st.lists(_WORK, min_size=1, max_size=6), scribbles=st.lists(_WORK, max_size=4))
 def test_what_a_start_writes_is_gone_at_the_next_moment(work: Work, scribbles: Work) -> None:
     path, after = recorded(work)

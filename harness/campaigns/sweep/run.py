@@ -107,7 +107,7 @@ def sweep(job: Job, told: Told = lambda what, done, total: None) -> Report:
     units = replay(starter, journal, cuts, workers=job.workers, told=lambda done: told("replay", done, len(cuts)))
     seconds = time.monotonic() - begun
     asked = chosen(cuts, job.cold, job.seed)
-    cold = confirm(starter, job.model, job.boot_key, journal, asked, boards=job.workers,
+    cold = confirm(starter, job.model, job.boot_key, journal, units, asked, boards=job.workers,
                    told=lambda done: told("cold", done, len(asked)))
     differing = {cut for cut, *_ in disagreements(units, cold)}
     results = []
