@@ -299,7 +299,7 @@ class Bench:
                 "--control",
                 str(control),
                 "--flash",
-                str(self._scratch / f"flash-{self._units}.bin"),
+                str(self.flash_file),
                 "--model",
                 str(self._scratch / "model.json"),
                 "--boot-key",
@@ -349,6 +349,12 @@ class Bench:
             keys_by_operator=plan.physical_like,
             bench=self.name,
         )
+
+    @property
+    def flash_file(self) -> Path:
+        """The chip of the unit that stands here, byte by byte, and a page of registers. Not to be copied while it has
+        power."""
+        return self._scratch / f"flash-{self._units}.bin"
 
     def replace_unit(self, why: str, image: Image | None = None) -> None:
         """Take the unit away and put a new one there (emulated benches only); it must be provisioned again. ``image``:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.campaigns.sweep import STAGES
 from harness.errors import BadInput
 from harness.i18n import _
 
@@ -39,6 +40,8 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--lab-config", type=Path, default=Path("lab_config"), metavar="DIR",
                         help=_("folder with models and profiles (default: lab_config)"))
     parser.add_argument("--sample", action="store_true", help=_("of the transfer only some cuts, chosen by the seed"))
+    parser.add_argument("--stage", action="append", choices=STAGES, metavar="STAGE",
+                        help=_("only in this one, may be repeated: {stages}").format(stages=", ".join(STAGES)))
     parser.add_argument("--confirm", type=int, default=200, metavar="N",
                         help=_("results that a real board confirms (default: 200)"))
     parser.add_argument("--seed", type=int, default=1, help=_("which those are (default: 1)"))
@@ -62,6 +65,7 @@ def _sweep(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="hil97-sweep-") as folder:
         images = make_from([args.old, args.image], Path(folder))
         job = Job(model, TEST_PUBLIC_KEY, Path(images[args.image].path), Path(images[args.old].path), args.flash,
+                  stages=tuple(args.stage or STAGES),
                   everything=not args.sample, cold=args.confirm, seed=args.seed, workers=args.workers)
         report = sweep(job, _Progress())
     if args.output:
@@ -97,15 +101,13 @@ def _model(folder: Path, name: str) -> Model:
 
 
 def _print(report: Report) -> None:
-    from harness.campaigns.sweep.journal import STAGES
-
     words = {"transfer": _("transfer"), "commit": _("commit"), "trial": _("trial"), "migration": _("migration"),
              "confirmation": _("confirmation"), "return": _("return")}
     print(_("{old} to {new}: {operations} flash operations, {cuts} cuts, {rate:.0f} a second").format(
         old=report.before.version, new=report.new, operations=report.operations, cuts=len(report.results),
         rate=len(report.results) / report.seconds if report.seconds else 0,
     ))
-    rows = [(_("stage"), _("operations"), _("cuts"), _("old"), _("new"), _("neither"))]
+    rows: list[tuple[str, ...]] = [(_("stage"), _("operations"), _("cuts"), _("old"), _("new"), _("neither"))]
     for stage in STAGES:
         count = report.count(stage)
         rows.append((words[stage], str(report.by_stage[stage]), str(count.total()),

@@ -107,11 +107,19 @@ class Source:
 
 
 def load_source(directory: Path) -> Source:
-    """Reads a source directory of either kind. Raises :class:`BadInput` with file and line."""
+    """Reads a source directory of any kind. Raises :class:`BadInput` with file and line."""
+    return _load(directory, ())
+
+
+def _load(directory: Path, above: tuple[Path, ...]) -> Source:
+    """``above``: the sources whose base this is, directly or not."""
+    directory = directory.resolve()
+    if directory in above:
+        raise BadInput("is its own base, directly or not", where=str(directory))
     if (directory / "defect.yaml").is_file():
-        return _load_defect(directory / "defect.yaml")
+        return _load_defect(directory / "defect.yaml", (*above, directory))
     if (directory / "version.yaml").is_file():
-        return _load_version(directory / "version.yaml")
+        return _load_version(directory / "version.yaml", (*above, directory))
     if (directory / "firmware.yaml").is_file():
         return _load_reference(directory / "firmware.yaml")
     raise BadInput("none of firmware.yaml, version.yaml and defect.yaml is here", where=str(directory),
@@ -133,9 +141,9 @@ def _load_reference(path: Path) -> Source:
                   version=firmware.version, counter=firmware.security_counter, resets=firmware.resets)
 
 
-def _load_version(path: Path) -> Source:
+def _load_version(path: Path, above: tuple[Path, ...]) -> Source:
     version, raw = _read_yaml(path, _Version)
-    base = load_source((path.parent / version.base).resolve())
+    base = _load(path.parent / version.base, above)
     files = _edited(base, version.edits, raw, path)
     for index, name in enumerate(version.files):
         where = f"{path}:{raw['files'].lc.item(index)[0] + 1}"
@@ -151,9 +159,9 @@ def _load_version(path: Path) -> Source:
                    version=version.version, counter=version.security_counter, resets=version.resets)
 
 
-def _load_defect(path: Path) -> Source:
+def _load_defect(path: Path, above: tuple[Path, ...]) -> Source:
     defect, raw = _read_yaml(path, _Defect)
-    base = load_source((path.parent / defect.base).resolve())
+    base = _load(path.parent / defect.base, above)
     if defect.model and defect.model not in base.models:
         where = f"{path}:{_line(raw, ('model',))}"
         raise BadInput(f"model {defect.model!r} is none that the base runs on", where=where,

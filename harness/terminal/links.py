@@ -89,6 +89,12 @@ class CashierLink:
         self._line.close()
 
 
+def _without_control(text: str) -> str:
+    """An answer, without what a receiver of blocks said right before it."""
+    found = re.search(r"(OK|ERR) .*", text)
+    return "".join(character for character in (found.group() if found else text) if character.isprintable())
+
+
 _SECRET = re.compile(r"(?i)((?:TLS\s+KEY|KEY\s+\w+)\s+)[0-9A-Z+/=]+")
 
 
@@ -112,8 +118,10 @@ class ServicePort:
             self._held += data
             *lines, self._held = self._held.split(b"\r\n")
             self._held = self._held[-4096:]
+            among_blocks = self._unsettled
         for raw in lines:
-            self._take_line(raw.decode("ascii", errors="replace"))
+            text = raw.decode("ascii", errors="replace")
+            self._take_line(_without_control(text) if among_blocks else text)
 
     def _take_line(self, text: str) -> None:
         self._recorder.append(Service(t=time.monotonic_ns(), direction="from_terminal", text=text))
@@ -156,9 +164,8 @@ class ServicePort:
             yield self._raw
         finally:
             with self._changed:
-                left, self._raw = self._raw.rest(), None
-            said = re.search(rb"(OK|ERR) [ -~]*\r?\n?$", left)
-            self._on_bytes(said.group() if said else b"")
+                self._held, self._raw = self._raw.rest(), None
+            self._on_bytes(b"")
 
     def note(self, what: str) -> None:
         """One line of the history about what went over the line raw."""

@@ -106,7 +106,7 @@ MANAGEMENT: dict[str, tuple[Kind | None, str]] = {  # operation -> what the host
     "parameter_download": ("parameters", "360"), "status_upload": ("status", "362"),
     "capk_update": ("ca_keys", "371"),
     "ic_parameter_update": ("ic_parameters", "381"), "blacklist_update": ("blacklist", "391"),
-    "sign_off": (None, "002"),
+    "software_update": ("software", "397"), "sign_off": (None, "002"),
 }
 
 

@@ -313,6 +313,56 @@ def test_a_wrong_defect_names_its_line(tmp_path: Path, change: tuple[str, str], 
     assert reason in str(caught.value)
 
 
+VERSION = """name: base
+version: 2.0.0
+title: another limit
+security_counter: 5
+data_format: 2
+resets: true
+base: ../..
+edits:
+  - file: app/main.py
+    old: LIMIT = 3
+    new: LIMIT = 4
+files: [app/more.py]
+"""
+
+
+def version_source(folder: Path, text: str = VERSION) -> Path:
+    source(folder)
+    place = folder / "versions" / "2.0.0"
+    (place / "app").mkdir(parents=True)
+    (place / "app" / "more.py").write_text("MORE = 1\n", "utf-8")
+    (place / "version.yaml").write_text(text, "utf-8")
+    return place
+
+
+def test_a_version_is_its_base_with_edits_and_more_files(tmp_path: Path) -> None:
+    info = builder.build(version_source(tmp_path), "", SIGNING_KEY, tmp_path / "image")
+    application = read((tmp_path / "image").read_bytes(), KEY)
+    assert (info.version, application.version, application.counter) == ("2.0.0", "2.0.0", 5)
+    assert (application.data_format, application.resets, application.models) == (2, True, ("HT-100",))
+    assert set(application.modules) == {"app", "app.main", "app.more"}
+
+
+@pytest.mark.parametrize(("change", "where", "reason"), [
+    (("old: LIMIT = 3", "old: LIMIT = 9"), "version.yaml:9", "stands 0 times"),
+    (("[app/more.py]", "[app/main.py]"), "version.yaml:12", "no new module"),
+    (("[app/more.py]", "[app/../../../x.py]"), "version.yaml:12", "no new module"),
+    (("[app/more.py]", "[app/none.py]"), "app/none.py", "can't be read"),
+    (("version: 2.0.0", "version: two"), "version.yaml:2", "version"),
+    (("security_counter: 5", "security_counter: -5"), "version.yaml:4", "security_counter"),
+    (("base: ../..", "base: ."), "", "its own base"),
+    (("base: ../..", "base: ../other"), "", "none of firmware.yaml"),
+])
+def test_a_wrong_version_names_its_place(tmp_path: Path, change: tuple[str, str], where: str, reason: str) -> None:
+    place = version_source(tmp_path, VERSION.replace(*change))
+    with pytest.raises(BadInput) as caught:
+        load_source(place)
+    assert reason in str(caught.value)
+    assert not where or caught.value.where == str(place / where), caught.value
+
+
 @pytest.mark.parametrize(("files", "file", "line", "reason"), [
     ({"app__main": "def start(board):\n  (\n"}, "app/main.py", 2, "does not compile"),
     ({"app__main": "x = 1\nfrom harness.protocol import frames\n"}, "app/main.py", 2, "imports harness"),

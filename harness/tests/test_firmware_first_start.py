@@ -3,12 +3,16 @@ flash operation of it, clean and torn: the old version with its data whole, or t
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.emulator.firmware.app import crypto, selftest
 from harness.emulator.firmware.app.dialect import Dialect
@@ -167,6 +171,49 @@ def test_whatever_can_be_stored_is_taken_over() -> None:
     assert [len(one["log"]) for one in stood] == [1, 2]
     for version in ("1.1.0", "2.0.0", "2.1.0"):
         assert found(version, content, trial=True)[0] == stood
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 10**6) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(
+        ["tid", "tmk", "trace", "reversal", "fields", "log_bytes", "identity", "money", "dialect", "sent", "11"]
+    ), inner, max_size=6), max_leaves=12,
+)
+
+
+@pytest.fixture(scope="module")
+def stored() -> dict[str, bytes]:
+    """What 1.0.0 and 2.0.0 have stored."""
+    found = {}
+    for version in ("1.0.0", "2.0.0"):
+        with full(version) as bench:
+            found[version] = bytes(bench.flash.content)
+    return found
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "2.0.0"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_wild_content_of_any_file_is_a_storage_fault_or_what_it_says(
+    stored: dict[str, bytes], version: str, data: st.DataObject,
+) -> None:
+    """Bytes, or what has the right checksum and is something else."""
+    flash = MemoryFlash(stored[version])
+    files = Files(flash)
+    names = sorted(files.names() + [f"d2/{name}" for name in files.names("d2")])
+    name = data.draw(st.sampled_from(names))
+    content = data.draw(st.binary(max_size=60) | _JSON.map(lambda value: json.dumps(value).encode()))
+    if data.draw(st.booleans()):
+        files.write_checked(name, content)
+    else:
+        files.write(name, content)
+    migration, store = module(version, "migration"), module(version, "store")
+    with contextlib.suppress(store.StoreDamaged):
+        opened = module(version, "files").Files(flash)
+        migration.prepare(opened, 2, trial=data.draw(st.booleans()), feed=lambda: None)
+        stores = [store.Store(flash, merchant=number, files=opened) for number in (1, 2)]
+        module(version, "selftest").records(stores)
+        migration.finish(opened, lambda: None)
 
 
 def test_a_full_batch_finds_room_beside_itself() -> None:

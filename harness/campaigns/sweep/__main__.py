@@ -6,6 +6,7 @@ spaces. Exit status 2: bad input, 3: a process failed; one message on stderr.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from harness.campaigns.sweep.run import Job, sweep
 from harness.campaigns.sweep.stored import write
 from harness.errors import BadInput, BenchError
+from harness.lab.process import settle_in
 from harness.terminal.model import Model
 
 
@@ -25,9 +27,15 @@ def to_json(job: Job, report: Path) -> str:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m harness.campaigns.sweep")
+    parser.add_argument("--netns-fd", type=int)
+    parser.add_argument("--parent", type=int)
+    args = parser.parse_args()
+    settle_in(args.netns_fd, args.parent)
     asked = json.load(sys.stdin)
-    paths = {name: Path(asked["job"][name]) for name in ("boot_key", "new", "old", "flash") if asked["job"][name]}
-    job = Job(**asked["job"] | paths, model=Model.model_validate(asked["model"]))
+    values: dict[str, Any] = asked["job"] | {"stages": tuple(asked["job"]["stages"])}
+    values |= {name: Path(values[name]) for name in ("boot_key", "new", "old", "flash") if values[name]}
+    job = Job(**values, model=Model.model_validate(asked["model"]))
     try:
         write(sweep(job, lambda what, done, total: print(what, done, total, flush=True)), Path(asked["report"]))
     except BadInput as error:

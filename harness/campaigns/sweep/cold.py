@@ -10,7 +10,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -32,9 +32,9 @@ from harness.lab.process import spawn
 from harness.terminal.model import Model
 from harness.terminal.serial_line import SerialLine
 
-_IDLE_S = 30.0  # of a start, however busy the machine is
+_IDLE_S = 60.0  # of a start, however busy the machine is
 _LOOK_S = 0.5  # then what is shown instead of idle is acknowledged
-_LOOKS = 12  # so often, then it counts as what stays
+_LOOKS = 10  # so often where the replay never stood idle: then it counts as what stays here, too
 _ANSWER_S = 15.0
 _LIFE = 10  # starts of one board process; then there is a new one
 _BY_ITSELF = ("trial", "migration", "confirmation", "return")
@@ -54,10 +54,12 @@ def chosen(cuts: Sequence[Cut], count: int, seed: int) -> list[Cut]:
 
 
 def confirm(
-    starter: Starter, model: Model, boot_key: Path, journal: Journal, cuts: Sequence[Cut], *, boards: int = 2,
+    starter: Starter, model: Model, boot_key: Path, journal: Journal, replayed: Mapping[Cut, Unit],
+    cuts: Sequence[Cut], *, boards: int = 2,
     told: Callable[[int], None] = lambda done: None,
 ) -> dict[Cut, Unit]:
-    """What a board says after each of ``cuts``. Raises :class:`BenchError` where one does not work."""
+    """What a board says after each of ``cuts``, which were ``replayed``. Raises :class:`BenchError` where one does not
+    work."""
     found: dict[Cut, Unit] = {}
     lock = threading.Lock()
 
@@ -67,7 +69,7 @@ def confirm(
                 Path(folder), starter, model, boot_key, lock
             ) as board:
                 for cut in share[at : at + _LIFE]:
-                    seen = board.after(journal, cut)
+                    seen = board.after(journal, cut, looks=_LOOKS if replayed[cut].trouble else 0)
                     with lock:
                         found[cut] = seen
                         told(len(found))
@@ -123,8 +125,9 @@ class Board:
         self._panel.close()
         self._child.stop()
 
-    def after(self, journal: Journal, cut: Cut) -> Unit:
-        """The unit after that cut."""
+    def after(self, journal: Journal, cut: Cut, *, looks: int = 0) -> Unit:
+        """The unit after that cut. ``looks``: how often what is shown instead of idle is acknowledged before it counts
+        as what stays; 0: as long as there is time."""
         path = journal.path(cut)
         own = [step.stage for step in path.steps]
         at = cut.number - path.first
@@ -137,7 +140,7 @@ class Board:
             if self.content != journal.content(cut):
                 raise BenchError(f"the flash after a real cut at operation {cut.number} is not that of the journal: "
                                  "the update does not do the same twice")
-        return self._to_idle()
+        return self._to_idle(looks)
 
     @property
     def content(self) -> bytes:
@@ -170,13 +173,13 @@ class Board:
     def _shows_idle(self) -> bool:
         return self._starter.is_idle(tuple(self._screen.read().lines))
 
-    def _to_idle(self) -> Unit:
+    def _to_idle(self, looks: int) -> Unit:
         since = len(self._events)
         with self._changed:
             self._lines.clear()
             self._held = b""
         self._supply.on()
-        trouble = self._wait_idle(since)
+        trouble = self._wait_idle(since, looks)
         answers: list[str] = [] if trouble else self._ask(self._starter.questions)
         self._supply.off()
         resets = sum(event["ev"] == "power" and event["reason"] == "watchdog" and event["state"] == "on"
@@ -188,18 +191,17 @@ class Board:
             stored = self._starter.stored_by_who_starts(JournalledNor(self.content))
         return replace(found, resets=resets, held=found.held | stored)
 
-    def _wait_idle(self, since: int) -> str:
+    def _wait_idle(self, since: int, looks: int) -> str:
         """"" when it stands idle; otherwise why not."""
-        end = time.monotonic() + _IDLE_S
-        looks = 0
-        while time.monotonic() < end and looks < _LOOKS:
+        end, looked = time.monotonic() + _IDLE_S, 0
+        while time.monotonic() < end and not 0 < looks <= looked:
             if self._screen.wait(lambda seen: self._starter.is_idle(tuple(seen.lines)), _LOOK_S) is not None:
                 return ""
             halts = [str(event["detail"]) for event in self._events[since:] if event["ev"] == "halt"]
             if any(detail.startswith("boot loader") for detail in halts):
                 return "halt: nothing to boot"
             if self._screen.read().lines:
-                looks += 1
+                looked += 1
                 self._panel.request("key", key="CANCEL")
         return "off: " + " / ".join(self._screen.read().lines)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
+from harness.campaigns.sweep import Stage
 from harness.emulator.journal import JournalledNor, Operation
-
-Stage = Literal["transfer", "commit", "trial", "migration", "confirmation", "return"]
-STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 class Step(NamedTuple):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path as File
 
-from harness.campaigns.sweep.journal import Journal, Path, Stage, Step
+from harness.campaigns.sweep import Stage
+from harness.campaigns.sweep.journal import Journal, Path, Step
 from harness.campaigns.sweep.starting import Starter
 from harness.campaigns.sweep.unit import Unit
 from harness.emulator.in_process import End, MemoryBoard, read_service
@@ -47,8 +48,8 @@ def record(starter: Starter, content: bytes, image: File) -> Recording:
     installed = len(chip.journal)
     after = starter.to_idle(chip)
     if after.trouble or after.version == before.version:
-        raise BadInput("the update does not come to its end: " + (after.trouble or f"{after.version} runs afterwards"),
-                       where=str(image))
+        why = after.trouble or f"{after.version} runs afterwards"
+        raise BadInput(f"the update does not come to its end: {why}", where=str(image))
     starter.to_idle(chip)  # what the boot loader keeps of a confirmed image it writes at the next start
     steps = tuple(_staged(chip, start, marks[0], installed))
     paths = [Path(start, steps, 1)]

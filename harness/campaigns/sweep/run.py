@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.campaigns.sweep import STAGES, Stage
 from harness.campaigns.sweep.cold import chosen, confirm, disagreements
-from harness.campaigns.sweep.journal import STAGES, Cut, Journal, Stage
+from harness.campaigns.sweep.journal import Cut, Journal
 from harness.campaigns.sweep.prepared import in_use, quieted
 from harness.campaigns.sweep.record import record
 from harness.campaigns.sweep.replay import Outcome, judge, replay
@@ -32,14 +33,15 @@ Told = Callable[[str, int, int], None]
 @dataclass(frozen=True)
 class Job:
     """``new``: the image that is installed. It begins with ``flash``, a unit's flash file; without, with a unit in use
-    that is made for it and runs ``old``. ``everything``: all cuts of the transfer too, not :data:`TRANSFER_SAMPLE` of
-    them. ``cold``: how many results a board has to confirm."""
+    that is made for it and runs ``old``. ``stages``: the only ones that are cut. ``everything``: all cuts of the
+    transfer too, not :data:`TRANSFER_SAMPLE` of them. ``cold``: how many results a board has to confirm."""
 
     model: Model
     boot_key: Path
     new: Path
     old: Path | None = None
     flash: Path | None = None
+    stages: tuple[Stage, ...] = STAGES
     everything: bool = True
     cold: int = 200
     seed: int = 1
@@ -99,12 +101,13 @@ def sweep(job: Job, told: Told = lambda what, done, total: None) -> Report:
     told("record", 0, 1)
     recording = record(starter, _content(job, starter, new), job.new)
     journal = recording.journal
-    cuts = journal.cuts() if job.everything else _for_a_gate(journal, job.seed)
+    every = journal.cuts() if job.everything else _for_a_gate(journal, job.seed)
+    cuts = [cut for cut in every if journal.step(cut).stage in job.stages]
     begun = time.monotonic()
     units = replay(starter, journal, cuts, workers=job.workers, told=lambda done: told("replay", done, len(cuts)))
     seconds = time.monotonic() - begun
     asked = chosen(cuts, job.cold, job.seed)
-    cold = confirm(starter, job.model, job.boot_key, journal, asked, boards=job.workers,
+    cold = confirm(starter, job.model, job.boot_key, journal, units, asked, boards=job.workers,
                    told=lambda done: told("cold", done, len(asked)))
     differing = {cut for cut, *_ in disagreements(units, cold)}
     results = []

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 STARTS = 5  # a terminal that does not stand idle after so many never will
 _TURNS = 500  # of the application's loop until idle; one start takes 1 to 10
 _UNASKED = 20  # turns after which what the terminal shows instead of idle is acknowledged
-WATCHDOG_S = 5.0
+WATCHDOG_S = 5.0  # of CPU: on a busy machine a start takes its time
+_ASLEEP_S = 60.0  # by the clock
 
 
 class Hung(BaseException):
@@ -155,15 +156,19 @@ class _Visit:
 
 @contextmanager
 def _watchdog() -> Iterator[None]:
-    """A timer of the process in place of the board's. Only in a main thread, where there is no other use of it."""
+    """Timers of the process in place of the board's. Only in a main thread, where there is no other use of them."""
 
     def bite(_signal: int, _frame: FrameType | None) -> None:
         raise Hung
 
-    before = signal.signal(signal.SIGALRM, bite)
-    signal.setitimer(signal.ITIMER_REAL, WATCHDOG_S)
+    timers = ((signal.SIGPROF, signal.ITIMER_PROF, WATCHDOG_S), (signal.SIGALRM, signal.ITIMER_REAL, _ASLEEP_S))
+    before = [(number, signal.signal(number, bite)) for number, *_ in timers]
+    for _number, timer, seconds in timers:
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for _number, timer, _seconds in timers:
+            signal.setitimer(timer, 0)
+        for number, handler in before:
+            signal.signal(number, handler)

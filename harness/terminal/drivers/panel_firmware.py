@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
 import threading
 import time
@@ -22,6 +23,7 @@ from harness.terminal.drivers.panel_operation import ENDED, PROGRESS, PanelOpera
 from harness.terminal.links import ServicePort
 from harness.terminal.serial_line import ByteLine
 
+logging.getLogger("xmodem").setLevel(logging.CRITICAL)  # what it meets on the line stands in the history
 BLOCK = 1024
 BUSY, PATIENCE_S, AGAIN_S = "90", 20.0, 0.25  # an engineer waits for a terminal that is at work, and how
 ANSWER_S = 30.0  # for the check of a whole image, and for a line that has to become quiet first

@@ -44,11 +44,6 @@ class PanelHands:
         self.money_moved = False  # a financial request may have been sent since the last settlement
         self._lock = threading.Lock()
 
-    @property
-    def next_operation(self) -> int:
-        """The number of the operation that is invoked next."""
-        return self._ids + 1
-
     # -- the idle screen ----------------------------------------------------------------------------------------------
 
     def is_idle(self, seen: Seen) -> bool:

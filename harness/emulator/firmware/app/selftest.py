@@ -110,5 +110,5 @@ def records(stores: Sequence[Store]) -> None:
                 key = bytes.fromhex(getattr(state, name))
                 if key:
                     crypto.kcv(key, sm=state.dialect.sm and len(key) == keystore.TMK_SIZE)
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 raise StoreDamaged(f"{name}: {error}") from error

@@ -1,29 +1,18 @@
-"""The power goes in the middle of an update: the old or the new version, whole, with all that was stored.
+"""The power goes while the bench's firmware installs its successor: one of them comes up, with all that was stored.
 
-Every flash operation is the sweep's matter (``hil97 firmware sweep``); here the bench does a few of them for real.
+What it does with what an older version stored: test_power_cut_sweep.py.
 """
 
 from collections.abc import Iterable
 
 import pytest
 
-from fixtures.update import (
-    MOST_OPERATIONS,
-    cut_in_installation,
-    fill,
-    image_under_test,
-    look,
-    sells_on,
-    unit_with,
-    wanted,
-)
+from fixtures.update import MOST_OPERATIONS, cut_in_installation, fill, look, sells_on, wanted
 from harness.bench.bench import Bench
 from harness.bench.updating import ask_version, give
 from harness.errors import TerminalTimeout
-from harness.lab.firmware_images import Image
 from harness.lab.image_set import ImageFile, ImageSet
 
-LAST = 3  # operations before the end: what a version does last is to remove what it took over
 FEW = (1, 3, 4, 6)  # of an installation: its note, the request, the boot loader's mark, the first start
 
 
@@ -39,21 +28,6 @@ def test_in_the_transfer_and_in_the_installation(bench: Bench, images: ImageSet)
     sells_on(bench)
 
 
-@pytest.mark.oldest
-@pytest.mark.declares("FWU-03")
-def test_in_the_first_start_of_a_new_version(bench: Bench, from_version: str, old_image: Image) -> None:
-    """What the firmware of this bench does with what an older one stored: counted on one unit, and then cut on others,
-    half way and shortly before its end."""
-    unit_with(bench, old_image)
-    fill(bench, reversal=False)
-    count = operations_of_installation(bench, image_under_test(bench))
-    for operation in (count // 2, count - LAST):
-        unit_with(bench, old_image)
-        fill(bench, reversal=False)
-        install_cut_at(bench, image_under_test(bench), [max(1, operation)])
-        sells_on(bench)
-
-
 @pytest.mark.nightly
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "torn"])
 @pytest.mark.declares("FWU-03")
@@ -61,16 +35,6 @@ def test_at_every_step_of_the_installation(bench: Bench, images: ImageSet, torn:
     fill(bench)
     install_cut_at(bench, wanted(images.successor()), range(1, MOST_OPERATIONS), torn=torn)
     sells_on(bench)
-
-
-def operations_of_installation(bench: Bench, software: ImageFile) -> int:
-    """Flash operations from the request to install until the new version stands idle. The unit runs it afterwards."""
-    assert give(bench, software, install=False).ok
-    before = bench.power.flash_operations()
-    assert bench.terminal.install_firmware().ok
-    bench.terminal.await_updated()
-    ask_version(bench)
-    return bench.power.flash_operations() - before
 
 
 def install_cut_at(
