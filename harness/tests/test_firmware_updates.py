@@ -132,7 +132,7 @@ def restarted(bench: Bench, act: Callable[[], object]) -> FakeBoot:
     """Does it, and the terminal restarts."""
     with pytest.raises(Rebooted):
         act()
-        bench.run(lambda: False, 10)
+        bench.run(lambda: False, 60)
     return bench.board.boot
 
 
@@ -320,38 +320,54 @@ def test_a_power_cut_at_any_moment_of_the_record_leaves_a_terminal_that_works(ne
 # -- from the host -----------------------------------------------------------------------------------------------------
 
 
-def offer(bench: AcquirerBench, image: Path | None, version: str = "1.1.0") -> None:
-    bench.acquirer.do("offer_software", path=None if image is None else str(image), version=version)
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bytes for an image that the boot loader is told to find good: 125 blocks."""
+    path = tmp_path_factory.mktemp("image") / "small.img"
+    path.write_bytes(random.Random(1).randbytes(120_000))
+    return path
 
 
-def test_nothing_new_is_a_success_and_fulfils_the_wish(newer: Path) -> None:
+def offer(bench: AcquirerBench, image: Path, version: str = "1.1.0", *, good: bool = True) -> None:
+    bench.acquirer.do("offer_software", path=str(image), version=version)
+    if good:
+        bench.board.boot.verdict = SOUND | {"version": version}
+
+
+def fetch(bench: AcquirerBench) -> dict[str, str]:
+    """The till has it fetched; a whole image takes its time."""
+    bench.send_order(SOFTWARE)
+    return bench.till_answer(60)
+
+
+def test_nothing_new_is_a_success_and_fulfils_the_wish(small: Path) -> None:
     with AcquirerBench() as bench:
-        assert bench.till(SOFTWARE)["DF09"] == "无新版本" and bench.codes() == ["397"]
-        offer(bench, newer, "1.0.0")
+        assert fetch(bench)["DF09"] == "无新版本" and bench.codes() == ["397"]
+        offer(bench, small, "1.0.0")
         bench.office("demand_download", kind="software")
-        assert bench.till(SOFTWARE)["DF07"] == "00" and bench.office("downloads")["due"] == []
+        assert fetch(bench)["DF07"] == "00" and bench.office("downloads")["due"] == []
 
 
-def test_it_is_fetched_and_installed_when_nobody_uses_the_terminal(newer: Path) -> None:
+def test_it_is_fetched_and_installed_when_nobody_uses_the_terminal(small: Path) -> None:
     with AcquirerBench() as bench:
-        offer(bench, newer)
+        offer(bench, small)
         told = {}
-        boot = restarted(bench, lambda: told.update(bench.till(SOFTWARE)))
-        assert boot.wanted and boot.loaded.startswith(newer.read_bytes())
+        boot = restarted(bench, lambda: told.update(fetch(bench)))
+        assert boot.wanted and boot.loaded.startswith(small.read_bytes())
         assert set(bench.codes()) == {"397", "398", "399"} and bench.codes().count("399") == 1
 
 
-def test_the_host_asks_and_the_terminal_fetches_it_by_itself(newer: Path) -> None:
+def test_the_host_asks_and_the_terminal_fetches_it_by_itself(small: Path) -> None:
     with AcquirerBench(time_scale=60) as bench:
-        offer(bench, newer)
+        offer(bench, small)
         bench.office("demand_download", kind="software")
         assert restarted(bench, bench.sign_in).wanted
         assert bench.office("downloads")["due"] == []
 
 
-def test_97_in_the_middle_changes_nothing_and_it_goes_on_where_it_was(newer: Path) -> None:
+def test_97_in_the_middle_changes_nothing_and_it_goes_on_where_it_was(small: Path) -> None:
     with AcquirerBench() as bench:
-        offer(bench, newer)
+        offer(bench, small)
         blocks = []
 
         def refuses(request: Frame) -> Answer | None:
@@ -361,15 +377,15 @@ def test_97_in_the_middle_changes_nothing_and_it_goes_on_where_it_was(newer: Pat
             return Answer("97") if len(blocks) == 100 else None
 
         bench.host.script = refuses
-        assert bench.till(SOFTWARE)["DF07"] == "97" and bench.shows("应答码:97", "终端未登记")()
+        assert fetch(bench)["DF07"] == "97" and bench.shows("应答码:97", "终端未登记")()
         assert status(bench)["state"] == "none" and status(bench)["received"].startswith("95040/")
-        restarted(bench, lambda: bench.till(SOFTWARE))
+        restarted(bench, lambda: fetch(bench))
         assert blocks[100] == blocks[99]  # the one that was answered 97, and none before it again
 
 
-def test_after_a_power_cut_it_goes_on_from_what_was_committed(newer: Path) -> None:
+def test_after_a_power_cut_it_goes_on_from_what_was_committed(small: Path) -> None:
     with AcquirerBench() as bench:
-        offer(bench, newer)
+        offer(bench, small)
         asked = []
 
         def silent(request: Frame) -> Answer | None:
@@ -378,16 +394,17 @@ def test_after_a_power_cut_it_goes_on_from_what_was_committed(newer: Path) -> No
             return Answer(act="close") if len(asked) == 80 else None
 
         bench.host.script = silent
-        assert bench.till(SOFTWARE)["DF07"] == "Z2"
+        assert fetch(bench)["DF07"] == "Z2"
         power_cycle(bench)
+        offer(bench, small)
         asked.append(-1)
-        assert restarted(bench, lambda: bench.till(SOFTWARE)).loaded.startswith(newer.read_bytes())
+        assert restarted(bench, lambda: fetch(bench)).loaded.startswith(small.read_bytes())
         assert asked[81] == 2 * 8 * 4096  # so many whole commits
 
 
-def test_another_image_on_offer_begins_at_zero(newer: Path, tmp_path: Path) -> None:
+def test_another_image_on_offer_begins_at_zero(small: Path, tmp_path: Path) -> None:
     with AcquirerBench() as bench:
-        offer(bench, newer)
+        offer(bench, small)
         asked: list[int] = []
 
         def cut(request: Frame) -> Answer | None:
@@ -397,11 +414,11 @@ def test_another_image_on_offer_begins_at_zero(newer: Path, tmp_path: Path) -> N
             return None
 
         bench.host.script = cut
-        bench.till(SOFTWARE)
+        fetch(bench)
         other = tmp_path / "other.img"
-        build(REFERENCE_SOURCE, "1.1.1", TEST_KEY, other)
+        other.write_bytes(random.Random(2).randbytes(50_000))
         offer(bench, other, "1.1.1")
-        restarted(bench, lambda: bench.till(SOFTWARE))
+        restarted(bench, lambda: fetch(bench))
         assert asked[20] == 0 and bench.board.boot.loaded.startswith(other.read_bytes())
 
 
@@ -416,27 +433,26 @@ def test_the_host_is_told_why_not(
     wrong = tmp_path / "wrong.img"
     wrong.write_bytes(change(newer.read_bytes()))
     with AcquirerBench() as bench:
-        offer(bench, wrong, version)
+        offer(bench, wrong, version, good=False)
         bench.office("demand_download", kind="software")
-        assert bench.till(SOFTWARE)["DF07"] == "ZB" and bench.shows("更新失败", f"原因{reason}")()
+        assert fetch(bench)["DF07"] == "ZB" and bench.shows("更新失败", f"原因{reason}")()
         ends = [f.binary(62).decode() for f in bench.host.requests if f.network_code == "399"]
         assert ends == [f"{reason}{version}"] and bench.office("downloads")["due"] == []
         assert status(bench)["last"] == reason and not bench.board.boot.wanted
 
 
-def test_one_that_resets_by_design_is_not_taken_and_asked_for_again(newer: Path) -> None:
+def test_one_that_resets_by_design_is_not_taken_and_asked_for_again(small: Path) -> None:
     with AcquirerBench() as bench:
         bench.sign_in()
         bench.sale()
-        found = {"refused": "", "reason": "", "name": "reference", "version": "1.1.0", "data_format": 1}
-        bench.board.boot.verdict = found | {"resets": True}
-        offer(bench, newer)
+        offer(bench, small)
+        bench.board.boot.verdict = SOUND | {"version": "1.1.0", "resets": True}
         bench.office("demand_download", kind="software")
-        assert bench.till(SOFTWARE)["DF07"] == "ZB" and bench.shows("原因85")()
+        assert fetch(bench)["DF07"] == "ZB" and bench.shows("原因85")()
         assert bench.office("downloads")["due"] == ["software"]
         bench.settle()
         blocks = bench.codes().count("398")
-        restarted(bench, lambda: bench.till(SOFTWARE))
+        restarted(bench, lambda: fetch(bench))
         assert bench.codes().count("398") == blocks  # it was there already
 
 
@@ -444,18 +460,18 @@ def test_one_that_resets_by_design_is_not_taken_and_asked_for_again(newer: Path)
     ("397", b""), ("397", b"2"), ("397", b"1" + b"x" * 80), ("397", b"1" + b"0" * 72), ("398", b""),
     ("398", b"100000001" + bytes(960)), ("398", b"100000000" + bytes(959)),
 ])
-def test_what_the_host_says_wrong_is_no_valid_answer(newer: Path, code: str, f62: bytes) -> None:
+def test_what_the_host_says_wrong_is_no_valid_answer(small: Path, code: str, f62: bytes) -> None:
     with AcquirerBench() as bench:
-        offer(bench, newer)
+        offer(bench, small)
         bench.host.script = (
             lambda request: Answer(fields={62: f62.hex().upper()}) if request.network_code == code else None)
-        assert bench.till(SOFTWARE)["DF07"] == "Z3" and bench.shows("应答无效")()
+        assert fetch(bench)["DF07"] == "Z3" and bench.shows("应答无效")()
         assert bench.codes()[-1] == code
 
 
-def test_blocks_that_are_not_those_of_the_image_are_found_by_its_hash(newer: Path) -> None:
+def test_blocks_that_are_not_those_of_the_image_are_found_by_its_hash(small: Path) -> None:
     with AcquirerBench() as bench:
-        offer(bench, newer)
+        offer(bench, small)
 
         def wrong(request: Frame) -> Answer | None:
             if request.network_code != "398" or request.binary(62)[:8] != b"00000960":
@@ -463,13 +479,13 @@ def test_blocks_that_are_not_those_of_the_image_are_found_by_its_hash(newer: Pat
             return Answer(fields={62: (b"100000960" + bytes(960)).hex().upper()})
 
         bench.host.script = wrong
-        assert bench.till(SOFTWARE)["DF07"] == "ZB" and bench.shows("原因73")()
+        assert fetch(bench)["DF07"] == "ZB" and bench.shows("原因73")()
         assert "399" not in bench.codes() and status(bench)["received"] == "0/0"
 
 
-def test_by_itself_it_gives_way_to_whoever_uses_the_terminal(newer: Path) -> None:
+def test_by_itself_it_gives_way_to_whoever_uses_the_terminal(small: Path) -> None:
     with AcquirerBench(time_scale=60) as bench:
-        offer(bench, newer)
+        offer(bench, small)
         bench.office("demand_download", kind="software")
         bench.sign_in()
         bench.key("CANCEL")
@@ -480,24 +496,24 @@ def test_by_itself_it_gives_way_to_whoever_uses_the_terminal(newer: Path) -> Non
         assert len(offsets) == len(set(offsets))  # no block twice
 
 
-def test_the_second_sender_is_refused(newer: Path) -> None:
+def test_the_second_sender_is_refused(small: Path) -> None:
     with AcquirerBench(time_scale=60) as bench:
-        offer(bench, newer)
+        offer(bench, small)
         bench.office("demand_download", kind="software")
         bench.sign_in()
         bench.key("CANCEL")
         bench.run(lambda: bench.codes().count("398") > 5)
         assert bench.serve("LOAD 5000").startswith("ERR 90 ")
     with AcquirerBench() as bench:
-        offer(bench, newer)
+        offer(bench, small)
 
         class Asks(Stops):
             asked: dict[str, str] = {}
 
             def _put_block(self, block: bytes, timeout: float) -> int | None:
                 if not self.asked:
-                    self.asked.update(bench.till(SOFTWARE))
+                    self.asked.update(fetch(bench))
                 return super()._put_block(block, timeout)
 
-        assert load(bench, newer.read_bytes(), lambda line: Asks(line, blocks=9999, gone=Gone)).startswith("OK LOADED")
+        assert load(bench, small.read_bytes(), lambda line: Asks(line, blocks=9999, gone=Gone)).startswith("OK LOADED")
         assert Asks.asked["DF07"] == "Z6" and "398" not in bench.codes()

@@ -192,6 +192,14 @@ def dead_of_a_lost_link(world: World) -> None:
     world.screen("固件损坏")
 
 
+@bad("FWU-05", "is from TID 29000009")
+def a_lost_link_costs_the_number(world: World) -> None:
+    world.sign_in()
+    refuse(world, "1.1.0", why="73 broken off", disturbed="the sender stops after 9 blocks")
+    world.tid = "29000009"
+    world.echo()
+
+
 @undecided("FWU-05", "nothing shows whether it can go on")
 def nobody_tries_again(world: World) -> None:
     refuse(world, "1.1.0", why="73 broken off", disturbed="the sender stops after 9 blocks")
