@@ -218,9 +218,11 @@ def _by_update(bench: Bench) -> None:
     bench.terminal.await_idle(20.0)
     provision(bench)
     _serve(bench)
-    told = update(bench, sound(Image(str(bench.plan.image), own.name, own.version, own.sha256)))
+    software = sound(Image(str(bench.plan.image), own.name, own.version, own.sha256))
+    told = update(bench, software)
     if bench.runs != (own.name, own.version):
         raise _NotReadyError(told.text or f"it runs {' '.join(bench.runs)}")
+    bench.provisioned = not software.resets
 
 
 def _cycle(bench: Bench) -> None:

@@ -10,6 +10,8 @@ from harness.instruments.serial_noise import Noise, SecondSender, Stops
 from harness.lab.image_set import ImageSet
 from harness.terminal.drivers.panel_firmware import SenderStopped
 
+PATIENCE_S = 10.0  # more than a terminal takes to give up a sender
+
 
 @pytest.mark.declares("FWU-05")
 def test_by_the_service_port(bench: Bench, images: ImageSet) -> None:
@@ -18,20 +20,23 @@ def test_by_the_service_port(bench: Bench, images: ImageSet) -> None:
     software = wanted(images.successor())
     stopped = update(
         bench, software, disturbed="the sender stops after 40 blocks",
-        through=lambda line: Stops(line, blocks=40, gone=SenderStopped),
+        patience_s=PATIENCE_S, through=lambda line: Stops(line, blocks=40, gone=SenderStopped),
     )
     assert not stopped.ok
     look(bench)
     other = software.path.read_bytes()[::-1]
     disturbed = update(
         bench, software, disturbed="a second sender from block 30 on",
-        through=lambda line: SecondSender(line, other=other, after=30),
+        patience_s=PATIENCE_S, through=lambda line: SecondSender(line, other=other, after=30),
     )
     if not disturbed.ok:
         look(bench)
-        noisy = update(bench, software, disturbed="noise in 5 % of the blocks", through=lambda line: Noise(line))
+        noisy = update(
+            bench, software, disturbed="noise in 5 % of the blocks", patience_s=PATIENCE_S,
+            through=lambda line: Noise(line),
+        )
         if not noisy.ok:
-            assert update(bench, software).ok
+            assert update(bench, software, patience_s=PATIENCE_S).ok
     look(bench)
     sells_on(bench)
 
