@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from harness.acquirer.activation import Activation
 from harness.acquirer.answers import Answer, Stamp
 from harness.acquirer.cards import IssuerCard
 from harness.acquirer.cases import Case, Desk
@@ -73,6 +74,7 @@ class Host:
         self.troubles = Troubles()
         self.misbehaviour = Misbehaviour(self.journal.last_rule_id())
         self.uploads, self.downloads = Uploads(store), Downloads(store, downloads)
+        self.activation = Activation(store, self.registry, self.ledger, profile, cards or {})
         self._dressing = Dressing(self.registry, profile)
         self._transactions = Transactions(
             Desk(store, self.registry, self.ledger, self.uploads, profile, cards or {}, self.downloads)
@@ -186,6 +188,8 @@ class Host:
         return self._dressing.told(frame, rule)
 
     def _decide(self, frame: Frame, transaction: str, stamp: Stamp, *, keeps_keys: bool) -> Answer:
+        if transaction == "activation":
+            return self.activation.answer(frame)
         missing = _missing(frame)
         if missing:
             return Answer("30", f"{missing} missing")

@@ -80,6 +80,7 @@ class Service:
         self.server = Server(self.host, self._push, link=settings.link, room=_room())
         self.control = Control(Office(self.host), last_jid=self.host.journal.last_jid, status=self.status)
         self.host.troubles.tell.append(self.control.tell_trouble)
+        self.host.activation.tell.append(lambda done: self.control.tell_activated(done.mid, done.tid, done.tmk))
 
     @property
     def shut_down(self) -> asyncio.Event:

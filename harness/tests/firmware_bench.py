@@ -24,6 +24,7 @@ from harness.instruments.printer import SlipReader
 from harness.instruments.screen import ScreenReader
 from harness.protocol import keys
 from harness.protocol.frames import F48, Frame, build, decode, swap_tpdu
+from harness.protocol.transport import transport_key
 from harness.terminal import cashier
 from harness.terminal.cards import CHIP, MAGNETIC, Card
 from harness.tests.emulator_bench import model as lab_model
@@ -42,11 +43,13 @@ class FakeBoard:
 
     def __init__(
         self, flash: MemoryFlash, *, model: str = "HT-100", time_scale: float = 1.0, clock: float = CLOCK,
+        serial_number: str = "SN97000001",
     ) -> None:
         self.geometry = lab_model(model).screen
         self.model = lab_model(model).model_dump(mode="json")
-        self.serial_number, self.time_scale, self.flash, self.clock = "SN97000001", time_scale, flash, clock
+        self.serial_number, self.time_scale, self.flash, self.clock = serial_number, time_scale, flash, clock
         self.ethernet, self.modem_fd = "", -1
+        self.transport_key = transport_key(self.serial_number)
         self.boot: Any = None  # these tests update nothing
         self.screens: list[list[str]] = []
         self.slips: list[list[str]] = []
@@ -247,10 +250,13 @@ class Host:
 class Bench:
     """A terminal and its host. ``flash`` None: from the factory."""
 
-    def __init__(self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None) -> None:
-        self.host, self._model, self._time_scale = Host(), model, time_scale
+    def __init__(
+        self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None,
+        serial_number: str = "SN97000001",
+    ) -> None:
+        self.host, self._model, self._time_scale, self._serial_number = Host(), model, time_scale, serial_number
         self.flash = flash or MemoryFlash()
-        self.board = FakeBoard(self.flash, model=model, time_scale=time_scale)
+        self.board = FakeBoard(self.flash, model=model, time_scale=time_scale, serial_number=serial_number)
         self.terminal = Terminal(self.board)
         self._till = cashier.Receiver()
         self._lines = b""
@@ -285,7 +291,9 @@ class Bench:
         clock = self.board.clock
         self.board.close()
         self.flash = flash or MemoryFlash(bytes(self.flash.content))
-        self.board = FakeBoard(self.flash, model=self._model, time_scale=self._time_scale, clock=clock)
+        self.board = FakeBoard(
+            self.flash, model=self._model, time_scale=self._time_scale, clock=clock, serial_number=self._serial_number
+        )
         self.terminal = Terminal(self.board)
         self._till = cashier.Receiver()
 

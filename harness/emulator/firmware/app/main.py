@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from . import cashier, tables, texts, version
+from . import backup, cashier, tables, texts, version
 from .comms import Line
 from .dialogs import Dialogs
 from .downloads import Downloads
 from .hardware import Board
-from .loop import CASHIER, PANEL, Loop, Signal, now
+from .loop import CASHIER, PANEL, SERVICE, Loop, Signal, now
 from .network import Network
 from .operator import Merchant, Operator
 from .screen import Printer, Screen
@@ -50,6 +50,7 @@ class Terminal:
             first = Store(board.flash)
             stores = [first, *map(first.of_merchant, range(2, int(board.model["identities"]) + 1))]
             tables.check(first)
+            backup.finish(stores)
         except StoreDamaged:
             self.screen.show((texts.STORAGE_FAULT,))
             return
@@ -80,6 +81,8 @@ class Terminal:
         self._service = ServicePort(
             stores, network, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
             has_interface=bool(board.ethernet), busy=lambda: self._line.busy,
+            order=lambda order: self._loop.offer(Signal(SERVICE, order)),
+            tell=lambda line: self._write(board.service_fd, line), random=board.random,
         )
         self._loop.start(network.run())
         self._loop.start(self._operator.run())

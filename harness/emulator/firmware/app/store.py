@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -94,6 +95,16 @@ class Store:
         self.log = []
         self._remove_old_logs()
 
+    def replace(self, state: State, log: Sequence[Record]) -> None:
+        """Another state and another batch log in the place of these, with one commit."""
+        generation = self.state.generation + 1
+        data = b"".join(json.dumps(asdict(one), separators=(",", ":")).encode() + b"\n" for one in log)
+        self._write(self._log_name(generation), data)
+        new = replace(state, generation=generation, log_bytes=len(data))
+        self._write_checked(self._prefix + _STATE, json.dumps(to_json(new), separators=(",", ":")).encode())
+        self.state, self.log = new, list(log)
+        self._remove_old_logs()
+
     # -- what the whole terminal shares --------------------------------------------------------------------------------
 
     def table(self, name: str) -> Any:
@@ -104,6 +115,11 @@ class Store:
     def put_table(self, name: str, values: Any) -> None:
         """One atomic replacement."""
         self._write_checked(name, json.dumps(values, separators=(",", ":")).encode())
+
+    def drop_table(self, name: str) -> None:
+        """As if nothing had ever been put there."""
+        if self._read(name) is not None:
+            self._fs.remove(name)
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
@@ -119,8 +135,8 @@ class Store:
             raise ValueError(f"the batch log has {len(raw)} bytes, not {self.state.log_bytes}")
         return [record_from_json(json.loads(line)) for line in raw[: self.state.log_bytes].splitlines()]
 
-    def _log_name(self) -> str:
-        return f"{self._prefix}{_LOG}{self.state.generation}"
+    def _log_name(self, generation: int | None = None) -> str:
+        return f"{self._prefix}{_LOG}{self.state.generation if generation is None else generation}"
 
     def _remove_old_logs(self) -> None:
         for name in self._fs.listdir("/"):
@@ -129,7 +145,7 @@ class Store:
 
     def _read_checked(self, name: str) -> bytes | None:
         raw = self._read(name)
-        if raw is None:
+        if not raw:  # an empty one: the power went between its making and its first commit
             return None
         checksum, _, data = raw.partition(b"\n")
         if checksum != b"%08x" % zlib.crc32(data):
