@@ -21,6 +21,7 @@ from typing import Literal
 
 from harness import __version__
 from harness.checkers.finding import Finding, checkers
+from harness.checkers.firmware import missing_pairs
 from harness.checkers.reading import Reading
 from harness.checkers.recovery import untried
 from harness.errors import BadInput
@@ -163,7 +164,7 @@ def judge_run(run_dir: Path) -> RunVerdict:
             f"no {BENCHES}/*/{HISTORY} here: this is no stored run", where=str(run_dir),
             remedy="name a folder under results/, e.g. hil97 judge results/<run>",
         )
-    run, declared, planned, outside = _run_table(run_dir)
+    run, declared, planned, outside, stopped = _run_table(run_dir)
     benches: list[_Bench] = []
     empty: list[str] = []
     for path in logs:
@@ -179,19 +180,20 @@ def judge_run(run_dir: Path) -> RunVerdict:
     opened = {e.test for bench in benches for e in bench.events if isinstance(e, TestOpened)}
     never = [test for test in planned if test not in opened]
     if never:
-        empty.append(f"{len(never)} of {len(planned)} tests never ran, the first of them {never[0]}")
+        why = f" ({stopped})" if stopped else ""
+        empty.append(f"{len(never)} of {len(planned)} tests never ran{why}, the first of them {never[0]}")
     empty += [f"outside any bench: {line}" for line in outside]
     return _verdict(run or (benches[0].header.run if benches else run_dir.name), benches, declared, empty)
 
 
-def _run_table(run_dir: Path) -> tuple[str, dict[str, list[str]], list[str], list[str]]:
-    """The run's name, its declared requirements by group, its tests, what failed outside any bench; nothing without
-    run.json (killed early)."""
+def _run_table(run_dir: Path) -> tuple[str, dict[str, list[str]], list[str], list[str], str]:
+    """The run's name, its declared requirements by group, its tests, what failed outside any bench, why it was ended
+    before its last test; nothing without run.json (killed early)."""
     path = run_dir / RUN
     try:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return "", {}, [], []
+        return "", {}, [], [], ""
     except (OSError, ValueError) as error:
         raise BadInput(f"is damaged: {error}", where=str(path)) from None
     table = data.get("declared", {}) if isinstance(data, dict) else None
@@ -201,7 +203,8 @@ def _run_table(run_dir: Path) -> tuple[str, dict[str, list[str]], list[str], lis
         raise BadInput('"declared" must be a table of lists of requirements by group', where=str(path))
     tests = [str(test["test"]) for test in data.get("tests", []) if isinstance(test, dict) and "test" in test]
     outside = data.get("outside", [])
-    return str(data.get("run", "")), table, tests, [str(line) for line in outside] if isinstance(outside, list) else []
+    lines = [str(line) for line in outside] if isinstance(outside, list) else []
+    return str(data.get("run", "")), table, tests, lines, str(data.get("stopped", ""))
 
 
 def _verdict(
@@ -244,6 +247,8 @@ def _group(name: str, benches: Sequence[_Bench], table: Sequence[str]) -> GroupR
         verdict, reason = _merged(rule, records[rule], waived.get(rule, ""), failures)
         if rule == "REC-08" and verdict == "PASS" and (rest := untried(bench.reading for bench in benches)):
             reason += f"; {rest}"  # a pairwise set shows a part; a soak all of it
+        if rule == "FWU-09" and verdict == "PASS" and (pairs := missing_pairs(bench.reading for bench in benches)):
+            verdict, reason = "INCONCLUSIVE", f"{reason}; not decided: {', '.join(pairs)}"
         requirements.append(
             RequirementRecord(
                 id=rule, declared=rule in declared, verdict=verdict, reason=reason, findings=records[rule]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.campaigns.selection import Only
+
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.campaigns.cases import AnyCase
@@ -43,6 +45,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hil97", "hil97: payment terminals and response code 97")
     group.addoption("--lab", metavar="FILE", help=f"inventory of benches (default for suites: {DEFAULT_LAB})")
     group.addoption("--firmware", metavar="WHAT", help="boot this on every emulated bench: a defect, image or source")
+    group.addoption(
+        "--from", metavar="V[,V...]", dest="from_versions",
+        help="versions (released, or image files) from which tests of firmware updates begin",
+    )
     group.addoption("--results", metavar="DIR", default="results", help="where runs are kept (default: results)")
     group.addoption("--run-name", metavar="NAME", help="name of this run (default: date and time)")
     group.addoption(
@@ -56,9 +62,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--replay", metavar="RUN", help="the folder of a stored run: its tests are driven again")
     group.addoption("--replay-test", metavar="ID", help="only this one of them")
     group.addoption(
-        "--only-cases", metavar="WORD,...",
-        help="of the transaction cases only those of these transactions, and those that declare these requirements",
+        "--only", metavar="WORD,...",
+        help="only tests that declare one of these requirements, the most promising first; of the transaction cases, "
+        "where transactions are named too, those of these",
     )
+    group.addoption("--stop-at", metavar="ID", help="end the run with the first test in which this requirement FAILs")
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -90,6 +98,7 @@ def _configure_controller(config: pytest.Config) -> None:
     from harness.i18n import set_language
     from harness.i18n_errors import translated
     from harness.lab import rootless
+    from harness.lab.firmware_images import split
 
     try:
         path = Path(config.getoption("--lab") or config.rootpath / DEFAULT_LAB)
@@ -105,7 +114,9 @@ def _configure_controller(config: pytest.Config) -> None:
         if config.getoption("--cases") is not None:
             part_of(config.getoption("--cases"))
         results = Path(config.invocation_params.dir) / config.getoption("--results")
-        plan = RunPlan.make(lab, results, name=config.getoption("--run-name"))
+        plan = RunPlan.make(
+            lab, results, name=config.getoption("--run-name"), from_versions=split(config.getoption("--from"))
+        )
         plan.write(
             config.invocation_params.args, seed=config.getoption("--seed"), part=config.getoption("--cases"),
             replay=config.getoption("--replay"),
@@ -115,9 +126,10 @@ def _configure_controller(config: pytest.Config) -> None:
         pytest.exit(translated(error), returncode=2)  # not pytest's own status for this, 4, which says "undecided" here
     config.stash[PLAN] = plan
     from harness.campaigns.finish import write_placeholder
+    from harness.campaigns.session import Session
 
     write_placeholder(plan)
-    config.pluginmanager.register(Finish(), "hil97-finish")
+    config.pluginmanager.register(Session(config, plan), "hil97-session")
 
 
 def _check_selection(config: pytest.Config) -> None:
@@ -195,9 +207,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     cases = cases_of(metafunc.config, [labels[label] for label in wanted], asked)
     profiles = {label: labels[label].profile for label in wanted}
-    if metafunc.config.getoption("--only-cases") is not None:
-        words = set(metafunc.config.getoption("--only-cases").split(","))
-        cases = [case for case in cases if words & {case.transaction, *case.declares(profiles[case.label])}]
+    only = Only.of(metafunc.config.getoption("--only"))
+    if only is not None:
+        cases = [one for one in cases if only.has_case(one.transaction, one.declares(profiles[one.label]))]
     marks = [pytest.mark.declares(*case.declares(profiles[case.label])) for case in cases]
     metafunc.parametrize(
         ("bench", asked),
@@ -266,6 +278,9 @@ def declared_rules(item: pytest.Item) -> list[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    only = Only.of(config.getoption("--only"))
+    if only is not None:
+        _keep(config, items, only)
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
     plan = config.stash.get(PLAN, None)
     if plan is None or plan.declared():
@@ -282,6 +297,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     plan.declare(declared, tests)
 
 
+def _keep(config: pytest.Config, items: list[pytest.Item], only: Only) -> None:
+    """``--only``: the other tests go; cases were chosen as they were made."""
+    cases = {id(item): any(name in CASES for name in _parameters(item)) for item in items}
+    gone = [item for item in items if not cases[id(item)] and not only.has_test(declared_rules(item))]
+    config.hook.pytest_deselected(items=gone)
+    left = {id(item) for item in items} - {id(item) for item in gone}
+    items[:] = sorted(
+        (item for item in items if id(item) in left),
+        key=lambda item: only.order(cases[id(item)], declared_rules(item)),
+    )
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    call = getattr(item, "callspec", None)
+    return {} if call is None else dict(call.params)
+
+
 def _again(item: pytest.Item) -> dict[str, str]:
     """The line that does a replayed test once more; of any other the page knows it by itself."""
     recorded = _recorded_in(item)
@@ -294,8 +326,7 @@ def _again(item: pytest.Item) -> dict[str, str]:
 
 
 def _recorded_in(item: pytest.Item) -> Recorded | None:
-    call = getattr(item, "callspec", None)
-    return None if call is None else call.params.get("recorded")
+    return _parameters(item).get("recorded")  # type: ignore[return-value]
 
 
 # -- running ----------------------------------------------------------------------------------------------------------
@@ -341,7 +372,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         result = yield
     except BaseException as raised:
         error = raised
+    from harness.campaigns.session import FAILED
+
     judged = span.end(error)
+    item.user_properties += [(FAILED, finding.rule) for finding in judged.findings]
     if isinstance(error, KeyboardInterrupt | SystemExit):
         raise error
     if judged.findings:
@@ -358,35 +392,3 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
     if KEEPER in config.stash:
         config.stash[KEEPER].close_all()
-
-
-class Finish:
-    """Registered on the controller of a run: its session ends when every worker is done."""
-
-    def __init__(self) -> None:
-        self._outside: list[str] = []
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A file that can't be imported takes its tests and what they declare with it."""
-        if report.failed:
-            self._outside.append(f"{report.nodeid} could not be collected: {_last_line(report.longreprtext)}")
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """What fails in a fixture, or in a test without a bench, stands in no history."""
-        if report.failed and (report.when != "call" or "@" not in report.nodeid):
-            self._outside.append(f"{report.nodeid} failed in {report.when}: {_last_line(report.longreprtext)}")
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Judge the run, write the reports, set the exit status."""
-        from harness.campaigns.finish import finish
-
-        plan = session.config.stash[PLAN]
-        if self._outside:
-            plan.note_outside(self._outside)
-        session.exitstatus = finish(plan, int(exitstatus))
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].removeprefix("E ").strip() if lines else "no reason given"

@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple, get_args
 
 from harness.acquirer.download_data import DownloadData, parse, shipped
 from harness.acquirer.store import Store
 from harness.errors import BadInput
 
-Kind = Literal["parameters", "status", "ca_keys", "ic_parameters", "blacklist"]
+Kind = Literal["parameters", "status", "ca_keys", "ic_parameters", "blacklist", "software"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NIBBLES: Mapping[Kind, str] = {  # header nibble 5 that asks for it
     "parameters": "1", "status": "2", "ca_keys": "4", "ic_parameters": "5", "blacklist": "7",
+    "software": "6",
 }
+
+
+class Software(NamedTuple):
+    """An image on offer; ``size`` in bytes."""
+
+    version: str
+    sha256: str
+    size: int
 
 
 class Downloads:
@@ -44,12 +54,35 @@ class Downloads:
         """Other data for everybody: every terminal is to come for it. Raises :class:`BadInput`."""
         if kind == "status":
             raise BadInput("a status comes from the terminal, there is nothing to replace")
+        if kind == "software":
+            raise BadInput("software is offered as a file", remedy="Use offer_software.")
         self._asked.clear()
         parse({**self.data.model_dump(exclude_none=True), kind: value}, kind)
         self._db.execute(
             "INSERT INTO download_data VALUES (?, 1, ?)"
             " ON CONFLICT (kind) DO UPDATE SET version = version + 1, data = excluded.data", (kind, json.dumps(value))
         )
+
+    def offer_software(self, image: bytes | None, version: str = "") -> None:
+        """From now on this image is there for every terminal that asks; None: none is. Nobody is asked to come for it.
+        Raises :class:`BadInput`."""
+        self._db.execute("DELETE FROM software")
+        if image is None:
+            return
+        if not (0 < len(version) <= 40 and version.isascii() and version.isprintable()):
+            raise BadInput(f"{version!r} is no version of 1 to 40 characters")
+        self._db.execute("INSERT INTO software VALUES (1, ?, ?, ?)", (version, sha256(image).hexdigest(), image))
+
+    @property
+    def software(self) -> Software | None:
+        """What is on offer, without its bytes."""
+        row = self._db.execute("SELECT version, sha256, length(image) AS size FROM software").fetchone()
+        return None if row is None else Software(row["version"], row["sha256"], row["size"])
+
+    def software_block(self, offset: int, size: int) -> bytes:
+        """So many bytes of the image on offer, fewer at its end."""
+        row = self._db.execute("SELECT substr(image, ?, ?) AS block FROM software", (offset + 1, size)).fetchone()
+        return b"" if row is None else bytes(row["block"])
 
     def demand(self, mid: str, tid: str, kind: Kind) -> None:
         """This terminal is to come for it, whatever it has."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from harness.acquirer.cases import kcv_text
@@ -53,6 +54,7 @@ class Office:
             "terminal": self._terminal,
             "set_downloads": self._set_downloads,
             "demand_download": self._demand_download,
+            "offer_software": self._offer_software,
             "downloads": self._downloads,
             "misbehave": self._misbehave,
             "clear_misbehaviour": self._clear_misbehaviour,
@@ -190,6 +192,21 @@ class Office:
         """One terminal is asked to come for it."""
         self._host.downloads.demand(_mid(request), _tid(request), _kind(request))
         return {}
+
+    def _offer_software(self, request: Request) -> Reply:
+        """The image in the file ``path`` is there for whoever asks; null: none is."""
+        path, version = request.get("path"), request.get("version")
+        if path is None:
+            self._host.downloads.offer_software(None)
+            return {}
+        if not isinstance(path, str) or not isinstance(version, str):
+            raise BadInput("path and version are text", where="offer_software")
+        try:
+            image = Path(path).read_bytes()
+        except (OSError, ValueError) as error:
+            raise BadInput(f"the image {path} can't be read: {error}", where="offer_software") from error
+        self._host.downloads.offer_software(image, version)
+        return {"size": len(image)}
 
     def _downloads(self, request: Request) -> Reply:
         where = _mid(request), _tid(request)

@@ -65,6 +65,9 @@ CREATE TABLE downloads (  -- what a terminal has; due: it is to come for it what
     mid TEXT NOT NULL, tid TEXT NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL, due INTEGER NOT NULL,
     PRIMARY KEY (mid, tid, kind)
 ) WITHOUT ROWID;
+CREATE TABLE software (  -- the image on offer, one or none
+    id INTEGER PRIMARY KEY, version TEXT NOT NULL, sha256 TEXT NOT NULL, image BLOB NOT NULL
+);
 CREATE TABLE terminal_status (
     mid TEXT NOT NULL, tid TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (mid, tid)
 ) WITHOUT ROWID;

@@ -45,6 +45,7 @@ from harness.history.events import (
 )
 from harness.history.recorder import Recorder
 from harness.instruments.modem import Modem
+from harness.lab.firmware_images import Image
 from harness.lab.process import Child, spawn
 from harness.lab.scratch import scratch_folder
 from harness.protocol.profile import Profile
@@ -73,7 +74,8 @@ class BenchPlan:
     """All that is needed to open one bench: its entry of the inventory resolved, the image, where evidence goes.
 
     ``identity`` is (TID, MID). ``receive_timeout_s`` is the terminal's own, before scaling; None leaves its default.
-    ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer.
+    ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer. ``from_images``: versions
+    that units may run before they are updated to ``image``.
     """
 
     run: str
@@ -92,6 +94,7 @@ class BenchPlan:
     receive_timeout_s: float | None = None
     scope: str = ""
     network: Network = PLAIN
+    from_images: tuple[Image, ...] = ()
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:
@@ -117,6 +120,7 @@ class Bench:
         self._children: list[Child] = []
         self._units = 0
         self.provisioned = False
+        self.runs = plan.firmware.name, plan.firmware.version  # name and version on the unit, as far as is known
         self.second_host = False  # whether a test told the terminal of one
         # what a part of the history needs from before it: what it is about, which unit stands there, which keys it got
         self.standing: list[AnyEvent] = []
@@ -156,6 +160,7 @@ class Bench:
                 physical_like=plan.physical_like,
                 time_scale=plan.time_scale,
                 wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                from_versions=[one.version for one in plan.from_images],
             )
         )
         self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))
@@ -269,9 +274,10 @@ class Bench:
         """The folder with the acquirer's certificates and the test authority's, where the link is TLS."""
         return self._scratch / "tls"
 
-    def _start_unit(self, why: str = "first unit of this bench") -> None:
-        """A unit fresh from the factory: blank memory, the image in slot A, supply on."""
+    def _start_unit(self, why: str = "first unit of this bench", image: Image | None = None) -> None:
+        """A unit fresh from the factory: blank memory, ``image`` (None: the bench's) in slot A, supply on."""
         plan = self.plan
+        firmware = Firmware(name=image.name, version=image.version, sha256=image.sha256) if image else plan.firmware
         self._units += 1
         control = self._scratch / f"panel-{self._units}.sock"
         wire = self._topology.wire_fd
@@ -293,7 +299,7 @@ class Bench:
                 "--time-scale",
                 str(plan.time_scale),
                 "--image",
-                str(plan.image),
+                image.path if image else str(plan.image),
                 "--ethernet",
                 END,
                 *(("--data-port", TERMINAL_PORT, "--data-netns-fd", str(wire)) if plan.model.modem else ()),
@@ -305,7 +311,10 @@ class Bench:
         )
         self._unit.callback(child.stop)
         self._children = [one for one in self._children if one.name != "terminal"] + [child]
-        self.history.append(UnitReplaced(t=time.monotonic_ns(), serial=plan.serial_number, why=why))
+        self.runs = firmware.name, firmware.version
+        self.history.append(
+            UnitReplaced(t=time.monotonic_ns(), serial=plan.serial_number, why=why, firmware=firmware)
+        )
         self.front = Front(control, plan.model, self.history, plan.folder, self.name)
         self._unit.callback(self.front.close)
         self.power = self.front.supply
@@ -330,14 +339,15 @@ class Bench:
             bench=self.name,
         )
 
-    def replace_unit(self, why: str) -> None:
-        """Take the unit away and put a new one there (emulated benches only); it must be provisioned again.
+    def replace_unit(self, why: str, image: Image | None = None) -> None:
+        """Take the unit away and put a new one there (emulated benches only); it must be provisioned again. ``image``:
+        what its factory put on it, if not the bench's own firmware.
 
         The new unit brings an empty batch: what the old one held is lost with it, as its history says.
         """
         self._unit.close()
         self._unit = contextlib.ExitStack()
-        self._start_unit(why)
+        self._start_unit(why, image)
 
     def _adopt(self, child: Child) -> None:
         self._children.append(child)

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.acquirer.client import AcquirerClient
 from harness.acquirer.download_books import Kind
+from harness.bench.software import version_of, version_told
 from harness.errors import BenchError
 from harness.history.events import HostArmed, HostChanged, HostJournal, HostLedger, Key, LedgerEntry
 from harness.history.recorder import Recorder
@@ -47,13 +49,17 @@ class Host:
 
     def _on_event(self, event: dict[str, Any]) -> None:
         if event["ev"] == "journal":
+            row = event["hex"].upper()
+            told = version_told(event["t"], row)
+            if told is not None:
+                self._recorder.append(told)
             self._recorder.append(
                 HostJournal(
                     t=event["t"],
                     jid=event["jid"],
                     connection=event["connection"],
                     direction=event["direction"],
-                    hex=event["hex"].upper(),
+                    hex=row,
                     note=event.get("note", ""),
                     rule_id=event.get("rule_id"),
                 )
@@ -159,6 +165,17 @@ class Host:
         """Other data for every terminal (docs/acquirer.md); each is asked to come for it."""
         self._ask("set_downloads", kind=kind, value=value)
         self._changed("downloads_replaced", kind=kind)
+
+    def offer_software(self, image: Path | None, *, version: str = "") -> None:
+        """This image is there for every terminal that asks; None: none is. ``version``: what the host says it is, where
+        that is not what stands in the image."""
+        if image is None:
+            self._ask("offer_software", path=None)
+            self._changed("software_withdrawn")
+            return
+        version = version or version_of(image)
+        self._ask("offer_software", path=str(image.absolute()), version=version)
+        self._changed("software_offered", version=version)
 
     def downloads_due(self) -> list[str]:
         """What this terminal has yet to come for."""

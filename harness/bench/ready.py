@@ -21,6 +21,7 @@ from harness.terminal.dialect import parameters
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.bench.host import Host
+    from harness.lab.firmware_images import Image
 
 FIRST_BATCH = "000001"  # where a new registration begins too, so that 97 and recovery leave the number as it is
 HOST_PORT, TPDU = 8583, "6000030000"
@@ -86,7 +87,7 @@ def provision(bench: Bench) -> None:
 def make_ready(bench: Bench) -> None:
     """Before a test. Raises BenchError when not even a new unit gets ready."""
     ladder: list[tuple[str, Callable[[], None]]] = [
-        ("as it is", lambda: None),
+        ("as it is", lambda: _own_firmware(bench)),
         ("power cycle", lambda: _cycle(bench)),
         ("key loaded again", lambda: _reload_key(bench)),
         ("new unit", lambda: _another_unit(bench)),
@@ -196,25 +197,35 @@ def _one_host(bench: Bench) -> None:
         bench.second_host = False
 
 
+def _own_firmware(bench: Bench) -> None:
+    """A unit that the test before left with other software, or not even that, is no unit for the next."""
+    own = bench.plan.firmware
+    if bench.runs != (own.name, own.version):
+        _another_unit(bench, "the one before was left with other software")
+
+
 def _cycle(bench: Bench) -> None:
     bench.power.off()
     bench.power.on()
     bench.terminal.await_idle(20.0)
 
 
-def _another_unit(bench: Bench) -> None:
+def _another_unit(
+    bench: Bench, why: str = "the old one did not come back to service", image: Image | None = None
+) -> None:
     for host in bench.host.merchants:
         host.deregister()
-    bench.replace_unit("the old one did not come back to service")
+    bench.replace_unit(why, image)
     for host in bench.host.merchants:
         host.register(write_off=True)
     bench.power.on()
     bench.terminal.await_idle(20.0)
 
 
-def fresh_unit(bench: Bench) -> None:
-    """Another unit in the place of this one, which has nothing stored: provisioned and signed in."""
-    _another_unit(bench)
+def fresh_unit(bench: Bench, why: str = "a new one is wanted", image: Image | None = None) -> None:
+    """Another unit in the place of this one, which has nothing stored: provisioned and signed in. ``image``: what its
+    factory put on it, if not the bench's own firmware."""
+    _another_unit(bench, why, image)
     provision(bench)
     _serve(bench)
 

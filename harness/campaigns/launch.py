@@ -18,6 +18,7 @@ DISPLAY = ("-qq", "--no-header", "--tb=no", "-rN", "-p", "harness.campaigns.disp
 @dataclass(frozen=True)
 class Request:
     """What is to be run. ``seed`` and ``part``: of the transaction cases (docs/suites.md);
+    ``from_versions``: from which tests of updates begin, joined by commas;
     ``replay``, ``replay_test``: a stored run, and which of its tests (None: all); ``workers`` None: as many as
     there are benches. ``language`` is that of what is printed, None: the locale's."""
 
@@ -31,6 +32,7 @@ class Request:
     part: str | None = None
     replay: str | None = None
     replay_test: str | None = None
+    from_versions: str | None = None
     language: str | None = None
 
 
@@ -38,6 +40,7 @@ def check(request: Request) -> None:
     """What can be said at once. Raises BadInput."""
     from harness.campaigns.plan import check_results, check_startable, open_lab
     from harness.lab import rootless
+    from harness.lab.firmware_images import check_from, split
 
     for suite in request.suites:
         if not Path(suite.split("::")[0]).exists():
@@ -46,6 +49,7 @@ def check(request: Request) -> None:
                 remedy=_("start hil97 run in the project's folder, or name a path"),
             )
     check_startable(open_lab(Path(request.lab), request.firmware))
+    check_from(split(request.from_versions))
     check_results(Path(request.results), None)
     rootless.probe()
 
@@ -65,7 +69,7 @@ def launch(request: Request, name: str) -> int:
     command += ["--run-name", name]
     options = (
         ("--firmware", request.firmware), ("-k", request.select), ("--seed", request.seed), ("--cases", request.part),
-        ("--replay", request.replay), ("--replay-test", request.replay_test),
+        ("--replay", request.replay), ("--replay-test", request.replay_test), ("--from", request.from_versions),
     )
     for option, value in options:
         if value:

@@ -27,11 +27,12 @@ CAUSES = (*UNREGISTERED, "merchant_missing", "suspended", "signed_out")
 _FIRST_MESSAGE = {  # of what is made of several, or is called otherwise on the wire: on which a refusal comes
     "settle": "settlement", "batch_upload_unbalanced": "batch_upload_chip", "capk_update": "capk_query",
     "ic_parameter_update": "ic_parameter_query", "blacklist_update": "blacklist_download",
+    "software_update": "software_query",
 }
 _BEFORE_SIGN_IN = frozenset(  # what a host does for a terminal that is not signed in
     {
         "sign_in", "echo", "parameter_download", "status_upload", "capk_update", "ic_parameter_update",
-        "blacklist_update",
+        "blacklist_update", "software_update",
     }
 )
 

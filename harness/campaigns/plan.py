@@ -12,7 +12,6 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,38 +19,36 @@ from typing import Any
 from harness import __version__
 from harness.bench.bench import BenchPlan
 from harness.bench.network import Network
-from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY, TEST_PUBLIC_KEY, defect_sources
+from harness.emulator.shipped import TEST_PUBLIC_KEY
 from harness.errors import BadInput
 from harness.history.events import Firmware
+from harness.lab.firmware_images import Image, check_firmware, make_from, make_image
 from harness.lab.inventory import BenchEntry, Lab, load_lab
 from harness.lab.lease import lease
 
-REFERENCE_VERSION = "1.0.0"
 FIRST_SERIAL = 97_000_000
 
 
-@dataclass(frozen=True)
-class Image:
-    """A firmware image of this run: where it is, and what it says of itself."""
-
-    path: str
-    name: str
-    version: str
-    sha256: str
-
-
 class RunPlan:
-    """``images``: the inventory's ``firmware`` value -> image."""
+    """``images``: the inventory's ``firmware`` value -> image. ``from_images``: version or path, as given with
+    ``--from``, -> the image that units may run before they are updated to that."""
 
-    def __init__(self, run: str, folder: Path, lab: Lab, images: Mapping[str, Image]) -> None:
+    def __init__(
+        self, run: str, folder: Path, lab: Lab, images: Mapping[str, Image],
+        from_images: Mapping[str, Image] | None = None,
+    ) -> None:
         self.run, self.folder, self.lab, self._images = run, folder, lab, dict(images)
+        self.from_images: Mapping[str, Image] = dict(from_images or {})
         self._before: str | None = None
 
     # -- the controller -----------------------------------------------------------------------------------------------
 
     @classmethod
-    def make(cls, lab: Lab, results: Path, *, name: str | None = None) -> RunPlan:
-        """Make the run's folder and its images. Raises BadInput (a name that exists, a source that can't be built)."""
+    def make(
+        cls, lab: Lab, results: Path, *, name: str | None = None, from_versions: Sequence[str] = ()
+    ) -> RunPlan:
+        """Make the run's folder and its images. Raises BadInput (a name that exists, a source that can't be built, a
+        version to update from that there is not)."""
         run = name or new_run_name()
         folder = (results / run).resolve()
         check_results(results, name)
@@ -63,7 +60,7 @@ class RunPlan:
             raise BadInput(f"the folder of the run can't be made: {error.strerror}", where=str(folder)) from error
         try:
             images = {entry.firmware: make_image(entry.firmware, folder / "firmware") for entry in lab.emulated}
-            plan = cls(run, folder, lab, images)
+            plan = cls(run, folder, lab, images, make_from(from_versions, folder / "firmware"))
             plan._before = _point(results / "latest", folder.name)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -94,6 +91,7 @@ class RunPlan:
                 "arguments": list(arguments),
                 "opened": datetime.now().astimezone().isoformat(timespec="seconds"),
                 "python": sys.version.split()[0],
+                **({"from": {n: vars(i) for n, i in self.from_images.items()}} if self.from_images else {}),
                 "coverage": {"seed": seed, "part": part or "pairwise"},
                 **({"replay": {"run": Path(replay).resolve().name, "folder": replay}} if replay else {}),
                 "benches": [
@@ -128,6 +126,10 @@ class RunPlan:
         """What failed outside any history (a file that can't be imported, a fixture): no such run is a success."""
         self._merge({"outside": list(lines)})
 
+    def note_stopped(self, why: str) -> None:
+        """The run was ended on purpose before its last test; ``why`` in a line."""
+        self._merge({"stopped": why})
+
     def close(self, status: int) -> None:
         """The run came to its end by itself; ``status`` is its exit status."""
         self._merge({"closed": datetime.now().astimezone().isoformat(timespec="seconds"), "status": status})
@@ -148,12 +150,15 @@ class RunPlan:
             "folder": str(self.folder),
             "lab": self.lab.packed(),
             "images": {firmware: vars(image) for firmware, image in self._images.items()},
+            "from_images": {name: vars(image) for name, image in self.from_images.items()},
         }
 
     @classmethod
     def unpacked(cls, packed: Mapping[str, Any]) -> RunPlan:
-        images = {firmware: Image(**values) for firmware, values in packed["images"].items()}
-        return cls(packed["run"], Path(packed["folder"]), Lab.unpacked(packed["lab"]), images)
+        images, from_images = (
+            {name: Image(**values) for name, values in packed[kind].items()} for kind in ("images", "from_images")
+        )
+        return cls(packed["run"], Path(packed["folder"]), Lab.unpacked(packed["lab"]), images, from_images)
 
     # -- questions ----------------------------------------------------------------------------------------------------
 
@@ -192,6 +197,7 @@ class RunPlan:
             receive_timeout_s=entry.receive_timeout_s,
             network=Network(entry.network, entry.resolve),
             scope=entry.scope,
+            from_images=tuple(self.from_images.values()),
         )
 
 
@@ -221,52 +227,6 @@ def check_results(results: Path, name: str | None) -> None:
 
 def _taken(folder: Path) -> BadInput:
     return BadInput(f"the run {folder.name} exists already", where=str(folder), remedy="choose another --run-name")
-
-
-def check_firmware(firmware: str) -> Image | None:
-    """The image that ``firmware`` names, checked, or None where it is a source. BadInput where it is neither."""
-    shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
-    source = shipped.get(firmware, Path(firmware))
-    if source.is_file():
-        return _existing(source)
-    if not source.is_dir():
-        raise BadInput(
-            f"firmware {firmware!r} is neither reference, a shipped defect, an image file nor a source folder",
-            remedy=f"shipped: {', '.join(sorted(shipped))}; or see docs/firmware-images.md",
-        )
-    return None
-
-
-def make_image(firmware: str, folder: Path) -> Image:
-    """The inventory's ``firmware``: "reference", the name of a shipped defect, an image, or a source folder to build.
-
-    Raises BadInput for what is none of these, can't be built, or is a damaged image (with the offset).
-    """
-    shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
-    source = shipped.get(firmware, Path(firmware))
-    image = check_firmware(firmware)
-    if image is not None:
-        return image
-    from harness.emulator.build import build
-
-    folder.mkdir(parents=True, exist_ok=True)
-    output = folder / f"{Path(firmware).name}.img"
-    info = build(source, REFERENCE_VERSION, TEST_KEY, output)
-    return Image(str(output), info.name, info.version, info.sha256)
-
-
-def _existing(path: Path) -> Image:
-    from harness.emulator.image import ImageRefused, public_key_bytes, read
-
-    try:
-        application = read(path.read_bytes(), public_key_bytes(TEST_PUBLIC_KEY.read_text(encoding="ascii")))
-    except ImageRefused as error:
-        raise BadInput(
-            f"the firmware image is refused: {error.reason}",
-            where=f"{path}: offset {error.offset}",
-            remedy="build it again: hil97 firmware build --help",
-        ) from error
-    return Image(str(path.resolve()), application.name, application.version, application.sha256)
 
 
 def check_startable(lab: Lab) -> None:

@@ -1,8 +1,9 @@
 """Does the harness find what is wrong? Runs the suites on defective firmwares and compares what failed with what must.
 
-Each defect is a run of its own (``hil97 run --firmware DEFECT``) on one emulated bench of an inventory made for it. The
-reference is run as well, and must be clean. Of the transaction cases a defect is shown those that concern it, the
-reference all. ``self-test.json`` holds the outcome of all (docs/defects.md).
+Each defect is a run of its own (``hil97 run --firmware DEFECT``) on one emulated bench of an inventory made for it. It
+is shown the tests that declare the requirement which it breaks, the most promising first, and ends at the first FAIL of
+it. The reference is run as well, on all tests, and must be clean. ``self-test.json`` holds the outcome of all
+(docs/defects.md).
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class Outcome:
 @dataclass(frozen=True)
 class Plan:
     """What every run of a self-test has in common. ``model``: of the benches, but for defects that name theirs;
-    ``suites``: paths, as for ``hil97 run``; ``whole``: every transaction case on every firmware."""
+    ``suites``: paths, as for ``hil97 run``; ``whole``: every test on every firmware, to its end."""
 
     folder: Path
     catalogue: Path
@@ -138,8 +139,7 @@ def self_test(
 
 
 def run_one(source: Source, plan: Plan) -> Outcome:
-    """One firmware through ``hil97 run``, and its outcome. All tests but the long ones (these where it needs them), and
-    of the transaction cases those that concern it."""
+    """One firmware through ``hil97 run``, and its outcome. No long tests, or only these where it needs them."""
     model = source.model or plan.model
     inventory = plan.folder / f"{source.name}.yaml"
     inventory.write_text(
@@ -151,7 +151,7 @@ def run_one(source: Source, plan: Plan) -> Outcome:
     )
     command = [
         sys.executable, "-m", "harness.cli", "--lang", "en", "run", *plan.suites, "--lab", str(inventory),
-        "--firmware", source.name, "-n", "1", "--results", str(plan.folder), "--run-name", source.name,
+        "--firmware", source.name, "-n", "0", "--results", str(plan.folder), "--run-name", source.name,
     ]
     environment = dict(os.environ)
     given = environment.get("PYTEST_ADDOPTS", "")
@@ -175,7 +175,7 @@ def chosen(source: Source, plan: Plan) -> list[str]:
     """The options that choose the tests for one firmware."""
     options = ["-m", "long" if "long" in source.needs else "not long"]
     if source.breaks and not plan.whole:
-        options += ["--only-cases", ",".join(source.cases or (source.breaks,))]
+        options += ["--only", ",".join((source.breaks, *source.cases)), "--stop-at", source.breaks]
     return options
 
 

@@ -205,7 +205,7 @@ class Trouble:
 
     @property
     def transaction(self) -> str:
-        """For ``--only-cases``."""
+        """For ``--only``."""
         return self.work
 
     @property

@@ -23,7 +23,8 @@ from harness.checkers.observing import (
     went_on,
 )
 from harness.checkers.reading import SECOND, Exchange, Operation, Reading
-from harness.history.events import Power, Screen
+from harness.checkers.updates import own_resets
+from harness.history.events import Screen
 from harness.protocol.profile import Profile
 
 F63_FIELDED = 123  # organisation 3, issuer 20, network 20, acquirer 20, terminal 60
@@ -225,7 +226,7 @@ def _still_alive(reading: Reading, exchange: Exchange, answered: int, what: str)
     rule = "MSG-06"
     following = next((o for o in reading.operations_after(answered) if o.invoked.via != "service"), None)
     until = following.done if following else seen_until(reading)
-    reset = next((p for p in reading.between(Power, answered, until + 1) if p.reason == "watchdog"), None)
+    reset = next(iter(own_resets(reading, answered, until + 1)), None)
     if reset:
         return Finding.failed(rule, f"{what}: the terminal reset itself afterwards", (*exchange.events, reset))
     if reading.power_lost_within(answered, until + 1):

@@ -12,7 +12,8 @@ from harness.checkers import shown
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import is_idle, quoted, seconds, seen_until, watched
 from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
-from harness.history.events import Cashier, Event, Power, Screen, UnitReplaced, WireFrame
+from harness.checkers.updates import belongs_to_an_update, own_resets
+from harness.history.events import Cashier, Event, Screen, UnitReplaced, WireFrame
 
 MINUTE, HOUR = 60.0, 3600.0  # of the terminal's own time
 FORCED_WITHIN_S = 10.0  # real seconds
@@ -90,8 +91,8 @@ def _forced(reading: Reading, exchange: Exchange) -> bool:
 def _begins_anew(reading: Reading) -> list[int]:
     """When (ns, ascending) somebody switched it off or on, put another unit there, its registration came (back), or a
     sign-in was granted, which after a 97 that nobody meant (a forged one) is the first sign that it is in service: what
-    it sends by itself then has a reason of its own. A reset of its own is none."""
-    switched = [p.t for p in reading.powers if p.reason != "watchdog"]
+    it sends by itself then has a reason of its own. So has the restart of an update; a reset of its own is none."""
+    switched = [p.t for p in reading.powers if p.reason != "watchdog" or belongs_to_an_update(reading, p)]
     units = [u.t for u in reading.all(UnitReplaced)]
     registered = [c.t for c in reading.host_changes if c.change in GIVES_SERVICE]
     granted = [one.response.t for one in reading.approved_sign_ins if one.response is not None]
@@ -224,7 +225,7 @@ def _stuck(reading: Reading, row: _Row) -> Finding | None:
     rule = "STA-06"
     first, last = row.met[0], row.met[-1]
     what = f"after {len(row.met)} times 97 in a row" if len(row.met) > 1 else "after a 97"
-    reset = next((p for p in reading.between(Power, first.t, row.ended) if p.reason == "watchdog"), None)
+    reset = next(iter(own_resets(reading, first.t, row.ended)), None)
     if reset:
         return Finding.failed(rule, f"{what} the terminal reset itself", (*last.events, reset), at=reset)
     for exchange, answered, deadline in _left_alone(reading, row):

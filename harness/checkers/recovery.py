@@ -25,6 +25,7 @@ from harness.checkers.recoveries import (
 )
 from harness.checkers.tables import DECLARED_AS, FOLLOW_UPS, KINDS, TYPE_OF, UNKNOWN
 from harness.checkers.telling import says_97
+from harness.checkers.updates import belongs_to_an_update
 from harness.history.events import Cashier, Event, HostJournal, Key, Measurement, Power, Screen
 from harness.protocol.profile import Profile
 
@@ -130,7 +131,7 @@ def _without_help(reading: Reading, recovery: Recovery, sign_in: Exchange) -> It
     done = operation.done if operation else (sign_in.answered_at or sign_in.t)
     evidence: list[Event] = [*recovery.met[-1].events, recovery.registered]
     resets = recovery.resets(reading, recovery.registered.t, done + 1)
-    own = next((p for p in resets if p.reason == "watchdog"), None)
+    own = next((p for p in resets if p.reason == "watchdog" and not belongs_to_an_update(reading, p)), None)
     if own is not None:
         reason = "between registration and sign-in the terminal reset itself"
         yield Finding.failed("REC-01", reason, [*evidence, own, *sign_in.events], at=recovery.registered)

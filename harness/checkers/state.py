@@ -213,7 +213,7 @@ def nothing_is_wiped(reading: Reading) -> Iterator[Finding]:
     yield from _asked_anew(reading)
 
 
-def _made_new(reading: Reading, start: int, end: int) -> bool:
+def made_new(reading: Reading, start: int, end: int) -> bool:
     """Somebody set a key or an identity, or put another unit there: what is gone may be gone for that."""
     moments = (reading.invoked_by_name.get(name, []) for name in MAKING_NEW)
     touched = any(bisect.bisect_left(t, start) < bisect.bisect_left(t, end) for t in moments)
@@ -225,7 +225,7 @@ def _identity_and_keys(reading: Reading, exchange: Exchange, judged: set[int]) -
     rule, start = "STA-03", exchange.answered_at or exchange.t
     following = None if several(reading) else reading.exchange_after(start)
     if following and (following.mid, following.tid) != (exchange.mid, exchange.tid):
-        if _made_new(reading, start, following.t):
+        if made_new(reading, start, following.t):
             return None
         now = f"TID {following.tid or 'blank'}, MID {following.mid or 'blank'}"
         reason = f"after a 97 to TID {exchange.tid}, MID {exchange.mid} the terminal calls itself {now}"
@@ -234,7 +234,7 @@ def _identity_and_keys(reading: Reading, exchange: Exchange, judged: set[int]) -
     if sign_in is None or sign_in.request.seq in judged:
         return None
     judged.add(sign_in.request.seq)
-    if _made_new(reading, start, sign_in.t):
+    if made_new(reading, start, sign_in.t):
         return None
     frames = (*exchange.events, *sign_in.events)
     operation = reading.attended_by(sign_in)
@@ -287,7 +287,7 @@ def _log_kept(reading: Reading, operation: Operation) -> Iterator[Finding]:
     if last is None or operation.completed is None or reading.power_lost_within(operation.t, operation.done):
         return
     between = [e for e in reading.definite_97s if last.t < e.t < operation.t]
-    if not between or _made_new(reading, last.t, operation.t):
+    if not between or made_new(reading, last.t, operation.t):
         return
     refused = between[-1]
     slips = reading.between(Slip, operation.t, min(operation.until, reading.end + 1))
@@ -310,14 +310,14 @@ def _asked_anew(reading: Reading) -> Iterator[Finding]:
         if exchange.transaction not in DOWNLOADS or reading.operation_at(exchange.t):
             continue
         earlier = [e for e in reading.definite_97s if (e.answered_at or e.t) < exchange.t]
-        if not earlier or _made_new(reading, earlier[-1].t, exchange.t):
+        if not earlier or made_new(reading, earlier[-1].t, exchange.t):
             continue
-        if not _host_asked(reading, exchange, earlier[-1].t):
+        if not host_asked(reading, exchange, earlier[-1].t):
             reason = f"after 97 the terminal asks anew for what it had: {exchange.name}"
             yield Finding.failed("STA-03", reason, (*earlier[-1].events, exchange.request), at=exchange.request)
 
 
-def _host_asked(reading: Reading, exchange: Exchange, since: int) -> bool:
+def host_asked(reading: Reading, exchange: Exchange, since: int) -> bool:
     """An answer since then asks for it (header nibble 5)."""
     answers = [e.answer for e in reading.exchanges_between(since, exchange.t) if e.answer]
     asked = [ASKED_FOR_BY.get(answer.processing_request, frozenset()) for answer in answers]

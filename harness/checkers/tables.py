@@ -19,6 +19,7 @@ OWN: dict[str, frozenset[str]] = {
     "capk_update": frozenset({"capk_query", "capk_download", "capk_end"}),
     "ic_parameter_update": frozenset({"ic_parameter_query", "ic_parameter_download", "ic_parameter_end"}),
     "blacklist_update": frozenset({"blacklist_download", "blacklist_end"}),
+    "software_update": frozenset({"software_query", "software_download", "software_end"}),
     "settle": frozenset({"settlement", "batch_upload", "batch_upload_chip", "batch_end"}),
     **{name: frozenset({name}) for name in KINDS},
     "offline_chip_sale": frozenset({"offline_chip_sale", "sale"}),  # a chip may ask to go online all the same
@@ -34,14 +35,14 @@ UPLOADS = frozenset({"batch_upload", "batch_upload_chip", "batch_end"})
 NUMBERED_BEFORE = frozenset({"reversal", "batch_upload_chip", "signature_upload"}) | STORED
 
 # A download by which the terminal obeys the host (header nibble 5), in its first request. None: this version can't
-# judge obedience (software download).
+# judge obedience.
 ASKED_FOR_BY: dict[str, frozenset[str] | None] = {
     "1": frozenset({"parameter_download"}),
     "2": frozenset({"status_upload"}),
     "3": frozenset({"sign_in"}),
     "4": OWN["capk_update"],
     "5": OWN["ic_parameter_update"],
-    "6": None,
+    "6": OWN["software_update"],
     "7": OWN["blacklist_update"],
 }
 DOWNLOADS = OWN["parameter_download"] | OWN["capk_update"] | OWN["ic_parameter_update"] | OWN["blacklist_update"]

@@ -21,7 +21,9 @@ from harness.history.events import Cashier, OperationCompleted, Screen, Slip
 
 Class = Literal["approved", "declined", "unknown"]
 LOCAL = re.compile(r"Z[0-9A-Z]")  # results that a terminal gives by itself (docs/terminal.md)
-IN_STEPS = frozenset({"settle", "capk_update", "ic_parameter_update", "blacklist_update"})  # several requests each
+IN_STEPS = frozenset(  # several requests each
+    {"settle", "capk_update", "ic_parameter_update", "blacklist_update", "software_update"}
+)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     self_test.add_argument("--results", type=Path, metavar="DIR",
                            help=_("where the runs are kept (default: a new folder in results)"))
     self_test.add_argument("--whole", action="store_true",
-                           help=_("every transaction case on every firmware, not only those that concern it"))
+                           help=_("every test on every firmware, to its end"))
     self_test.set_defaults(run=_self_test)
 
 

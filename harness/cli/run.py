@@ -37,6 +37,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="WHAT",
         help=_("boot this on every emulated bench: a shipped defect, an image or a source folder"),
     )
+    parser.add_argument(
+        "--from", dest="from_versions", metavar="V[,V...]",
+        help=_("versions (released, or image files) from which tests of firmware updates begin"),
+    )
     parser.add_argument("-k", dest="select", metavar="EXPRESSION", help=_("only tests that match, as in pytest"))
     parser.add_argument(
         "--seed", metavar="NAME", help=_("another pairwise set of transaction cases (default: hil97)")
@@ -63,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     request = Request(
         lab=args.lab, suites=args.suites or ["suites"], results=args.results, firmware=args.firmware,
         select=args.select, workers=args.workers, seed=args.seed, part=args.cases,
-        language=args.lang,
+        language=args.lang, from_versions=args.from_versions,
     )
     check(request)
     check_results(Path(args.results), args.run_name)

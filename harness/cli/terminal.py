@@ -67,8 +67,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Starts it, serves until the input ends or quit, ends it."""
-    from harness.campaigns.plan import make_image
     from harness.lab.catalogue import load_named
+    from harness.lab.firmware_images import make_image
     from harness.terminal.alone import Alone
     from harness.terminal.model import Model
 

@@ -29,6 +29,7 @@ from harness.emulator.font import load
 from harness.emulator.hardware import Board
 from harness.emulator.panel_server import PanelServer
 from harness.emulator.serial_line import SerialLine
+from harness.emulator.slots import REGIONS, Slot
 from harness.errors import BadInput
 from harness.lab.kernel import die_with_parent
 
@@ -135,11 +136,17 @@ class BoardProcess:
                     self._flash.cut_at(operation, torn=torn)
             case "modem" if self._mobile is not None:
                 self._mobile.obey(panel_requests.modem(request))
+            case "tamper":
+                return self._tamper(*panel_requests.tamper(request))
             case "flash_operations":
                 return {"count": self._flash.operations}
             case _:
                 raise BadInput(f"unknown op {op!r}")
         return {}
+
+    def _tamper(self, slot: Slot, offset: int) -> dict[str, Any]:
+        was, now = self._flash.invert(REGIONS[slot].offset + offset)
+        return {"was": was, "is": now}
 
     def _insert(self, chip: dict[str, Any]) -> None:
         if self._chip is not None:

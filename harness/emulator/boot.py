@@ -1,7 +1,6 @@
-"""The boot loader: slot A, or else slot B; verify, load package ``app`` from memory, start it.
+"""The boot loader: chooses a slot (harness.emulator.slots), loads package ``app`` from memory, starts it.
 
-An image is refused for a wrong hash or signature, another model or another Python. When no slot can be booted the
-screen says 固件损坏 with the reasons, and the terminal halts until it is switched off.
+When no slot can be booted the screen says 固件损坏 with the reasons, and the terminal halts until it is switched off.
 """
 
 from __future__ import annotations
@@ -13,38 +12,29 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from harness.emulator.hardware import Board
-from harness.emulator.image import Application, ImageRefused, check_fit, read
-
-_SLOTS: tuple[Literal["A", "B"], ...] = ("A", "B")
+from harness.emulator.image import Application
+from harness.emulator.services import Services
+from harness.emulator.slots import Verifier, start
 
 
 def boot(board: Board, key: bytes) -> NoReturn:
     """Never returns: the application runs until the power goes. Raises what the application raises."""
-    application = _choose(board, key)
+    verifier = Verifier(key, str(board.model["name"]))
+    choice = start(board.nor, verifier)
+    if choice.application is None:
+        _refuse(board, choice.reasons)
+    application = choice.application
+    board.boot = Services(board.nor, choice, verifier, fatal=True)
     board.firmware = {"name": application.name, "version": application.version}
     sys.meta_path.insert(0, _ImageFinder(application))
-    start = importlib.import_module("app.main").start
-    start(board)
+    importlib.import_module("app.main").start(board)
     raise RuntimeError("app.main.start returned: an application runs until the power goes")
 
 
-def _choose(board: Board, key: bytes) -> Application:
-    reasons = []
-    for slot in _SLOTS:
-        try:
-            application = read(board.read_slot(slot), key)
-            check_fit(application, str(board.model["name"]))
-        except ImageRefused as refusal:
-            reasons.append(f"{slot}: {refusal.reason}")
-            continue
-        return application
-    return _refuse(board, reasons)
-
-
-def _refuse(board: Board, reasons: list[str]) -> NoReturn:
+def _refuse(board: Board, reasons: Sequence[str]) -> NoReturn:
     board.show(_message(board, ["固件损坏", *reasons]))
     board.halt("boot loader: " + "; ".join(reasons))
 

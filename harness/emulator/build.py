@@ -17,8 +17,8 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from harness.emulator.flash import SLOT_A
 from harness.emulator.image import DATA_FORMAT, MANIFEST, MODELS, PYTHON_TAG, pack
+from harness.emulator.nor import LARGEST_IMAGE
 from harness.emulator.source import Source, load_source
 from harness.errors import BadInput
 
@@ -120,7 +120,7 @@ def _sign(payload: bytes, version: str, key: Path, tlvs: dict[int, bytes], folde
     if decoded.major > 255 or decoded.minor > 255 or decoded.revision > 65535:
         raise BadInput(f"version {version!r} does not fit: at most 255.255.65535")
     signer = _load_key(key)
-    image = imgtool_image.Image(version=decoded, header_size=32, pad_header=True, slot_size=SLOT_A.size,
+    image = imgtool_image.Image(version=decoded, header_size=32, pad_header=True, slot_size=LARGEST_IMAGE,
                                 security_counter="auto")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary, contextlib.redirect_stdout(io.StringIO()):

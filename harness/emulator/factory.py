@@ -1,10 +1,12 @@
-"""What the factory does to a new terminal: formats the file system and programs slot A."""
+"""What the factory does to a new terminal: formats the file system and programs slot A with a confirmed image."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from harness.emulator.flash import FILE_SYSTEM, SLOT_A, Flash, Region
+from harness.emulator.flash import Flash
+from harness.emulator.nor import FILE_SYSTEM, LARGEST_IMAGE, SLOT_A, Region
+from harness.emulator.slots import factory_slot
 from harness.errors import BadInput
 
 
@@ -25,8 +27,10 @@ def open_flash(path: Path, image: Path | None) -> Flash:
 
 
 def program_slot(flash: Flash, slot: Region, image: bytes) -> None:
-    """Puts an image into a slot, whatever it is: the boot loader judges it."""
-    flash.write_in_factory(slot, image)
+    """Puts an image into a slot, confirmed, whatever it is: the boot loader judges it."""
+    if len(image) > LARGEST_IMAGE:
+        raise BadInput(f"{len(image)} bytes do not fit into the {LARGEST_IMAGE} of the slot")
+    flash.write_in_factory(slot, factory_slot(image))
 
 
 def format_file_system(flash: Flash) -> None:

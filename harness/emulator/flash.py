@@ -1,13 +1,9 @@
-"""The emulated flash: raw NOR, in a shared mapping of one file, plus a page of battery-backed registers.
+"""The emulated flash: raw NOR (harness.emulator.nor), in a shared mapping of one file, plus a page of battery-backed
+registers: real-time clock offset.
 
-    0x000000  slot A       1 MiB   MCUboot image
-    0x100000  slot B       1 MiB   MCUboot image
-    0x200000  file system  1 MiB   littlefs
-    0x300000  4 KiB of battery-backed registers (no flash): real-time clock offset
-
-Programming clears bits, erasing sets a block of 4096 bytes to 0xFF; anything else is a :class:`FlashViolation`. The CPU
-process programs through the mapping, so when it is killed the file holds exactly what the chip would. Counters live
-in shared memory too: the board arms a cut, and the CPU kills itself inside the n-th program or erase from then on.
+The CPU process programs through the mapping, so when it is killed the file holds exactly what the chip would. Counters
+live in shared memory too: the board arms a cut, and the CPU kills itself inside the n-th program or erase from then on.
+The file is the chip byte by byte, so it may be looked at, copied or changed while no board uses it.
 """
 
 from __future__ import annotations
@@ -17,37 +13,14 @@ import mmap
 import os
 import signal
 import struct
-import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from harness.emulator.nor import BLOCK, FILE_SYSTEM, SIZE, Partition, Region, check_program
 from harness.errors import BadInput
 
-if TYPE_CHECKING:
-    from littlefs import UserContext as _UserContext
-else:
-    _UserContext = object  # duck typing does, and the flash is needed where littlefs is not
-
-BLOCK = 4096
-MIB = 1 << 20
-
-
-class Region(NamedTuple):
-    """Offset and size in the flash, in bytes."""
-
-    offset: int
-    size: int
-
-
-SLOT_A, SLOT_B, FILE_SYSTEM = Region(0, MIB), Region(MIB, MIB), Region(2 * MIB, MIB)
-SIZE = 3 * MIB
 _CLOCK = struct.Struct("<d")  # in the battery page: seconds that the terminal's clock is ahead of the host's
 _COUNT, _CUT_AT, _TORN, _WAS_CUT, _FED, _WORDS = range(6)  # words of the shared registers
-
-
-class FlashViolation(Exception):
-    """What a real chip can't do was asked: a bit programmed from 0 to 1, or an access outside the partition."""
 
 
 class Flash:
@@ -141,21 +114,24 @@ class Flash:
     def clock_offset(self, seconds: float) -> None:
         _CLOCK.pack_into(self._map, SIZE, seconds)
 
-    # The chip itself. ``at`` is an offset in the whole flash.
+    # What the CPU does. ``at`` is an offset in the whole flash.
 
-    def _program(self, at: int, data: bytes) -> None:
-        old = self._map[at : at + len(data)]
-        rising = int.from_bytes(data, "little") & ~int.from_bytes(old, "little")
-        if rising:
-            first = ((rising & -rising).bit_length() - 1) // 8
-            raise FlashViolation(f"program at 0x{at + first:06x}: 0x{old[first]:02x} can't become 0x{data[first]:02x} "
-                                 "without an erase")
+    def program(self, at: int, data: bytes) -> None:
+        """Clears bits. One operation. Raises :class:`harness.emulator.nor.FlashViolation`."""
+        check_program(self._map[at : at + len(data)], data, at)
         self._count(lambda: self._put(at, data[: len(data) // 2]))
         self._put(at, data)
 
-    def _erase(self, at: int) -> None:
+    def erase(self, at: int) -> None:
+        """Sets the block at ``at`` to 0xFF. One operation."""
         self._count(lambda: self._put(at, b"\xff" * (BLOCK // 2)))
         self._put(at, b"\xff" * BLOCK)
+
+    def invert(self, at: int) -> tuple[int, int]:
+        """Who has the case open inverts the byte at ``at``: no operation. Returns what it was and is."""
+        was = self._map[at]
+        self._map[at] = was ^ 0xFF
+        return was, was ^ 0xFF
 
     def _put(self, at: int, data: bytes) -> None:
         self._map[at : at + len(data)] = data
@@ -172,86 +148,3 @@ class Flash:
             os.kill(os.getpid(), signal.SIGKILL)
             signal.pause()  # the signal is on its way; nothing more may happen
         self._registers[_COUNT] = count
-
-
-class Partition:
-    """A region of the flash as a block device: what the application gets as ``board.flash``.
-
-    With ``fatal`` a violation prints a traceback and ends the process: an exception would be lost, because littlefs
-    swallows those of its callbacks and counts the operation as done.
-    """
-
-    block_size = BLOCK
-
-    def __init__(self, flash: Flash, region: Region, *, fatal: bool) -> None:
-        self._flash, self._region, self._fatal = flash, region, fatal
-        self.block_count = region.size // BLOCK
-
-    def read(self, block: int, offset: int, size: int) -> bytes:
-        """``size`` bytes of a block."""
-        at = self._at(block, offset, size)
-        return self._flash.read(Region(at, size))
-
-    def program(self, block: int, offset: int, data: bytes) -> None:
-        """Clears bits. One operation, whatever its length."""
-        at = self._at(block, offset, len(data))
-        try:
-            self._flash._program(at, bytes(data))
-        except FlashViolation:
-            self._stop_if_fatal()
-            raise
-
-    def erase(self, block: int) -> None:
-        """Sets a block to 0xFF. One operation."""
-        self._flash._erase(self._at(block, 0, BLOCK))
-
-    def littlefs_context(self) -> LittlefsContext:
-        """For ``littlefs.LittleFS(context=..., mount=False, block_size=..., block_count=...)``."""
-        return LittlefsContext(self)
-
-    def _at(self, block: int, offset: int, size: int) -> int:
-        if not (0 <= block < self.block_count and offset >= 0 and size >= 0 and offset + size <= BLOCK):
-            try:
-                raise FlashViolation(f"block {block}, offset {offset}, {size} bytes: outside the partition "
-                                     f"({self.block_count} blocks of {BLOCK})")
-            except FlashViolation:
-                self._stop_if_fatal()
-                raise
-        return self._region.offset + block * BLOCK + offset
-
-    def _stop_if_fatal(self) -> None:
-        if self._fatal:
-            traceback.print_stack()
-            traceback.print_exc()
-            os._exit(1)
-
-
-class BlockDevice(Protocol):
-    """What a :class:`LittlefsContext` needs."""
-
-    def read(self, block: int, offset: int, size: int) -> bytes: ...
-
-    def program(self, block: int, offset: int, data: bytes) -> None: ...
-
-    def erase(self, block: int) -> None: ...
-
-
-class LittlefsContext(_UserContext):
-    """littlefs' callbacks over a block device, for ``littlefs.LittleFS(context=...)``."""
-
-    def __init__(self, device: BlockDevice) -> None:
-        self._device = device
-
-    def read(self, cfg: object, block: int, off: int, size: int) -> bytearray:
-        return bytearray(self._device.read(block, off, size))
-
-    def prog(self, cfg: object, block: int, off: int, data: bytes) -> int:
-        self._device.program(block, off, bytes(data))
-        return 0
-
-    def erase(self, cfg: object, block: int) -> int:
-        self._device.erase(block)
-        return 0
-
-    def sync(self, cfg: object) -> int:
-        return 0

@@ -7,12 +7,16 @@ import os
 import signal
 import socket
 import time
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.emulator import bus
 from harness.emulator.flash import Flash
 from harness.emulator.font import Font
+from harness.emulator.nor import Nor
 from harness.protocol.transport import transport_key
+
+if TYPE_CHECKING:
+    from harness.emulator.services import Services
 
 
 class Board:
@@ -23,8 +27,11 @@ class Board:
     of the image that runs, as the boot loader found them. ``transport_key``: the unit's own, from the factory (TEST
     ONLY, made of the serial number). ``ethernet``: the network interface that is the terminal's
     own; "": it has none, and uses the network of its namespace as it is.
+    ``nor``: the whole chip, for the boot loader. ``boot``: its services, there when the application is started.
     ``modem_fd``: the serial line of a modem, -1 where there is none.
     """
+
+    boot: Services
 
     def __init__(
         self, *, model: dict[str, Any], serial_number: str, time_scale: float, flash: Flash, font: Font,
@@ -35,6 +42,7 @@ class Board:
         self.transport_key = transport_key(serial_number)
         self.ethernet, self.modem_fd = ethernet, modem_fd
         self.flash = flash.partition(fatal=True)
+        self.nor: Nor = flash
         self.events_fd = wires.fileno()
         self.cashier_fd, self.service_fd = cashier_fd, service_fd
         self.glyph = font.glyph
@@ -104,9 +112,3 @@ class Board:
         bus.send(self._wires, bus.HALT, body=reason.encode()[: bus.LARGEST])
         while True:
             signal.pause()
-
-    def read_slot(self, slot: Literal["A", "B"]) -> bytes:
-        """For the boot loader: a slot's bytes."""
-        from harness.emulator.flash import SLOT_A, SLOT_B
-
-        return self._chip.read(SLOT_A if slot == "A" else SLOT_B)

@@ -10,38 +10,56 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 import struct
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 MAGIC = 0x96F3B83D
 PROTECTED_MAGIC, TLV_MAGIC = 0x6908, 0x6907
 KEY_HASH, SHA256, ED25519, SECURITY_COUNTER = 0x01, 0x10, 0x24, 0x50
-MODELS, DATA_FORMAT = 0x00A0, 0x00A1  # vendor TLVs: model names joined by commas; u32
+MODELS, DATA_FORMAT, RESETS = 0x00A0, 0x00A1, 0x00A2  # vendor TLVs: model names joined by commas; u32; u32 1, or absent
 ARCHIVE_MAGIC = b"HIL97APP"
 MANIFEST = "manifest.json"
 PYTHON_TAG = sys.implementation.cache_tag or sys.implementation.name
 _HEADER = struct.Struct("<IIHHIIBBHII")
 _TLV = struct.Struct("<HH")
+_TRUE = struct.pack("<I", 1)
 _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")  # DER SubjectPublicKeyInfo of ed25519, before the 32 bytes
 _PEM_LINES = ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----")
 
 
-class ImageRefused(Exception):
-    """The image can't be trusted or can't run here. ``offset`` (bytes from its start) is where that shows."""
+_VERSION = re.compile(r"([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+)(?:\+([0-9]+))?)?)?\Z")
 
-    def __init__(self, reason: str, offset: int) -> None:
-        self.reason, self.offset = reason, offset
+Refusal = Literal["empty", "damaged", "signature", "model", "old"]
+
+
+class ImageRefused(Exception):
+    """The image can't be trusted or can't run here. ``offset`` (bytes from its start) is where that shows.
+
+    ``kind``: empty (nothing is there), damaged (structure, hash, content), signature (or key), model (another model, or
+    another Python), old (its security counter is too low, or its version is not above the one that runs).
+    """
+
+    def __init__(self, reason: str, offset: int, kind: Refusal = "damaged") -> None:
+        self.reason, self.offset, self.kind = reason, offset, kind
         super().__init__(f"{reason} (offset {offset})")
 
 
 @dataclass(frozen=True)
 class Application:
-    """A verified image's content. ``modules``: dotted name -> .pyc bytes; packages are those in ``packages``."""
+    """A verified image's content. ``modules``: dotted name -> .pyc bytes; packages are those in ``packages``.
+
+    ``order``: the version in numbers, for comparing. ``counter``: its security counter. ``resets``: it begins with
+    nothing stored.
+    """
 
     name: str
     version: str
+    order: tuple[int, int, int, int]
+    counter: int
+    resets: bool
     python: str
     models: tuple[str, ...]
     data_format: int
@@ -67,17 +85,45 @@ def public_key_bytes(text: str) -> bytes:
     return der[12:]
 
 
-def verify(data: bytes, key: bytes | None) -> tuple[bytes, dict[int, bytes], int]:
-    """Checks everything from header to signature. Returns (payload, protected TLVs, size of the image).
+class Verified(NamedTuple):
+    """``version``: of the header. ``protected``: its TLVs by type. ``size``: of the whole image, bytes."""
+
+    payload: bytes
+    protected: dict[int, bytes]
+    version: tuple[int, int, int, int]
+    size: int
+
+
+def declared_size(data: bytes) -> int | None:
+    """Size of the whole image as its header and TLV areas say, unchecked; None: they say nothing that makes sense."""
+    if len(data) < _HEADER.size:
+        return None
+    magic, _load, header_size, protected_size, payload_size = _HEADER.unpack_from(data)[:5]
+    at = header_size + payload_size + protected_size
+    if magic != MAGIC or at + _TLV.size > len(data):
+        return None
+    end = at + int(_TLV.unpack_from(data, at)[1])
+    return end if end <= len(data) else None
+
+
+def header_version(data: bytes) -> tuple[int, int, int, int]:
+    """The version in a header, unchecked. ``data`` has a header's length at least."""
+    major, minor, revision, build = _HEADER.unpack_from(data)[6:10]
+    return major, minor, revision, build
+
+
+def verify(data: bytes, key: bytes | None) -> Verified:
+    """Checks everything from header to signature.
 
     ``data`` may go on after the image (a slot does). ``key``: 32 bytes; None leaves out the signature, for a look at an
     image whose key is not at hand. Raises :class:`ImageRefused`.
     """
     if len(data) < _HEADER.size:
         raise ImageRefused(f"only {len(data)} bytes, the header has {_HEADER.size}", len(data))
-    magic, load, header_size, protected_size, payload_size, flags, *_version, padding = _HEADER.unpack_from(data)
+    (magic, load, header_size, protected_size, payload_size, flags, major, minor, revision, build,
+     padding) = _HEADER.unpack_from(data)
     if magic == 0xFFFFFFFF:
-        raise ImageRefused("the slot is empty", 0)
+        raise ImageRefused("the slot is empty", 0, "empty")
     if magic != MAGIC:
         raise ImageRefused(f"no image: magic {magic:08x}, not {MAGIC:08x}", 0)
     if load or flags or padding or header_size != _HEADER.size:
@@ -88,8 +134,10 @@ def verify(data: bytes, key: bytes | None) -> tuple[bytes, dict[int, bytes], int
     if end != tlvs_at:
         raise ImageRefused(f"protected area has {end - protected_at} bytes, header says {protected_size}", protected_at)
     tlvs, end = _tlvs(data, tlvs_at, TLV_MAGIC)
-    if set(protected) != {SECURITY_COUNTER, MODELS, DATA_FORMAT}:
+    if set(protected) - {RESETS} != {SECURITY_COUNTER, MODELS, DATA_FORMAT}:
         raise ImageRefused(f"protected TLVs {sorted(protected)}", protected_at)
+    if set(tlvs) == {SHA256}:
+        raise ImageRefused("not signed", tlvs_at, "signature")
     if set(tlvs) != {KEY_HASH, SHA256, ED25519}:
         raise ImageRefused(f"TLVs {sorted(tlvs)}", tlvs_at)
     digest = hashlib.sha256(memoryview(data)[:tlvs_at]).digest()
@@ -97,12 +145,12 @@ def verify(data: bytes, key: bytes | None) -> tuple[bytes, dict[int, bytes], int
         raise ImageRefused("hash does not match", tlvs_at)
     if key is not None:
         _check_signature(key, tlvs, digest, tlvs_at)
-    return data[header_size:protected_at], protected, end
+    return Verified(data[header_size:protected_at], protected, (major, minor, revision, build), end)
 
 
 def read(data: bytes, key: bytes | None) -> Application:
     """Verifies an image and takes it apart. Raises :class:`ImageRefused`; that it fits this machine is not checked."""
-    payload, protected, size = verify(data, key)
+    payload, protected, order, size = verify(data, key)
     entries = unpack(payload)
     at = _HEADER.size
     try:
@@ -113,22 +161,36 @@ def read(data: bytes, key: bytes | None) -> Application:
         raise ImageRefused(f"manifest can't be used: {error!r}", at) from error
     if (protected[MODELS], protected[DATA_FORMAT]) != (",".join(models).encode(), struct.pack("<I", data_format)):
         raise ImageRefused("manifest and protected TLVs differ about models or data format", at)
+    if version_order(version) != order:
+        raise ImageRefused("manifest and header differ about the version", at)
+    if len(protected[SECURITY_COUNTER]) != 4 or protected.get(RESETS, _TRUE) != _TRUE:
+        raise ImageRefused("security counter or reset mark can't be used", at)
     packages = frozenset(_module(path) for path in entries if path.endswith("/__init__.pyc"))
     modules = {_module(path): content for path, content in entries.items()}
-    return Application(name, version, python, models, data_format, modules, packages, size,
+    return Application(name, version, order, int.from_bytes(protected[SECURITY_COUNTER], "little"), RESETS in protected,
+                       python, models, data_format, modules, packages, size,
                        hashlib.sha256(memoryview(data)[:size]).hexdigest())
+
+
+def version_order(version: str) -> tuple[int, int, int, int] | None:
+    """MAJOR[.MINOR[.REVISION[+BUILD]]] in numbers; None: it is no version."""
+    match = _VERSION.match(version)
+    if match is None:
+        return None
+    major, minor, revision, build = (int(part or 0) for part in match.groups())
+    return major, minor, revision, build
 
 
 def check_fit(application: Application, model: str) -> None:
     """That the application is meant for this model and this Python. Raises :class:`ImageRefused`."""
     at = _HEADER.size
     if model not in application.models:
-        raise ImageRefused(f"for {', '.join(application.models)}, not for {model}", at)
+        raise ImageRefused(f"for {', '.join(application.models)}, not for {model}", at, "model")
     if application.python != PYTHON_TAG:
-        raise ImageRefused(f"built for {application.python}, this is {PYTHON_TAG}", at)
+        raise ImageRefused(f"built for {application.python}, this is {PYTHON_TAG}", at, "model")
     for name, pyc in application.modules.items():
         if pyc[:4] != importlib.util.MAGIC_NUMBER:
-            raise ImageRefused(f"module {name} was compiled by another Python", at)
+            raise ImageRefused(f"module {name} was compiled by another Python", at, "model")
     if "app.main" not in application.modules or "app" not in application.packages:
         raise ImageRefused("no module app.main", at)
 
@@ -198,8 +260,8 @@ def _check_signature(key: bytes, tlvs: dict[int, bytes], digest: bytes, at: int)
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     if tlvs[KEY_HASH] != hashlib.sha256(_SPKI_PREFIX + key).digest():
-        raise ImageRefused("signed with another key", at)
+        raise ImageRefused("signed with another key", at, "signature")
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(tlvs[ED25519], digest)
     except (InvalidSignature, ValueError) as error:
-        raise ImageRefused("signature is wrong", at) from error
+        raise ImageRefused("signature is wrong", at, "signature") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from harness.emulator.nor import SLOT_A
+from harness.emulator.slots import REGIONS, Slot
 from harness.errors import BadInput
 
 KEYS = frozenset([*"0123456789", "ENTER", "CANCEL", "CLEAR", "FUNC", "ALPHA", "UP", "DOWN"])
@@ -107,3 +109,14 @@ def cut(request: dict[str, Any]) -> tuple[int | None, bool]:
     if not isinstance(torn, bool):
         raise BadInput(f"torn is true or false, not {torn!r}")
     return operation, torn
+
+
+def tamper(request: dict[str, Any]) -> tuple[Slot, int]:
+    """``slot`` (A or B) and ``offset`` in it (bytes) of the byte that is to be inverted."""
+    slot, offset = request.get("slot"), request.get("offset")
+    known = next((one for one in REGIONS if one == slot), None)
+    if known is None:
+        raise BadInput(f"slot is A or B, not {str(slot)[:60]!r}")
+    if isinstance(offset, bool) or not isinstance(offset, int) or not 0 <= offset < SLOT_A.size:
+        raise BadInput(f"offset is that of a byte in the slot, 0 to {SLOT_A.size - 1}, not {str(offset)[:60]!r}")
+    return known, offset

@@ -1,6 +1,11 @@
-"""Firmware source directories: the reference (``firmware.yaml`` and ``app/``) and defects (``defect.yaml``).
+"""Firmware source directories: the reference (``firmware.yaml`` and ``app/``), versions of it (``version.yaml``) and
+defects (``defect.yaml``).
 
-firmware.yaml: ``name``, ``models`` (list), ``data_format`` (number of the layout of stored data).
+firmware.yaml: ``name``, ``models`` (list), ``data_format`` (number of the layout of stored data), ``version`` (what it
+is when nobody says otherwise), ``security_counter`` (anti-rollback).
+version.yaml: another release of its base. ``name``, ``version``, ``title``, ``security_counter``, ``data_format``,
+``resets`` (by design it begins with nothing stored), ``base``, ``edits`` as below, ``files`` (list of files below
+``app/`` beside version.yaml that the base has not).
 defect.yaml: ``name``, ``title``, ``base`` (directory of the source it changes, relative to itself), ``breaks`` (the
 rule), ``consequences`` (other rule -> why it must fail as well), ``elsewhere`` (consequence -> why it also fails at
 events where the broken rule has no occasion), ``needs`` (``long``: only the suites' long tests show it), ``cases`` (the
@@ -12,7 +17,7 @@ Described in docs/defects.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -24,14 +29,19 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from harness.errors import BadInput
 
 _Text = Field(min_length=1)
+_NAME = r"^[a-z0-9][a-z0-9._-]*$"
+_VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
+_COUNTER = Field(default=1, ge=0, le=0xFFFFFFFF)
 _T = TypeVar("_T", bound=BaseModel)
 
 
 class _Firmware(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str = Field(pattern=_NAME)
     models: list[str] = Field(min_length=1)
     data_format: int = Field(ge=1, le=0xFFFFFFFF)
+    version: str = Field(default="", pattern=f"{_VERSION}|^$")
+    security_counter: int = _COUNTER
 
 
 class _Edit(BaseModel):
@@ -41,9 +51,22 @@ class _Edit(BaseModel):
     new: str
 
 
+class _Version(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: str = Field(pattern=_NAME)
+    version: str = Field(pattern=_VERSION)
+    title: str = _Text
+    security_counter: int = _COUNTER
+    data_format: int = Field(ge=1, le=0xFFFFFFFF)
+    resets: bool = False
+    base: str = "../.."
+    edits: list[_Edit] = []
+    files: list[str] = []
+
+
 class _Defect(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str = Field(pattern=_NAME)
     title: str = _Text
     base: str = "../.."
     breaks: str = Field(pattern=r"^[A-Z]{3}-[0-9]{2}$")
@@ -59,7 +82,9 @@ class _Defect(BaseModel):
 class Source:
     """Sources ready to be compiled. ``files``: path in the image (``app/main.py``) -> (text, the file it comes from).
 
-    ``breaks``, ``consequences``, ``elsewhere``, ``needs``, ``cases`` and ``model`` are empty for the reference.
+    ``version``: "" leaves it to who builds. ``counter``: the security counter. ``resets``: it begins with nothing
+    stored.
+    ``breaks``, ``consequences``, ``elsewhere``, ``needs``, ``cases`` and ``model`` are empty but for a defect.
     """
 
     name: str
@@ -73,15 +98,20 @@ class Source:
     needs: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     model: str = ""
+    version: str = ""
+    counter: int = 1
+    resets: bool = False
 
 
 def load_source(directory: Path) -> Source:
     """Reads a source directory of either kind. Raises :class:`BadInput` with file and line."""
     if (directory / "defect.yaml").is_file():
         return _load_defect(directory / "defect.yaml")
+    if (directory / "version.yaml").is_file():
+        return _load_version(directory / "version.yaml")
     if (directory / "firmware.yaml").is_file():
         return _load_reference(directory / "firmware.yaml")
-    raise BadInput("neither firmware.yaml nor defect.yaml is here", where=str(directory),
+    raise BadInput("none of firmware.yaml, version.yaml and defect.yaml is here", where=str(directory),
                    remedy="Give the directory that holds one of them.")
 
 
@@ -96,7 +126,26 @@ def _load_reference(path: Path) -> Source:
             raise BadInput(f"is not UTF-8: {error}", where=str(source)) from error
     if "app/main.py" not in files or "app/__init__.py" not in files:
         raise BadInput("app/__init__.py and app/main.py are needed", where=str(root / "app"))
-    return Source(firmware.name, firmware.name, tuple(firmware.models), firmware.data_format, files)
+    return Source(firmware.name, firmware.name, tuple(firmware.models), firmware.data_format, files,
+                  version=firmware.version, counter=firmware.security_counter)
+
+
+def _load_version(path: Path) -> Source:
+    version, raw = _read_yaml(path, _Version)
+    base = load_source((path.parent / version.base).resolve())
+    files = _edited(base, version.edits, raw, path)
+    for index, name in enumerate(version.files):
+        where = f"{path}:{raw['files'].lc.item(index)[0] + 1}"
+        added = path.parent / name
+        if name in files or not (name.startswith("app/") and name.endswith(".py") and ".." not in name):
+            raise BadInput(f"{name} can't be added: it is no new module below app/", where=where,
+                           remedy="Name a module below app/ that the base has not; change others by edits.")
+        try:
+            files[name] = (added.read_text("utf-8"), added)
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"can't be read: {error}", where=str(added)) from error
+    return replace(base, name=version.name, title=version.title, data_format=version.data_format, files=files,
+                   version=version.version, counter=version.security_counter, resets=version.resets)
 
 
 def _load_defect(path: Path) -> Source:
@@ -106,8 +155,18 @@ def _load_defect(path: Path) -> Source:
         where = f"{path}:{_line(raw, ('model',))}"
         raise BadInput(f"model {defect.model!r} is none that the base runs on", where=where,
                        remedy=f"It runs on {', '.join(base.models)}.")
+    files = _edited(base, defect.edits, raw, path)
+    return Source(
+        defect.name, defect.title, base.models, base.data_format, files, defect.breaks, defect.consequences,
+        defect.elsewhere, tuple(defect.needs), tuple(defect.cases), defect.model, base.version, base.counter,
+        base.resets,
+    )
+
+
+def _edited(base: Source, edits: list[_Edit], raw: Any, path: Path) -> dict[str, tuple[str, Path]]:
+    """The base's files after the edits; ``raw`` knows their lines in ``path``."""
     files = dict(base.files)
-    for index, edit in enumerate(defect.edits):
+    for index, edit in enumerate(edits):
         where = f"{path}:{raw['edits'].lc.item(index)[0] + 1}"
         if edit.file not in files:
             raise BadInput(f"{edit.file} is no file of the base", where=where,
@@ -116,12 +175,9 @@ def _load_defect(path: Path) -> Source:
         count = text.count(edit.old)
         if count != 1:
             raise BadInput(f"'old' stands {count} times in {edit.file}, not once", where=where,
-                           remedy=f"Compare with {origin}: it may have changed since this defect was written.")
+                           remedy=f"Compare with {origin}: it may have changed since this was written.")
         files[edit.file] = (text.replace(edit.old, edit.new), origin)
-    return Source(
-        defect.name, defect.title, base.models, base.data_format, files, defect.breaks, defect.consequences,
-        defect.elsewhere, tuple(defect.needs), tuple(defect.cases), defect.model,
-    )
+    return files
 
 
 def _read_yaml(path: Path, kind: type[_T]) -> tuple[_T, Any]:

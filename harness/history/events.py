@@ -36,6 +36,7 @@ class RunOpened(Event):
     physical_like: bool  # emulated, but without any convenience of the emulator
     time_scale: float  # protocol timers of the terminal run this many times faster
     wall: str  # ISO 8601 UTC at t
+    from_versions: list[str] = []  # an update from each of these to the bench's firmware is planned (FWU-09)
 
 
 class RunClosed(Event):
@@ -79,7 +80,8 @@ class OperationInvoked(Event):
     idle), menu (management menu opened and left), load_tmk, set_identity, set_host, read_counters,
     present_card, abort (cancel keys until idle), load_firmware, back_up, restore, activate.
     Arguments are strings: amount (cents), entry (manual, magnetic, chip, contactless, scan), pin ("yes"/"no", never the
-    PIN), trace, reference, date, authorisation, tip, tid, mid, ...
+    PIN), trace, reference, date, authorisation, tip, tid, mid, ... ``disturbed`` of a load_firmware: what the bench
+    does to the transfer that no other event tells (noise on the serial line, a sender that stops, a second one).
     """
 
     kind: Literal["operation.invoked"] = "operation.invoked"
@@ -111,7 +113,7 @@ class HostChanged(Event):
         "terminal_registered", "terminal_removed", "terminal_suspended", "terminal_restored",
         "terminal_pending", "terminal_rejected",
         "tmk_issued", "signed_out", "batch_set", "clock_set", "clock_cleared",
-        "download_demanded", "downloads_replaced",
+        "download_demanded", "downloads_replaced", "software_offered", "software_withdrawn",
     ]
     mid: str
     tid: str = ""
@@ -345,11 +347,15 @@ class Key(Event):
 
 
 class UnitReplaced(Event):
-    """From here on another unit stands on the bench (the emulated flash was made new): its memory is blank."""
+    """From here on another unit stands on the bench (the emulated flash was made new): its memory is blank.
+
+    ``firmware``: what the factory put on it; None: the bench's own.
+    """
 
     kind: Literal["unit.replaced"] = "unit.replaced"
     serial: str
     why: str = ""
+    firmware: Firmware | None = None
 
 
 class Heartbeat(Event):

@@ -7,14 +7,16 @@ from typing import Literal
 from harness.history.base import Event, Firmware
 
 Route = Literal["service", "network"]
+CHANGED = ("changed_before_install", "changed_before_start")  # sound when it was given, changed in its slot since
 
 
 class ImageOffered(Event):
     """An image is about to be given to the terminal. What stands here the bench knows of the file, not of the terminal.
 
     ``flaw``: why a terminal must refuse it, or turn back from it ("self_test", "hangs", "crashes"): a name of
-    :data:`harness.lab.image_set.FLAWS`; "" where it is sound. ``resets``: by design it begins with nothing stored.
-    ``op``: the operation ``load_firmware`` that gives it.
+    :data:`harness.lab.image_set.FLAWS`, or of :data:`CHANGED` where the bench changes it on the flash afterwards; ""
+    where it is sound. ``resets``: by design it begins with nothing stored. ``op``: the operation ``load_firmware`` that
+    gives it; the event may stand before or behind its ``operation.invoked``.
     """
 
     kind: Literal["image.offered"] = "image.offered"
@@ -45,7 +47,8 @@ class UpdateCut(Event):
     programs and erases of the whole update, ``torn``: in its middle. ``stage``: what the terminal was at. ``how``:
     replayed on a copy of the flash with the same boot loader and image, or cold, by a board that was switched off and
     on. ``runs``: the version that came up, "" none. ``before``, ``after``: what the unit holds (tid, mid, tmk_kcv,
-    batch, trace, sales, voids, reversal, parameters; of further merchants with "2." before the name).
+    batch, trace, sales, voids, reversal, parameters; of further merchants with "2." before the name). ``resets``: the
+    new version begins with nothing stored, by design.
     """
 
     kind: Literal["update.cut"] = "update.cut"
@@ -59,6 +62,7 @@ class UpdateCut(Event):
     runs: str
     before: dict[str, str]
     after: dict[str, str]
+    resets: bool = False
     detail: str = ""
 
 

@@ -42,10 +42,10 @@ def _of_menu(model: Model) -> list[Problem]:
             if name in seen:
                 problems.append(Problem(place, f"`{name}` is in the menu twice"))
             seen.add(name)
-        if not isinstance(entry, str) and len(entry.items) > 9:
-            problems.append(Problem(("menu", index, "items"), "a menu has 9 entries at most, one a digit"))
-    if len(model.menu) > 9:
-        problems.append(Problem(("menu",), "a menu has 9 entries at most, one a digit"))
+        if not isinstance(entry, str) and len(entry.items) > 10:
+            problems.append(Problem(("menu", index, "items"), "a menu has 10 entries at most, one a digit"))
+    if len(model.menu) > 10:
+        problems.append(Problem(("menu",), "a menu has 10 entries at most, one a digit"))
     return problems + [
         Problem(("transactions", index), f"`{name}` is not in the menu")
         for index, name in enumerate(model.transactions) if name not in seen

@@ -18,7 +18,9 @@ OPERATIONS: dict[str, Both] = {
     "read_counters": _("read the counters"), "present_card": _("present a card"), "abort": _("cancel until idle"),
     "sign_off": _("sign-off"), "parameter_download": _("parameter download"), "status_upload": _("status upload"),
     "capk_update": _("CA key update"), "ic_parameter_update": _("IC parameter update"),
-    "blacklist_update": _("blacklist update"), "balance": _("balance"), "refund": _("refund"),
+    "blacklist_update": _("blacklist update"),
+    "software_update": _("software update"), "load_firmware": _("load other software"),
+    "balance": _("balance"), "refund": _("refund"),
     "pre_authorisation": _("pre-authorisation"), "pre_authorisation_void": _("void of a pre-authorisation"),
     "completion": _("completion"), "completion_void": _("void of a completion"),
     "completion_advice": _("completion advice"), "offline_sale": _("offline sale"),
@@ -42,7 +44,9 @@ TRANSACTIONS: dict[str, Both] = {
     "capk_download": _("CA key download"), "capk_end": _("end of CA key download"),
     "ic_parameter_query": _("IC parameter list"), "ic_parameter_download": _("IC parameter download"),
     "ic_parameter_end": _("end of IC parameter download"), "blacklist_download": _("blacklist download"),
-    "blacklist_end": _("end of blacklist download"), "offline_sale": _("offline sale"),
+    "blacklist_end": _("end of blacklist download"), "software_query": _("question for software"),
+    "software_download": _("software block"), "software_end": _("end of software download"),
+    "offline_sale": _("offline sale"),
     "offline_chip_sale": _("offline chip sale"), "offline_adjust": _("offline adjustment"), "offline_tip": _("tip"),
     "status_upload": _("status upload"), "unknown": _("unknown message"),
 }  # fmt: skip
@@ -56,6 +60,7 @@ CHANGES: dict[str, Both] = {
     "tmk_issued": _("new TMK issued"), "signed_out": _("signed out by the host"), "batch_set": _("batch number set"),
     "clock_set": _("host clock set"), "clock_cleared": _("host clock back to normal"),
     "download_demanded": _("download demanded by the host"), "downloads_replaced": _("new data to download"),
+    "software_offered": _("software offered"), "software_withdrawn": _("no software offered any more"),
 }  # fmt: skip
 CONNECTION: dict[str, Both] = {
     "opening": _("connecting"), "open": _("connected"), "refused": _("connection refused"),

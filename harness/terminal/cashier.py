@@ -21,7 +21,7 @@ TYPES = {
     "completion_advice": "12", "offline_sale": "13", "offline_adjust": "14", "offline_tip": "15", "balance": "16",
     "sign_off": "17", "parameter_download": "18", "status_upload": "19", "capk_update": "20",
     "ic_parameter_update": "21", "blacklist_update": "22",
-    "offline_chip_sale": "23",
+    "offline_chip_sale": "23", "software_update": "24",
 }
 TEXT_TAGS = frozenset({"DF09"})
 MAX_DATA = 2048  # no dialect known sends more; longer is garbage

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from harness.errors import TerminalTimeout
 from harness.history.events import Cashier, Counters, Service
 from harness.history.recorder import Recorder
 from harness.terminal.cashier import PLAIN, TYPES, Framing, Message, Receiver, encode
-from harness.terminal.serial_line import SerialLine
+from harness.terminal.serial_line import RawLine, SerialLine
 
 
 class CashierLink:
@@ -97,37 +98,87 @@ class ServicePort:
     def __init__(self, url: str, recorder: Recorder, *, bench: str) -> None:
         self._recorder, self._bench = recorder, bench
         self._held = b""
+        self._raw: RawLine | None = None
+        self._unsettled = False
         self._lines: list[str] = []
         self._changed = threading.Condition()
         self._line = SerialLine(url, 115200, self._on_bytes, bench=bench, what="service port")
 
     def _on_bytes(self, data: bytes) -> None:
-        self._held += data
-        *lines, self._held = self._held.split(b"\r\n")
-        self._held = self._held[-4096:]
+        with self._changed:
+            if self._raw is not None:
+                self._raw.take(data)
+                return
+            self._held += data
+            *lines, self._held = self._held.split(b"\r\n")
+            self._held = self._held[-4096:]
         for raw in lines:
-            text = raw.decode("ascii", errors="replace")
-            self._recorder.append(Service(t=time.monotonic_ns(), direction="from_terminal", text=text))
-            with self._changed:
-                self._lines.append(text)
-                self._changed.notify_all()
+            self._take_line(raw.decode("ascii", errors="replace"))
+
+    def _take_line(self, text: str) -> None:
+        self._recorder.append(Service(t=time.monotonic_ns(), direction="from_terminal", text=text))
+        with self._changed:
+            self._lines.append(text)
+            self._changed.notify_all()
 
     def ask(self, command: str, deadline_s: float = 5.0) -> str:
         """Send a line, return the answer line ("OK ..." or "ERR nn reason")."""
+        if self._unsettled:
+            self._settle(deadline_s)
         with self._changed:
             self._lines.clear()
         shown = _SECRET.sub(r"\1***", command)
         self._recorder.append(Service(t=time.monotonic_ns(), direction="to_terminal", text=shown))
         self._line.write(command.encode("ascii") + b"\r\n")
+        return self.next_line(f"the answer to {shown!r} on the service port", deadline_s)
+
+    def next_line(self, what: str, deadline_s: float) -> str:
+        """The next line that the terminal says."""
         end = time.monotonic() + deadline_s
         with self._recorder.waiting(), self._changed:
             while not self._lines:
                 self._line.check()
                 left = end - time.monotonic()
                 if left <= 0:
-                    raise TerminalTimeout(f"the answer to {shown!r} on the service port", deadline_s, bench=self._bench)
+                    raise TerminalTimeout(what, deadline_s, bench=self._bench)
                 self._changed.wait(min(left, 0.5))
             return self._lines.pop(0)
+
+    @contextlib.contextmanager
+    def raw(self) -> Iterator[RawLine]:
+        """Until it ends, the line's bytes as they are, unrecorded; what then is left is read as a line again."""
+        with self._changed:
+            self._lines.clear()
+            self._raw = RawLine(self._line)
+            self._raw.take(self._held)
+            self._held = b""
+        try:
+            yield self._raw
+        finally:
+            with self._changed:
+                left, self._raw = self._raw.rest(), None
+            said = re.search(rb"(OK|ERR) [ -~]*\r?\n?$", left)
+            self._on_bytes(said.group() if said else b"")
+
+    def note(self, what: str) -> None:
+        """One line of the history about what went over the line raw."""
+        self._recorder.append(Service(t=time.monotonic_ns(), direction="to_terminal", text=what))
+
+    def unsettle(self) -> None:
+        """Bytes that are no command may lie at the terminal."""
+        self._unsettled = True
+
+    def settled(self) -> None:
+        """The terminal has answered to all of it."""
+        self._unsettled = False
+
+    def _settle(self, deadline_s: float) -> None:
+        """An empty line ends what lies there; then the terminal answers again what is asked."""
+        self._line.write(b"\r\nVERSION\r\n")
+        end = time.monotonic() + deadline_s
+        while not self.next_line("an answer on the service port", max(0.0, end - time.monotonic())).startswith("OK "):
+            pass
+        self._unsettled = False
 
     def counters(self) -> dict[str, str]:
         """COUNTERS, parsed and recorded."""

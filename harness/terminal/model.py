@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 Transaction = Literal[
     "sign_in", "sign_off", "echo", "parameter_download", "status_upload", "capk_update", "ic_parameter_update",
-    "blacklist_update", "balance", "sale", "void", "refund", "pre_authorisation", "pre_authorisation_void",
+    "blacklist_update", "software_update", "balance", "sale", "void", "refund", "pre_authorisation",
+    "pre_authorisation_void",
     "completion", "completion_void", "completion_advice", "offline_sale", "offline_chip_sale", "offline_adjust",
     "offline_tip", "settle",
 ]
@@ -42,7 +43,7 @@ class Model(BaseModel):
     title: str
     screen: ScreenGeometry
     slip_width: int = 384
-    menu: list[Function | Submenu]  # order of the function menu: item n (1 to 9) is chosen with digit n
+    menu: list[Function | Submenu]  # order of the function menu: item n (1 to 10) is chosen with its last digit
     entry: list[EntryMode]
     pin_pad: bool = True
     signature_pad: bool = False  # asks for a signature after a card transaction without PIN, and uploads it
@@ -63,7 +64,7 @@ class Model(BaseModel):
         """The digits that choose ``function`` from the function menu; None where the menu has it not."""
         for number, entry in enumerate(self.menu, 1):
             if entry == function:
-                return (str(number),)
+                return (str(number % 10),)
             if isinstance(entry, Submenu) and function in entry.items:
-                return str(number), str(entry.items.index(function) + 1)
+                return str(number % 10), str((entry.items.index(function) + 1) % 10)
         return None

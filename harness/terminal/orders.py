@@ -12,7 +12,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     **dict.fromkeys(
         (
             "sign_in", "sign_off", "echo", "parameter_download", "status_upload", "capk_update", "ic_parameter_update",
-            "blacklist_update", "settle", "reprint",
+            "blacklist_update", "software_update", "settle", "reprint",
         ),
         (),
     ),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
+from typing import Protocol
 
 import serial
 
@@ -67,3 +69,53 @@ class SerialLine:
         self._thread.join(1.0)
         with contextlib.suppress(*FAULTS):
             self._port.close()
+
+
+class ByteLine(Protocol):
+    """What a sender of blocks needs of a line."""
+
+    def getc(self, size: int, timeout: float = 1) -> bytes | None:
+        """``size`` bytes, or None: they did not come in ``timeout`` seconds."""
+
+    def putc(self, data: bytes, timeout: float = 1) -> int | None:
+        """Sends ``data``; how many bytes went."""
+
+
+class RawLine:
+    """The bytes of a line while it carries no lines of text. ``stop``: asked while it waits; it may raise."""
+
+    def __init__(self, line: SerialLine) -> None:
+        self._line = line
+        self._held = bytearray()
+        self._changed = threading.Condition()
+        self.stop: Callable[[], None] = lambda: None
+
+    def take(self, data: bytes) -> None:
+        """These came."""
+        with self._changed:
+            self._held += data
+            self._changed.notify_all()
+
+    def rest(self) -> bytes:
+        """What came and nobody asked for."""
+        with self._changed:
+            return bytes(self._held)
+
+    def getc(self, size: int, timeout: float = 1) -> bytes | None:
+        end = time.monotonic() + timeout
+        while True:
+            self.stop()
+            self._line.check()
+            with self._changed:
+                if len(self._held) >= size:
+                    data = bytes(self._held[:size])
+                    del self._held[:size]
+                    return data
+                left = end - time.monotonic()
+                if left <= 0:
+                    return None
+                self._changed.wait(min(left, 0.1))
+
+    def putc(self, data: bytes, timeout: float = 1) -> int | None:
+        self._line.write(bytes(data))
+        return len(data)

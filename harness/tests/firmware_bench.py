@@ -13,11 +13,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from harness.emulator import font
 from harness.emulator.chip import Chip
-from harness.emulator.firmware.app.main import Terminal
+from harness.emulator.firmware.app import main
 from harness.emulator.firmware.app.records import Record, State
 from harness.instruments.panel import Frame as Picture
 from harness.instruments.printer import SlipReader
@@ -28,6 +29,7 @@ from harness.protocol.transport import transport_key
 from harness.terminal import cashier
 from harness.terminal.cards import CHIP, MAGNETIC, Card
 from harness.tests.emulator_bench import model as lab_model
+from harness.tests.firmware_boot import FakeBoot
 from harness.tests.firmware_flash import BLOCK, MemoryFlash, cuts
 
 TID, MID = "97000001", "898970000000001"
@@ -36,6 +38,10 @@ TMK, PIK, MAK = (bytes.fromhex(text) for text in (
 CLOCK = 1_770_000_000.0  # of a board from the factory
 APPROVED = "00"
 SEALED = ("0100", "0200", "0220", "0400", "0620")  # requests whose answers carry a MAC
+
+
+class Rebooted(AssertionError):
+    """The application reset the CPU: nothing of this board goes on. A test that expects it makes the next one."""
 
 
 class FakeBoard:
@@ -50,7 +56,7 @@ class FakeBoard:
         self.serial_number, self.time_scale, self.flash, self.clock = serial_number, time_scale, flash, clock
         self.ethernet, self.modem_fd = "", -1
         self.transport_key = transport_key(self.serial_number)
-        self.boot: Any = None  # these tests update nothing
+        self._model_name = model
         self.screens: list[list[str]] = []
         self.slips: list[list[str]] = []
         self.fed = 0
@@ -70,6 +76,11 @@ class FakeBoard:
             end.setblocking(False)
         self.events_fd = self._event_pipe[0]
         self.cashier_fd, self.service_fd = till_inside.fileno(), service_inside.fileno()
+
+    @cached_property
+    def boot(self) -> FakeBoot:
+        """Made when it is asked for (3 MiB); a test may set another one before."""
+        return FakeBoot(model=self._model_name)
 
     def close(self) -> None:
         for end in self._sockets:
@@ -142,7 +153,7 @@ class FakeBoard:
         self.fed += 1
 
     def reboot(self) -> None:
-        raise AssertionError("the application rebooted")
+        raise Rebooted("the application rebooted")
 
 
 @dataclass
@@ -248,16 +259,17 @@ class Host:
 
 
 class Bench:
-    """A terminal and its host. ``flash`` None: from the factory."""
+    """A terminal and its host. ``flash`` None: from the factory. ``application``: the module ``main`` of what it runs
+    (see firmware_versions), the reference by default."""
 
     def __init__(
         self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None,
-        serial_number: str = "SN97000001",
+        serial_number: str = "SN97000001", application: Any = None,
     ) -> None:
         self.host, self._model, self._time_scale, self._serial_number = Host(), model, time_scale, serial_number
-        self.flash = flash or MemoryFlash()
+        self.flash, self._application = flash or MemoryFlash(), application or main
         self.board = FakeBoard(self.flash, model=model, time_scale=time_scale, serial_number=serial_number)
-        self.terminal = Terminal(self.board)
+        self.terminal: main.Terminal = self._application.Terminal(self.board)
         self._till = cashier.Receiver()
         self._lines = b""
         self._told: dict[str, str] = {}
@@ -286,15 +298,18 @@ class Bench:
             self.terminal.turn(0.001)
             self.host.pump()
 
-    def reboot(self, flash: MemoryFlash | None = None) -> None:
-        """Power off and on, with the flash as it is or another."""
+    def reboot(self, flash: MemoryFlash | None = None, *, application: Any = None, boot: Any = None) -> None:
+        """Power off and on, with the flash, the application and the boot loader's services as they are or others."""
+        self._application = application or self._application
         clock = self.board.clock
         self.board.close()
         self.flash = flash or MemoryFlash(bytes(self.flash.content))
         self.board = FakeBoard(
             self.flash, model=self._model, time_scale=self._time_scale, clock=clock, serial_number=self._serial_number
         )
-        self.terminal = Terminal(self.board)
+        if boot is not None:
+            self.board.boot = boot
+        self.terminal = self._application.Terminal(self.board)
         self._till = cashier.Receiver()
 
     # -- looking -------------------------------------------------------------------------------------------------------
@@ -440,4 +455,5 @@ class Bench:
         return self.till("03")
 
 
-__all__ = ["BLOCK", "CHIP", "MAGNETIC", "Answer", "Bench", "FakeBoard", "Host", "MemoryFlash", "cuts"]
+__all__ = ["BLOCK", "CHIP", "MAGNETIC", "Answer", "Bench", "FakeBoard", "FakeBoot", "Host", "MemoryFlash", "Rebooted",
+           "cuts"]

@@ -10,7 +10,8 @@ BLOCK, BLOCKS = 4096, 256
 class MemoryFlash:
     """NOR in memory: program clears bits, erase sets a block to FF; every operation is kept for :func:`cuts`."""
 
-    block_size, block_count = BLOCK, BLOCKS
+    block_size: int = BLOCK
+    block_count: int = BLOCKS
 
     def __init__(self, content: bytes | None = None) -> None:
         self.content = bytearray(content if content is not None else b"\xff" * BLOCK * BLOCKS)

@@ -114,12 +114,12 @@ def test_bad_usage_has_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["firmware", "self-test", "-n", "0"]) == 2
 
 
-def test_a_defect_is_shown_the_cases_that_concern_it() -> None:
-    """By what it breaks, or by where it sits; the reference is shown all."""
+def test_a_defect_is_shown_what_can_show_it_and_ends_there() -> None:
+    """By what it breaks, and where it sits; the reference is shown all."""
     plan = Plan(Path("runs"), ROOT / "lab_config", "HT-200")
-    assert chosen(source(), plan) == ["-m", "not long", "--only-cases", "MON-03"]
+    assert chosen(source(), plan) == ["-m", "not long", "--only", "MON-03", "--stop-at", "MON-03"]
     sits = replace(source(), cases=("refund", "balance"))
-    assert chosen(sits, plan) == ["-m", "not long", "--only-cases", "refund,balance"]
+    assert chosen(sits, plan)[2:4] == ["--only", "MON-03,refund,balance"]
     for whole in (chosen(source(breaks=""), plan), chosen(sits, replace(plan, whole=True))):
         assert whole == ["-m", "not long"]
     assert chosen(replace(source(), needs=("long",)), plan)[:2] == ["-m", "long"]
@@ -134,16 +134,19 @@ def collected(*arguments: str) -> list[str]:
     return [line for line in said.stdout.splitlines() if "::" in line]
 
 
-def test_only_the_cases_that_are_asked_for_are_collected() -> None:
-    """Those of the transactions named, and those that declare the requirements named; other tests are not touched."""
-    every, some = collected(), collected("--only-cases", "balance,MON-12")
-    kinds = {one.split("[")[1].split("-")[0] for one in some if "test_97_and_back" in one}
-    assert "balance" in kinds
-    assert kinds < {one.split("[")[1].split("-")[0] for one in every if "test_97_and_back" in one}
+def test_only_what_is_asked_for_is_collected_the_most_promising_first() -> None:
+    """Tests that declare the requirement; of the cases those of the transactions named, or else those that declare it
+    too. What declares little else comes first."""
+    every, some = collected(), collected("--only", "MON-12")
+    cases = [one for one in some if "test_97_and_back[" in one]
+    assert cases and set(some) < set(every)
+    assert {one.split("[")[1].split("-")[0] for one in cases} <= {"sale", "pre.authorisation"}
+    assert some.index(cases[0]) == len(some) - len(cases), "the cases come last where no transaction is named"
+
+    named = collected("--only", "MON-12,balance")
     balances = [one for one in every if "test_97_and_back[balance-" in one]
-    assert balances and set(balances) < set(some) < set(every)
-    assert [one for one in every if "_and_back" not in one] == [one for one in some if "_and_back" not in one]
-    assert not any("_and_back[" in one and "NOTSET" not in one for one in collected("--only-cases", "MON-09"))
+    assert balances and sorted(named[: len(balances)]) == sorted(balances), "here they come first"
+    assert named[len(balances):] == some[: -len(cases)]
 
 
 def test_a_case_that_nobody_plays_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +183,8 @@ def test_two_defects_are_caught_by_the_real_run(tmp_path: Path, monkeypatch: pyt
         ("tells-the-till-no-answer", "caught", 1), ("same-text-for-03", "caught", 1),
     ], table(outcomes)
     assert {failure.requirement for failure in outcomes[1].failures} == {"MSG-03", "MSG-02"}
+    run = json.loads((plan.folder / "same-text-for-03" / "run.json").read_text(encoding="utf-8"))
+    assert run["stopped"] == "stopped at the first FAIL of MSG-03"
     assert sorted(one.firmware for one in ended) == ["same-text-for-03", "tells-the-till-no-answer"]
 
     stored = json.loads((plan.folder / FILE).read_text(encoding="utf-8"))
@@ -195,7 +200,7 @@ def test_the_wrong_defect_is_not_taken_for_caught(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(ROOT)
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
         monkeypatch.delenv(name, raising=False)
-    plan = Plan(tmp_path / "runs", ROOT / "lab_config", "HT-200", (CODES,))
+    plan = Plan(tmp_path / "runs", ROOT / "lab_config", "HT-200", (CODES,), whole=True)
     outcomes = self_test(["tells-the-till-no-answer"], plan)
     assert [one.result for one in outcomes] == ["missed"]
     assert json.loads((plan.folder / FILE).read_text(encoding="utf-8"))["good"] is False

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from harness.emulator.build import build
-from harness.emulator.flash import FILE_SYSTEM, SLOT_A, SLOT_B, Flash
+from harness.emulator.factory import program_slot
+from harness.emulator.flash import Flash
+from harness.emulator.nor import FILE_SYSTEM, SLOT_A, SLOT_B
 from harness.emulator.panel_server import connect
 from harness.errors import BenchError, TerminalTimeout
 from harness.instruments.card_slot import CardSlot
@@ -130,8 +132,8 @@ def test_slot_b_is_booted_when_slot_a_is_damaged(tmp_path: Path, image: Path) ->
     with Terminal(tmp_path, image) as terminal:
         terminal.on()
     flash = Flash(tmp_path / "flash.bin")
-    flash.write_in_factory(SLOT_B, image.read_bytes())
-    flash.write_in_factory(SLOT_A, image.read_bytes()[:-1])
+    program_slot(flash, SLOT_B, image.read_bytes())
+    program_slot(flash, SLOT_A, image.read_bytes()[:-1])
     flash.close()
     with Terminal(tmp_path, None) as terminal:
         terminal.on()

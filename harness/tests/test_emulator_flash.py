@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from littlefs import LittleFS
 
 from harness.emulator.factory import format_file_system, open_flash
-from harness.emulator.flash import BLOCK, FILE_SYSTEM, SIZE, Flash, FlashViolation, LittlefsContext, Partition, Region
+from harness.emulator.flash import Flash
+from harness.emulator.nor import BLOCK, FILE_SYSTEM, SIZE, FlashViolation, LittlefsContext, Partition, Region
 from harness.errors import BadInput
 
 SMALL = Region(FILE_SYSTEM.offset, 4 * BLOCK)

@@ -125,13 +125,13 @@ def test_the_host_that_asks_in_every_answer_makes_no_loop() -> None:
         assert bench.codes().count("360") == 1
 
 
-def test_nibble_6_is_answered_with_the_status() -> None:
+def test_nibble_6_asks_for_software_and_tells_what_runs() -> None:
     with AcquirerBench(time_scale=60) as bench:
         rule = {"mti": "0800", "action": "processing_request", "header_request": "6", "count": 1}
         bench.acquirer.do("misbehave", rule=rule)
         bench.sign_in()
-        bench.run(lambda: bench.office("downloads")["status"])
-        assert bench.codes() == ["003", "362"]
+        asked = bench.run(lambda: next((f for f in bench.host.requests if f.network_code == "397"), None))
+        assert asked.binary(62) == b"reference 1.0.0"
 
 
 def test_while_somebody_uses_it_the_terminal_waits_with_what_the_host_wants() -> None:
@@ -251,9 +251,9 @@ def test_a_changed_table_is_found_at_the_start_and_the_terminal_does_not_sell(
         for command in ("20", "21", "22"):
             bench.till(command)
         store = Store(bench.flash)
-        raw = store._read(name)
+        raw = store.files.read(name)
         assert raw
-        store._write(name, damage(raw))
+        store.files.write(name, damage(raw))
         bench.reboot()
         bench.run(bench.shows("存储故障"))
         assert bench.host.seen("0200") == []

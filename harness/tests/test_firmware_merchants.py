@@ -151,7 +151,7 @@ def test_a_power_cut_at_any_moment_of_the_choice_leaves_both_as_they_were() -> N
 def test_a_second_memory_that_can_not_be_read_is_reported() -> None:
     with two() as bench:
         store = Store(bench.flash)
-        store._write("2.state", b"nothing\n{}")
+        store.files.write("2.state", b"nothing\n{}")
         with pytest.raises(StoreDamaged):
             store.of_merchant(2)
         bench.reboot()

@@ -17,16 +17,16 @@ from harness.terminal.drivers.dialogs import Dialog
 from harness.terminal.front import Front, Seen
 from harness.terminal.links import CashierLink
 
-PROGRESS = ("请稍候", "正在连接", "正在发送", "等待应答")
+PROGRESS = ("请稍候", "正在连接", "正在发送", "等待应答", "接收")
 APPROVED = (
     "交易成功", "签到成功", "签退成功", "结算成功", "回响成功", "设置成功", "重打印完成", "参数下载完成",
-    "状态上送完成", "公钥下载完成", "IC卡参数下载完成", "黑名单下载完成",
+    "状态上送完成", "公钥下载完成", "IC卡参数下载完成", "黑名单下载完成", "程序下载完成", "无新版本",
 )
 ENDED = (
     *APPROVED, "交易失败", "通讯超时", *NOT_CONNECTED, "应答无效", "请先签到", "请先结算", "冲正未成功", "交易已取消",
     "终端忙", "命令错误", "无此交易", "原交易已撤销", "无可打印凭证", "密钥错误", "设置失败", "请先设置", "存储故障",
     "脚本通知未成功", "离线交易上送未成功", "卡片拒绝交易", "卡号与原交易不符", "小费超过限额", "原交易已调整",
-    "黑名单卡", "不允许此交易", "不支持的付款码",
+    "黑名单卡", "不允许此交易", "不支持的付款码", "更新失败",
 )
 PRINTS = frozenset({"settle", "reprint", *KINDS} - {"balance"})
 SETTLE_S = 3.0  # how long a cashier waits for what should come with a result: the profile's limit for showing it
@@ -51,12 +51,15 @@ class PanelOperation:
     def wait(self, deadline_s: float | None = None) -> Completion:
         if self._completed is not None:
             return self._completed
-        deadline_s = deadline_s or self._answer_s
+        return self.complete(self.wait_for_result(deadline_s or self._answer_s))
+
+    def wait_for_result(self, deadline_s: float) -> Completion:
+        """As :meth:`wait`; whoever asks says himself how it is completed."""
         with self.guarded():
             told = self._told_by_till(deadline_s) if self.echo is not None else self._told_by_screen(deadline_s)
             if told.ok and self.prints:
                 self._look_up(lambda: self._front.await_slip(self.slips, SETTLE_S))
-            return self.complete(told)
+            return told
         raise AssertionError("guarded() re-raises")
 
     def _told_by_screen(self, deadline_s: float) -> Completion:

@@ -96,7 +96,7 @@ def finish(stores: Sequence[Store]) -> None:
         raise StoreDamaged(f"what was to be restored: {error}") from error
     for store, one in zip(stores, content, strict=True):
         store.replace(one.state, one.log)
-    stores[0].drop_table(_RESTORING)
+    stores[0].put_table(_RESTORING, None)
 
 
 def opened(lines: Sequence[str], key: bytes, *, model: str, merchants: int) -> list[Carried]:

@@ -25,7 +25,7 @@ _TYPES = {
     "08": "pre_authorisation", "09": "pre_authorisation_void", "10": "completion", "11": "completion_void",
     "12": "completion_advice", "13": "offline_sale", "14": "offline_adjust", "15": "offline_tip", "16": "balance",
     "17": "sign_off", "18": "parameter_download", "19": "status_upload", "20": "capk_update",
-    "21": "ic_parameter_update", "22": "blacklist_update", "23": "offline_chip_sale",
+    "21": "ic_parameter_update", "22": "blacklist_update", "23": "offline_chip_sale", "24": "software_update",
 }
 _AMOUNT, _TRACE, _REFERENCE, _DATE, _AUTHORISATION, _TIP = "DF03", "DF08", "DF15", "DF16", "DF17", "DF18"
 _NEEDED = {  # what a command can't do without

@@ -182,8 +182,8 @@ class Dialogs:
                 return signal.key == ENTER
 
     def choice(self, title: str, items: Iterable[str]) -> Flow[int | None]:
-        """The index of the item whose digit (from 1) is pressed."""
-        lines = [f"{number}.{item}" for number, item in enumerate(items, 1)]
+        """The index of the item whose digit is pressed: from 1, and 0 for the tenth."""
+        lines = [f"{number % 10}.{item}" for number, item in enumerate(items, 1)]
         self._screen.show((title, *self._screen.in_columns(lines)))
         deadline = now() + self._patience_s
         while True:
@@ -191,8 +191,8 @@ class Dialogs:
             if signal.kind == TIMEOUT or signal.key == CANCEL:
                 return None
             key = signal.key or ""
-            if key.isdigit() and 1 <= int(key) <= len(lines):
-                return int(key) - 1
+            if key.isdigit() and 1 <= (number := int(key) or 10) <= len(lines):
+                return number - 1
 
 
 def _next_letter(last: str, letters: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Network management beside sign-in: sign-off, parameters, status, CA keys, chip parameters, blacklist.
+"""Network management beside sign-in: sign-off, parameters, status, CA keys, chip parameters, blacklist, software.
 
 Each is a flow that ends in a :class:`Result`. A download counts when it is complete: what was there before is replaced
 as one, then the host is told the end. An answer that says no, 97 included, changes nothing that is stored.
@@ -19,6 +19,8 @@ from .results import Result
 from .rules import Outcome
 from .store import Store
 from .tables import TableFault
+from .tms import Software, SoftwareFault
+from .updates import Updates
 
 SIGN_OFF, STATUS = "002", "362"
 CA_KEY_LIST, CA_KEY_GET, CA_KEY_END = "372", "370", "371"
@@ -28,11 +30,11 @@ MOST_PAGES = 99  # of a list: a host that never says "end" is not followed for e
 
 ASKED_BY_HEADER: Mapping[str, str] = {  # processing request -> what answers it; a sign-in (3) is no download
     "1": "parameter_download", "2": "status_upload", "4": "capk_update", "5": "ic_parameter_update",
-    "6": "status_upload",  # software download: the host learns what runs here
-    "7": "blacklist_update",
+    "6": "software_update", "7": "blacklist_update",
 }
 
 Send = Callable[[Request, Show], Flow[Verdict]]
+Ask = Callable[[str, str, Show, bytes], Flow[Verdict]]  # MTI, 60.3, show, F62
 
 
 class _Refused(Exception):
@@ -45,14 +47,19 @@ class _Refused(Exception):
 
 class Downloads:
     """``send`` puts a message with a trace number on the line, which the flow has taken. ``about``: model, firmware and
-    serial number, for the status."""
+    serial number, for the status. ``updates``: the terminal's software; ``in_use``: whether somebody uses it now."""
 
-    def __init__(self, store: Store, line: comms.Line, send: Send, *, about: tuple[str, str, str]) -> None:
+    def __init__(
+        self, store: Store, line: comms.Line, send: Send, *, about: tuple[str, str, str], updates: Updates,
+        in_use: Callable[[], bool],
+    ) -> None:
         self._store, self._line, self._send, self._about = store, line, send, about
+        self._software = Software(updates, self._ask_alone, in_use=in_use)
         self.flows: Mapping[str, Callable[[Show], Flow[Result]]] = {
             "sign_off": self.sign_off, "parameter_download": self.parameter_download,
             "status_upload": self.status_upload, "capk_update": self.capk_update,
             "ic_parameter_update": self.ic_parameter_update, "blacklist_update": self.blacklist_update,
+            "software_update": self.software_update,
         }
 
     def sign_off(self, show: Show) -> Flow[Result]:
@@ -78,6 +85,17 @@ class Downloads:
     def blacklist_update(self, show: Show) -> Flow[Result]:
         """0800 390 for block after block, 0800 391."""
         return (yield from self._carry_out(self._blacklist, texts.BLACKLIST_DONE, show))
+
+    def software_update(self, show: Show) -> Flow[Result]:
+        """0800 397, 398 for each block, 399. The line is taken message by message."""
+        if not self._state.complete:
+            return results.local(results.SIGN_IN_FIRST, texts.NOT_SET_UP)
+        try:
+            return (yield from self._software.update(show))
+        except _Refused as refused:
+            return refused.result
+        except SoftwareFault:
+            return results.local(results.INVALID, texts.NO_VALID_ANSWER)
 
     # -- each one ------------------------------------------------------------------------------------------------------
 
@@ -179,6 +197,14 @@ class Downloads:
         finally:
             self._line.release()
         return results.done(done)
+
+    def _ask_alone(self, mti: str, network_code: str, show: Show, f62: bytes) -> Flow[Verdict]:
+        """As :meth:`_ask`, by one who has not taken the line."""
+        yield from self._line.take(show)
+        try:
+            return (yield from self._ask(mti, network_code, show, f62))
+        finally:
+            self._line.release()
 
     def _ask(self, mti: str, network_code: str, show: Show, f62: bytes = b"") -> Flow[Verdict]:
         """One message; its approval, or :class:`_Refused`."""

@@ -22,24 +22,37 @@ class Boot(Protocol):
     and erase counts and can be cut.
 
     ``trial``: this image runs on trial: unless it is confirmed before the next reset, the one before comes back.
-    ``returned``: why the boot loader came back to this image at this start, "" it did not. ``spare``: the slot that
-    does not run; its last block is the boot loader's. ``counter``: the lowest security counter that is accepted.
+    ``returned``: why the boot loader came back to this image at this start: "" it did not; ``unconfirmed`` (the other
+    one's trial ended without success), ``damaged``, ``signature``, ``model``, ``old`` (the other one was refused). What
+    was never confirmed is erased then, and told at this one start only. ``counter``: the lowest security counter that
+    is accepted. ``spare``: the slot that does not run, without the boot loader's last block. Its first change takes
+    away the marks of what was in it; changing it on trial ends the application, for it is the way back.
     """
 
-    trial: bool
-    returned: str
-    counter: int
-    spare: BlockDevice
+    @property
+    def trial(self) -> bool: ...
+    @property
+    def returned(self) -> str: ...
+    @property
+    def counter(self) -> int: ...
+    @property
+    def spare(self) -> BlockDevice: ...
 
     def check_spare(self) -> Mapping[str, Any]:
-        """What the spare slot holds. ``refused``: why it can't be run here, "" it can; then also ``name``, ``version``,
-        ``models``, ``data_format``, ``counter``, ``resets``, ``size``, ``sha256``."""
+        """What the spare slot holds, checked as the boot loader will at the next reset. ``refused``: why it can't be
+        run here, "" it can; then also ``name``, ``version``, ``models`` (tuple), ``data_format``, ``counter``,
+        ``resets``, ``size`` (bytes), ``sha256`` (hex, of the whole image).
+
+        ``refused`` is ``empty`` (nothing is there), ``damaged`` (structure, hash, content), ``signature`` (or key),
+        ``model`` (another model or another Python) or ``old`` (counter below :attr:`counter`, or version not above this
+        one); ``reason`` says it in English. Whether the data format fits is the application's own judgement.
+        """
 
     def request_trial(self) -> None:
-        """The spare slot is to be started at the next reset, on trial."""
+        """The spare slot is to be started at the next reset, on trial. One program."""
 
     def confirm(self) -> None:
-        """What runs is to stay."""
+        """What runs is to stay. One program."""
 
 
 class Board(Protocol):
@@ -58,13 +71,14 @@ class Board(Protocol):
 
     @property
     def model(self) -> Mapping[str, Any]: ...
+    @property
+    def boot(self) -> Boot: ...
 
     serial_number: str
     transport_key: bytes
     time_scale: float
     ethernet: str
     flash: Any
-    boot: Boot
     events_fd: int
     cashier_fd: int
     service_fd: int

@@ -7,19 +7,23 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from . import backup, cashier, tables, texts, version
+from . import backup, cashier, migration, selftest, texts, version
 from .comms import Line
 from .dialogs import Dialogs
 from .downloads import Downloads
+from .files import Files, FilesFault
 from .hardware import Board
 from .loop import CASHIER, PANEL, SERVICE, Loop, Signal, now
 from .network import Network
-from .operator import Merchant, Operator
+from .notice import Notice
+from .operator import RESULT_S, Merchant, Operator
 from .screen import Printer, Screen
+from .serial_load import SerialLoad
 from .service import ServicePort
 from .store import Store, StoreDamaged
 from .transactions import Transactions
 from .unattended import Unattended
+from .updates import Updates
 
 if TYPE_CHECKING:
     from .modem import Modem
@@ -41,25 +45,57 @@ class Terminal:
         self._board = board
         self._loop = Loop(self._tick)
         self.screen = Screen(board, self._status)
+        self.notice = Notice(RESULT_S / board.time_scale)
         self._store: Store | None = None
         self._modem: Modem | None = None
         self._operator: Operator | None = None
         board.feed_watchdog()
         self._loop.listen(board.events_fd, self._read_panel)
-        try:
-            first = Store(board.flash)
-            stores = [first, *map(first.of_merchant, range(2, int(board.model["identities"]) + 1))]
-            tables.check(first)
-            backup.finish(stores)
-        except StoreDamaged:
-            self.screen.show((texts.STORAGE_FAULT,))
-            return
-        self._store = first
-        self._build(first, stores)
+        stores = self._open()
+        if stores:
+            self._store = stores[0]
+            self._build(stores[0], stores)
 
     def turn(self, longest: float = 1.0) -> None:
         """Waits for something to happen, at most ``longest`` seconds, and handles it."""
         self._loop.turn(longest)
+
+    def _open(self) -> list[Store]:
+        """The start of a version, before anything else is possible: self-test, what is stored in its format, and then
+        it stays. None: it can't work; on trial it does not even return."""
+        board, trial = self._board, self._board.boot.trial
+        if trial:
+            self.screen.show((texts.SELF_TEST,))
+        try:
+            if trial:
+                selftest.modules()
+            selftest.hardware(board)
+            stores = self._open_stores(trial)
+            selftest.records(stores)
+            if trial:
+                board.boot.confirm()
+                trial = False
+            migration.finish(stores[0].files, board.feed_watchdog)
+            backup.finish(stores)
+            selftest.note_return(stores[0], board.boot)
+        except (StoreDamaged, selftest.SelfTestFailed, ImportError) as fault:
+            if trial:
+                self.screen.show((texts.SELF_TEST_FAILED,))
+                board.reboot()
+            self.screen.show((texts.STORAGE_FAULT, *getattr(fault, "told", ())))
+            return []
+        return stores
+
+    def _open_stores(self, trial: bool) -> list[Store]:
+        """One for each merchant. Raises :class:`StoreDamaged`."""
+        board = self._board
+        merchants = range(1, int(board.model["identities"]) + 1)
+        try:
+            files = Files(board.flash)
+        except FilesFault as error:
+            raise StoreDamaged(str(error)) from error
+        migration.prepare(files, len(merchants), trial=trial, feed=board.feed_watchdog)
+        return [Store(board.flash, merchant=number, files=files) for number in merchants]
 
     def _build(self, store: Store, stores: Sequence[Store]) -> None:
         board = self._board
@@ -73,22 +109,32 @@ class Terminal:
         self._till = cashier.Receiver(lambda: store.state.dialect)
         self._till_read_at, self._till_answer = 0.0, b""
         about = str(board.model["name"]), firmware, board.serial_number
+        self._updates = Updates(
+            board.boot, stores, running=firmware, data_format=version.DATA_FORMAT, idle=self._is_idle,
+            tell=self.notice.tell, reboot=board.reboot,
+        )
+        self._loads = SerialLoad(
+            self._updates, time_scale=board.time_scale, write=lambda data: self._write(board.service_fd, data)
+        )
         merchants = [self._merchant(one, about) for one in stores]
         self._operator = Operator(
             board, merchants, self.screen, Printer(board), self._dialogs,
-            firmware=firmware, to_till=self._answer_till, note_seen=lambda: self._note(""),
+            firmware=firmware, to_till=self._answer_till, note_seen=lambda: self._note(""), notice=self.notice,
         )
         self._service = ServicePort(
             stores, network, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
             has_interface=bool(board.ethernet), busy=lambda: self._line.busy,
             order=lambda order: self._loop.offer(Signal(SERVICE, order)),
             tell=lambda line: self._write(board.service_fd, line), random=board.random,
+            updates=self._updates, loads=self._loads,
         )
         self._loop.start(network.run())
         self._loop.start(self._operator.run())
         for unattended in self._by_itself:
             self._loop.start(unattended.run())
         self._loop.start(self._line.links.tend())
+        self._loop.start(self._loads.run())
+        self._loop.start(self._updates.run())
         self._loop.listen(board.cashier_fd, self._read_till)
         self._loop.listen(board.service_fd, self._read_service)
 
@@ -103,13 +149,24 @@ class Terminal:
     def _merchant(self, store: Store, about: tuple[str, str, str]) -> Merchant:
         """One of those that share the terminal, with what it does by itself."""
         transactions = Transactions(self._board, store, self._line)
-        downloads = Downloads(store, self._line, transactions.numbered, about=about)
+        downloads = Downloads(
+            store, self._line, transactions.numbered, about=about, updates=self._updates,
+            in_use=lambda: not self._at_rest(),
+        )
         unattended = Unattended(
             store, transactions, downloads, time_scale=self._board.time_scale,
-            at_rest=lambda: self._operator is not None and self._operator.at_rest, note=self._note,
+            at_rest=self._at_rest, note=self._note,
         )
         self._by_itself.append(unattended)
         return Merchant(store, transactions, downloads.flows, unattended.online_ended)
+
+    def _at_rest(self) -> bool:
+        """Nobody uses it."""
+        return self._operator is not None and self._operator.at_rest
+
+    def _is_idle(self) -> bool:
+        """Nobody uses it, and nothing is on the line."""
+        return self._at_rest() and not self._line.busy
 
     def _note(self, code: str) -> None:
         """What an unattended answer said, for the operator's next key; "": it was seen."""
@@ -133,6 +190,7 @@ class Terminal:
 
     def _tick(self) -> None:
         self._board.feed_watchdog()
+        self.notice.tick()
         self.screen.refresh()
 
     # -- what comes in -------------------------------------------------------------------------------------------------
@@ -165,8 +223,12 @@ class Terminal:
         self._write(self._board.cashier_fd, frame)
 
     def _read_service(self) -> None:
-        answer = self._service.feed(self._read(self._board.service_fd))
-        self._write(self._board.service_fd, answer)
+        data = self._read(self._board.service_fd)
+        if self._loads.active:
+            self._loads.feed(data)
+            return
+        self._write(self._board.service_fd, self._service.feed(data))
+        self._updates.restart()
 
     def _read(self, fd: int) -> bytes:
         """What is there; a line that has ended is never asked again."""

@@ -19,6 +19,7 @@ from .financial import Order
 from .hardware import Board
 from .kinds import KINDS
 from .loop import CASHIER, SERVICE, TIMEOUT, Flow, Signal, now
+from .notice import Notice
 from .results import Result
 from .screen import Printer, Screen
 from .store import Store
@@ -44,9 +45,12 @@ class Operator:
 
     def __init__(
         self, board: Board, merchants: Sequence[Merchant], screen: Screen, printer: Printer, dialogs: Dialogs, *,
-        firmware: str, to_till: Callable[[bytes], None], note_seen: Callable[[], None],
+        firmware: str, to_till: Callable[[bytes], None], note_seen: Callable[[], None], notice: Notice,
     ) -> None:
         self._board, self._merchants, self._screen, self._printer = board, merchants, screen, printer
+        self._notice = notice
+        self._idle_lines: tuple[str, ...] = ()
+        notice.changed = self._notice_changed
         self._ask, self._firmware, self._to_till, self._note_seen = dialogs, firmware, to_till, note_seen
         selected = merchants[0].store.table(_SELECTED) or 0
         self.merchant = merchants[selected if selected < len(merchants) else 0]
@@ -67,8 +71,13 @@ class Operator:
         signal: Signal | None = None
         while True:
             if signal is None:
-                self._screen.show((texts.WELCOME, texts.HINT))
+                self._show_idle()
                 signal = yield from self._rest(None)
+                if self._notice.stays and (signal.key is not None or signal.kind == CASHIER):
+                    self._notice.tell()
+                    signal = None if signal.key is not None else signal
+            if signal is None:
+                continue
             self.at_rest = False
             result, command = None, None
             if signal.kind == CASHIER:
@@ -88,6 +97,15 @@ class Operator:
         """Nobody does anything until a key, a card or a command comes."""
         self.at_rest = True
         return (yield from self._ask.event(deadline, cashier=True))
+
+    def _show_idle(self) -> None:
+        self._idle_lines = self._notice.on_idle()
+        self._screen.show(self._idle_lines)
+
+    def _notice_changed(self) -> None:
+        """Seen at once where the idle screen stands."""
+        if self._screen.lines and self._screen.lines == self._idle_lines != self._notice.on_idle():
+            self._show_idle()
 
     def _show_result(self, result: Result, command: cashier.Command | None) -> Flow[Signal | None]:
         """On the screen, on paper, to the till that gave the ``command``; until a key, or until its time is over.

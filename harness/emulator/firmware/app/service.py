@@ -15,6 +15,8 @@ from .store import Store
 
 if TYPE_CHECKING:
     from .network import Network
+    from .serial_load import SerialLoad
+    from .updates import Updates
 
 LONGEST_LINE = 8192  # a certificate in base64 fits
 _WHY = {
@@ -78,9 +80,10 @@ class ServicePort:
     def __init__(
         self, stores: Sequence[Store], network: Network, *, model: str, firmware: str, serial_number: str,
         has_interface: bool, busy: Callable[[], bool], order: Callable[[ActivationOrder], bool],
-        tell: Callable[[bytes], None], random: Callable[[int], bytes],
+        tell: Callable[[bytes], None], random: Callable[[int], bytes], updates: Updates, loads: SerialLoad,
     ) -> None:
         self._order, self._tell = order, tell
+        self._updates, self._loads = updates, loads
         self._stores, self._store, self._network, self._busy = stores, stores[0], network, busy
         self._has_interface = has_interface
         self._model, self._firmware, self._serial_number = model, firmware, serial_number
@@ -152,6 +155,12 @@ class ServicePort:
                 from . import net_setup
 
                 return f"OK {net_setup.obey(self._stores, setting, has_interface=self._has_interface)}"
+            case ["LOAD", size]:
+                return f"OK {self._loads.begin(size)}"
+            case ["INSTALL"]:
+                return f"OK INSTALL {self._updates.install()}"
+            case ["UPDATE?"]:
+                return f"OK {self._updates.status()}"
             case ["TLS", what, text]:
                 self._refuse_while_busy()
                 for store in self._stores:

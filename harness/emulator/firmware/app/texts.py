@@ -46,6 +46,7 @@ FUNCTIONS = {
     "sign_in": "签到", "settle": "结算", "echo": "回响测试", "reprint": "重打印", "manage": "管理", "sign_off": "签退",
     "parameter_download": "参数下载", "status_upload": "状态上送", "capk_update": "公钥下载",
     "ic_parameter_update": "IC卡参数下载", "blacklist_update": "黑名单下载", "select_merchant": "选择商户",
+    "software_update": "软件更新",
 }
 MANAGEMENT = ("终端参数", "主密钥", "版本", "激活")
 ACTIVATION = "终端激活"
@@ -85,3 +86,18 @@ NO_SUCH_TRANSACTION, ALREADY_VOIDED, NOTHING_TO_PRINT = "无此交易", "原交�
 ALREADY_REPLACED, REVERSAL_RECORD = "原交易已调整", "冲正记录"
 KEY_FAULT, SETTING_REFUSED, NOT_SET_UP, KCV = "密钥错误", "设置失败", "请先设置", "校验值:"
 ALERT, STORAGE_FAULT = "提示", "存储故障,请送修"
+
+# other software
+UPDATE, RECEIVED, UPDATE_FAILED = "程序更新", "接收", "更新失败"
+UPDATE_DONE, NO_UPDATE = "程序下载完成", "无新版本"
+_UPDATE_REASONS: Mapping[str, str] = {
+    "70": "程序损坏", "71": "签名错误", "72": "机型不符", "73": "传输中断", "74": "版本过低", "75": "数据格式不符",
+    "76": "空间不足", "77": "未装入程序", "78": "新版本启动失败,已恢复", "85": "请先结算", "86": "有未完成的冲正",
+    "90": "终端忙",
+}
+
+
+def update_reason(number: str) -> str:
+    """Why other software was not taken."""
+    return f"原因{number}:{_UPDATE_REASONS[number]}"
+SELF_TEST, SELF_TEST_FAILED, STORED_FORMAT = "程序自检", "自检失败", "数据格式:"

@@ -46,7 +46,8 @@ def start(board: Any) -> None:
     store = Store(board.flash)
     boots = int(store.read("boots") or b"0") + 1
     store.write("boots", b"%d" % boots)
-    board.show(draw(board, ["欢迎使用", f"boot {boots}", board.serial_number]))
+    how = "on trial" if board.boot.trial else board.boot.returned
+    board.show(draw(board, ["欢迎使用", f"boot {boots}", board.serial_number, f"{board.firmware['version']} {how}"]))
     waiting = selectors.DefaultSelector()
     for descriptor in (board.events_fd, board.cashier_fd, board.service_fd):
         waiting.register(descriptor, selectors.EVENT_READ)
@@ -92,6 +93,17 @@ def react(board: Any, store: Store, event: dict[str, Any]) -> None:
             board.flash.program(255, 0, b"\x01")
         case {"key": "8"}:
             board.show(draw(board, [store.read("first").decode()[:12], store.read("second").decode()[:12]]))
+        case {"key": "FUNC"}:
+            found = board.boot.check_spare()
+            board.show(draw(board, ["spare", found["refused"] or found["version"]]))
+        case {"key": "UP"}:
+            board.boot.request_trial()
+            board.reboot()
+        case {"key": "ENTER"}:
+            board.boot.confirm()
+            board.show(draw(board, ["confirmed"]))
+        case {"key": "DOWN"}:
+            board.boot.spare.erase(0)
         case {"key": key}:
             board.show(draw(board, ["key", key]))
         case {"swipe": {"track2": track2}}:

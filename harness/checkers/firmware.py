@@ -1,0 +1,203 @@
+"""FWU-01 what outlives an update, FWU-02 updates that reset by design, FWU-08 updates in 97, FWU-09 the matrix.
+
+Cuts and lost links: ``firmware_cut``. Images that must not run: ``firmware_refused``. Which version it says that it
+is: ``firmware_told``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from harness.checkers.finding import Finding, checker
+from harness.checkers.outliving import after, fates
+from harness.checkers.reading import Exchange, Operation, Reading
+from harness.checkers.recoveries import recoveries, restoration
+from harness.checkers.state import made_new
+from harness.checkers.tables import ONLINE_OPERATIONS
+from harness.checkers.updates import Update, cut, held, in_97, reason_told, untroubled, updates
+from harness.history.events import Event
+
+_MAKE = {True: Finding.passed, False: Finding.failed, None: Finding.undecided}
+BLANK = frozenset("0 ")  # of such characters a number is made that was never set
+
+
+# -- FWU-01 ------------------------------------------------------------------------------------------------------------
+
+
+@checker("FWU-01")
+def nothing_is_lost(reading: Reading) -> Iterator[Finding]:
+    """Occasion: each thing that there was to keep when a sound image was installed, which then ran."""
+    for update in updates(reading):
+        if not update.sound or update.offered.resets or not update.taken or cut(reading, update) is not None:
+            continue
+        for fate in fates(reading, update):
+            make, evidence = _MAKE[fate.ok], [*update.events, *fate.events]
+            yield make("FWU-01", f"after {update.name}: {fate.reason}", evidence, at=update.offered)
+
+
+# -- FWU-02 ------------------------------------------------------------------------------------------------------------
+
+
+@checker("FWU-02")
+def a_reset_waits_for_the_settlement(reading: Reading) -> Iterator[Finding]:
+    """Occasion: an image that resets by design was given while something was stored."""
+    for update in updates(reading):
+        stored = held(reading, update) if update.sound and update.offered.resets else []
+        if not stored:
+            continue
+        what = f"{update.name} resets by design, and {len(stored)} transactions were stored"
+        evidence = [*update.events, *stored]
+        if update.taken:
+            yield Finding.failed("FWU-02", f"{what}: it was installed", evidence, at=update.offered)
+        elif update.accepted:
+            reason = f"{what}: the terminal said that it installs it"
+            yield Finding.failed("FWU-02", reason, evidence, at=update.offered)
+        elif not update.kept:
+            yield Finding.undecided("FWU-02", f"{what}; what ran afterwards is not known", evidence, at=update.offered)
+        elif not reason_told(reading, update):
+            yield Finding.failed("FWU-02", f"{what}: refused without a reason", evidence, at=update.offered)
+        else:
+            reason = f"{what}: refused ({reason_told(reading, update)}), and {update.old} runs on"
+            yield Finding.passed("FWU-02", reason, evidence, at=update.offered)
+
+
+@checker("FWU-02")
+def after_a_reset_it_recovers(reading: Reading) -> Iterator[Finding]:
+    """Occasion: an image that resets by design was installed with nothing stored. Afterwards the terminal is as out of
+    the box (it sends nothing) or is answered 97; provisioned anew it is back in service."""
+    for update in updates(reading):
+        if update.sound and update.offered.resets and update.taken and not held(reading, update):
+            finding = _recovers(reading, update)
+            if finding is not None:
+                yield finding
+
+
+def _recovers(reading: Reading, update: Update) -> Finding | None:
+    what = f"{update.name} reset the terminal"
+    sent = list(after(reading, update))
+    blank = next((e for e in sent if not set(e.tid) - BLANK), None)
+    if blank is not None:
+        reason = f"{what}, and {blank.name} left with a blank terminal number"
+        return Finding.failed("FWU-02", reason, [*update.events, blank.request], at=update.offered)
+    met: list[Event] = []
+    how = "as out of the box"
+    refused = next((o for o in _tried(reading, update) if not made_new(reading, update.settled, o.t)), None)
+    tried = refused is not None and reading.connections_between(refused.t, refused.done + 1)
+    if refused is not None and refused.outcome == "fail" and not tried:
+        met = [e for e in (refused.invoked, refused.completed) if e is not None]
+    elif sent and sent[0].definite_97:
+        met, how = list(sent[0].events), "97"
+    granted = next((e for e in sent if e.is_sign_in(reading.profile) and e.approved(reading.profile)), None)
+    if granted is None or not met:
+        reason = f"{what}; how it behaved then, and that it recovers, was not seen"
+        return Finding.undecided("FWU-02", reason, [*update.events, *met], at=update.offered)
+    asked = reading.attended_by(granted)
+    if asked is not None and asked.outcome == "fail":
+        reason = f"{what}; provisioned anew the host grants its sign-in, and it can't use it"
+        return Finding.failed("FWU-02", reason, [*update.events, *met, *granted.events], at=update.offered)
+    good = next((e for e in sent if e.t > granted.t and e.request_mac == "ok" and e.approved(reading.profile)), None)
+    if good is None:
+        reason = f"{what}; after its sign-in nothing shows that it works again"
+        return Finding.undecided("FWU-02", reason, [*update.events, *met, *granted.events], at=update.offered)
+    reason = f"{what}: {how}, and provisioned anew it signed in, and {good.name} was approved"
+    evidence = [*update.events, *met, *granted.events, *good.events]
+    return Finding.passed("FWU-02", reason, evidence, at=update.offered)
+
+
+def _tried(reading: Reading, update: Update) -> Iterator[Operation]:
+    """What was asked of it that needs the host, until another unit came."""
+    for operation in reading.operations_after(update.settled):
+        if operation.t >= update.unit:
+            return
+        if operation.name in ONLINE_OPERATIONS:
+            yield operation
+
+
+# -- FWU-08 ------------------------------------------------------------------------------------------------------------
+
+
+@checker("FWU-08")
+def an_update_in_97(reading: Reading) -> Iterator[Finding]:
+    """Occasion: a sound image given, without trouble, while the host's last word was 97. It is installed, and once the
+    host has registered the terminal again, that signs in."""
+    for update in updates(reading):
+        met = in_97(reading, update)
+        if met is None or not update.sound or update.offered.resets or not untroubled(reading, update):
+            continue
+        evidence = [*met.events, *update.events]
+        what = f"in 97, {update.name}"
+        if update.kept and not refused_by_the_host(reading, update):
+            reason = f"{what} was not taken: {reason_told(reading, update) or 'no reason told'}"
+            yield Finding.failed("FWU-08", reason, evidence, at=update.offered)
+        elif update.taken:
+            yield _recovered(reading, update, met, evidence, what)
+        elif not update.kept:
+            yield Finding.undecided("FWU-08", f"{what}: what ran afterwards is not known", evidence, at=update.offered)
+
+
+def refused_by_the_host(reading: Reading, update: Update) -> Exchange | None:
+    """Nothing was downloaded because the host said no: a 97 to the question what there is."""
+    sent = reading.exchanges_between(update.t, update.operation.done + 1) if update.offered.via == "network" else ()
+    return next((e for e in sent if e.mti in ("0800", "0820") and e.declined(reading.profile)), None)
+
+
+def _recovered(reading: Reading, update: Update, met: Exchange, evidence: list[Event], what: str) -> Finding:
+    for recovery in recoveries(reading):
+        if recovery.registered.t < update.t or recovery.registered.t >= update.unit:
+            continue
+        if (recovery.mid, recovery.tid) != (met.mid, met.tid):
+            continue
+        back = restoration(reading, recovery)
+        if back is None or back.proof.ok is None:
+            continue
+        found = [*evidence, recovery.registered, *back.sign_in.events, *back.proof.events]
+        make = Finding.passed if back.proof.ok else Finding.failed
+        reason = f"{what} was taken; registered again, the sign-in was granted, and {back.proof.reason}"
+        return make("FWU-08", reason, found, at=update.offered)
+    reason = f"{what} was taken; no recovery followed that tells"
+    return Finding.undecided("FWU-08", reason, evidence, at=update.offered)
+
+
+# -- FWU-09 ------------------------------------------------------------------------------------------------------------
+
+
+@checker("FWU-09")
+def every_pair(reading: Reading) -> Iterator[Finding]:
+    """Occasion: a sound image given without trouble to a unit whose version is known (by an image that resets: with
+    nothing stored)."""
+    for update in updates(reading):
+        finding = _of_pair(reading, update)
+        if finding is not None:
+            yield finding
+
+
+def _of_pair(reading: Reading, update: Update) -> Finding | None:
+    if not update.sound or update.was in (None, update.offers) or not untroubled(reading, update):
+        return None
+    if (update.offered.resets and held(reading, update)) or refused_by_the_host(reading, update):
+        return None
+    evidence = [update.before, *update.events]
+    state = "in 97" if in_97(reading, update) else "in service"
+    what = f"{update.name}, {state}"
+    if update.taken:
+        return Finding.passed("FWU-09", f"{what}: it runs", evidence, at=update.offered)
+    if update.kept:
+        told = "installed, and turned back from" if update.accepted else "refused"
+        reason = f"{what}: {told} ({reason_told(reading, update) or 'no reason told'})"
+        return Finding.failed("FWU-09", reason, evidence, at=update.offered)
+    if update.runs is not None:
+        return Finding.failed("FWU-09", f"{what}: {' '.join(update.runs)} runs", evidence, at=update.offered)
+    return Finding.undecided("FWU-09", f"{what}: what ran afterwards is not known", evidence, at=update.offered)
+
+
+def missing_pairs(readings: Iterable[Reading]) -> list[str]:
+    """The planned pairs ("0.9.0 to 1.0.0") that none of these logs of equal benches decides."""
+    wanted: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
+    for reading in readings:
+        header = reading.header
+        wanted |= {(old, header.firmware.version) for old in header.from_versions}
+        for update in updates(reading):
+            if update.was is not None and _of_pair(reading, update) is not None and update.runs is not None:
+                seen.add((update.was[1], update.offers[1]))
+    return [f"{old} to {new}" for old, new in sorted(wanted - seen)]

@@ -1,0 +1,90 @@
+"""FWU-04 images that must not run, FWU-06 images from which the terminal comes back by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checkers.finding import Finding, checker
+from harness.checkers.outliving import in_service_again, losses
+from harness.checkers.reading import Reading
+from harness.checkers.updates import Update, changed_later, cut, dead, reason_told, turned_back, updates
+from harness.history.events import Event, Power
+
+
+@checker("FWU-04")
+def flawed_images_are_refused(reading: Reading) -> Iterator[Finding]:
+    """Occasion: an image with a flaw was given. It is refused and the reason told, the version before runs on, and
+    nothing is lost. One that the bench has changed in its slot may be found out at the start only."""
+    for update in updates(reading):
+        if update.sound or turned_back(update):
+            continue
+        yield _refused(reading, update)
+        for loss in losses(reading, update):
+            reason = f"after an image was given that must be refused ({update.flaw}): {loss.reason}"
+            yield Finding.failed("FWU-04", reason, [*update.events, *loss.events], at=update.offered)
+
+
+def _refused(reading: Reading, update: Update) -> Finding:
+    rule, what = "FWU-04", f"an image that must be refused ({update.flaw}) was given by {update.offered.via}"
+    evidence = [update.before, *update.events]
+    if update.taken:
+        return Finding.failed(rule, f"{what}: it runs", evidence, at=update.offered)
+    ruined = dead(reading, update)
+    if ruined is not None:
+        return Finding.failed(rule, f"{what}: nothing can be started any more", [*evidence, ruined], at=update.offered)
+    if update.accepted and not changed_later(update):
+        return Finding.failed(rule, f"{what}: the terminal said that it installs it", evidence, at=update.offered)
+    if not update.kept:
+        if update.runs is not None and update.was is not None:
+            reason = f"{what}: {update.was[1]} ran before, {update.runs[1]} runs now"
+            return Finding.failed(rule, reason, evidence, at=update.offered)
+        return Finding.undecided(rule, f"{what}; what runs afterwards is not known", evidence, at=update.offered)
+    if update.accepted:
+        return Finding.passed(rule, f"{what}; it was not started, and {update.old} runs on", evidence)
+    told = reason_told(reading, update)
+    if not told:
+        return Finding.failed(rule, f"{what}: refused without a reason", evidence, at=update.offered)
+    return Finding.passed(rule, f"{what}: refused ({told}), and {update.old} runs on", evidence)
+
+
+@checker("FWU-06")
+def comes_back_by_itself(reading: Reading) -> Iterator[Finding]:
+    """Occasion: an image that fails at its first start was installed. The version before is back without anybody's
+    help, nothing is lost, and the host serves it as before."""
+    for update in updates(reading):
+        gone = cut(reading, update)
+        if not turned_back(update) or not update.accepted or (gone is not None and gone.reason == "cut"):
+            continue
+        yield _came_back(reading, update)
+        for loss in losses(reading, update):
+            reason = f"after the return from an image that fails ({update.flaw}): {loss.reason}"
+            yield Finding.failed("FWU-06", reason, [*update.events, *loss.events], at=update.offered)
+
+
+def _came_back(reading: Reading, update: Update) -> Finding:
+    rule, what = "FWU-06", f"an image that fails at its first start ({update.flaw}) was installed"
+    evidence: list[Event] = [e for e in (update.before, *update.events) if e is not None]
+    if update.taken:
+        return Finding.failed(rule, f"{what}: it stays", evidence, at=update.offered)
+    ruined = dead(reading, update)
+    if ruined is not None:
+        return Finding.failed(rule, f"{what}: nothing can be started any more", [*evidence, ruined], at=update.offered)
+    helped = _helped(reading, update)
+    if helped is not None:
+        reason = f"{what}: somebody had to switch the terminal off and on"
+        return Finding.failed(rule, reason, [*evidence, helped], at=update.offered)
+    if not update.kept:
+        return Finding.undecided(rule, f"{what}; what runs afterwards is not known", evidence, at=update.offered)
+    served = in_service_again(reading, update)
+    if served is None:
+        reason = f"{what}; the version before is back, and nothing shows that the host still serves it"
+        return Finding.undecided(rule, reason, evidence, at=update.offered)
+    reason = f"{what}; {update.old} is back by itself, and {served.name} was approved"
+    return Finding.passed(rule, reason, [*evidence, *served.events])
+
+
+def _helped(reading: Reading, update: Update) -> Power | None:
+    """Somebody switched it off after it had been told to install, before it said a word."""
+    end = update.told.t if update.told else update.until
+    events = reading.between(Power, update.operation.done, end)
+    return next((p for p in events if p.reason == "operator" and p.state == "off"), None)

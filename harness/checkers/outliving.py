@@ -1,0 +1,329 @@
+"""What became, over an update, of all that a terminal must keep: who it is, its keys, its money, its parameters.
+
+Each :class:`Fate` is one thing and what is seen of it afterwards, from outside where that is possible. The service
+port's counters count only where nothing else happened between two readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.checkers.batches import Period, matching_batch, telling, totals, totals_of
+from harness.checkers.faults import forged_answer
+from harness.checkers.money import words
+from harness.checkers.money_offline import Stored
+from harness.checkers.money_reversals import Due
+from harness.checkers.observing import noticed
+from harness.checkers.reading import Exchange, Operation, Reading
+from harness.checkers.recoveries import operation_of, sound, stale_key
+from harness.checkers.state import host_asked, made_new
+from harness.checkers.tables import DOWNLOADS
+from harness.checkers.updates import (
+    LOAD,
+    Update,
+    due_reversals,
+    identities_before,
+    in_97,
+    last_word,
+    open_batches,
+    undelivered,
+)
+from harness.history.events import Counters, Event, Service
+
+COUNTED = ("batch", "sales", "voids", "reversal")
+MONEY = frozenset({"0400", "0500", "0320"})  # beside new requests
+READS_ONLY = frozenset({LOAD, "read_counters", "acknowledge", "abort"})
+
+
+@dataclass(frozen=True)
+class Fate:
+    """``what``: identity, keys, 97, batch, reversal, stored, parameters, counters. ``ok`` None: nothing tells."""
+
+    what: str
+    ok: bool | None
+    reason: str
+    events: Sequence[Event]
+
+
+def fates(reading: Reading, update: Update) -> Iterator[Fate]:
+    """All that there was to keep, and what became of it. What is lost only after another attempt may have been lost by
+    that one: then nothing tells."""
+    yield from (
+        *_identity(reading, update), *_keys(reading, update), *_a_97(reading, update),
+        *(_batch(reading, update, p) for p in open_batches(reading, update)),
+        *(_reversal(reading, update, d) for d in due_reversals(reading, update)),
+        *(_stored(reading, update, s) for s in undelivered(reading, update)),
+        *_parameters(reading, update), *_downloads(reading, update), *_counters(reading, update),
+    )  # fmt: skip
+
+
+def losses(reading: Reading, update: Update) -> Iterator[Fate]:
+    """What was lost."""
+    return (fate for fate in fates(reading, update) if fate.ok is False)
+
+
+def after(reading: Reading, update: Update) -> Iterator[Exchange]:
+    """What the unit sent when it was over, until another unit comes."""
+    for exchange in reading.exchanges_from(update.settled):
+        if exchange.t >= update.unit:
+            return
+        yield exchange
+
+
+def _lost(what: str, reason: str, events: Sequence[Event], update: Update, at: int) -> Fate:
+    return Fate(what, False if at < update.until else None, reason, events)
+
+
+# -- who it is ---------------------------------------------------------------------------------------------------------
+
+
+def _identity(reading: Reading, update: Update) -> Iterator[Fate]:
+    known = identities_before(reading, update)
+    following = next(after(reading, update), None)
+    if not known:
+        return
+    if following is None or made_new(reading, update.t, following.t):
+        silent = _sends_nothing(reading, update)
+        if silent is not None:
+            known_by = [told[-1] for told in known.values()]
+            reason = "asked to sign in it sends nothing any more"
+            yield Fate("identity", False, reason, [*known_by, silent.invoked, *_end(silent)])
+        return
+    told = known.get((following.mid, following.tid), [])
+    if not told:
+        mid, tid = next(reversed(known))
+        now = f"TID {following.tid.strip() or 'blank'}, MID {following.mid.strip() or 'blank'}"
+        reason = f"before it the terminal was TID {tid}, MID {mid}; {following.name} after it is from {now}"
+        yield _lost("identity", reason, [known[mid, tid][-1], following.request], update, following.t)
+        return
+    only = told if len(told) == 1 else []  # of many any one would do
+    yield Fate("identity", True, f"{following.name} is from TID {following.tid}, as before", [*only, following.request])
+
+
+def _sends_nothing(reading: Reading, update: Update) -> Operation | None:
+    """The first sign-in asked for after it, where nothing left although nothing was in the way."""
+    asked = next((o for o in reading.operations_after(update.settled) if o.name == "sign_in"), None)
+    if asked is None or asked.completed is None or asked.outcome != "fail" or asked.t >= update.until:
+        return None
+    if made_new(reading, update.t, asked.t) or reading.exchanges_of(asked):
+        return None
+    hurt = reading.wire_hurt_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1)
+    return None if hurt or reading.connections_between(asked.t, asked.done + 1) else asked
+
+
+def _end(operation: Operation) -> list[Event]:
+    return [operation.completed] if operation.completed else []
+
+
+def _keys(reading: Reading, update: Update) -> Iterator[Fate]:
+    """By the first request with a MAC; and by a sign-in that the host grants and the terminal can't use."""
+    sign_in: Exchange | None = None
+    for exchange in after(reading, update):
+        if made_new(reading, update.t, exchange.t) or stale_key(reading, exchange.mid, exchange.tid, exchange.t):
+            return
+        if exchange.request_mac != "absent":
+            fate = _signed(reading, update, exchange, sign_in)
+            if fate is not None:
+                yield fate
+            return
+        if exchange.is_sign_in(reading.profile) and exchange.approved(reading.profile) and sound(reading, exchange):
+            sign_in = exchange
+            asked = operation_of(reading, exchange)
+            lost_power = asked and reading.power_lost_within(exchange.t, asked.done + 1)
+            if asked and asked.completed and asked.outcome == "fail" and not lost_power:
+                reason = "the host grants the sign-in, and the terminal can't use its keys"
+                yield _lost("keys", reason, [*exchange.events, asked.completed], update, exchange.t)
+                return
+
+
+def _signed(reading: Reading, update: Update, exchange: Exchange, sign_in: Exchange | None) -> Fate | None:
+    key = reading.keyring.key(exchange.mac_key)
+    if exchange.request_mac == "ok" and key is not None:
+        by = "working keys" if key.t < update.t else "master key"
+        resting = [reading.by_seq[seq] for seq in key.rests_on if seq in reading.by_seq]
+        return Fate("keys", True, f"{exchange.name} is signed under the {by} of before", [exchange.request, *resting])
+    if exchange.request_mac == "unverifiable":
+        return Fate("keys", None, f"the MAC of {exchange.name} can't be verified here", [exchange.request])
+    if sign_in is not None and not noticed(reading, sign_in):
+        return None
+    under = "the sign-in after it" if sign_in else "the keys of before"
+    events = [*(sign_in.events if sign_in else ()), exchange.request]
+    return _lost("keys", f"{exchange.name} is signed with other keys than those of {under}", events, update, exchange.t)
+
+
+def _a_97(reading: Reading, update: Update) -> Iterator[Fate]:
+    """A 97 to a terminal that the host has registered, of the host's own mind, where there was none before."""
+    word = last_word(reading, update)
+    if word is None or in_97(reading, update) is not None:
+        return
+    for exchange in after(reading, update):
+        if exchange.t >= update.until:
+            return
+        state, change = reading.registration.at(exchange.t, word.mid, word.tid)
+        if not exchange.definite_97 or state != "registered" or change is None or change.t > update.t:
+            continue
+        line = reading.journal_of(exchange.response) if exchange.response else None
+        if (line is None or line.rule_id is None) and forged_answer(reading, exchange) is None:
+            reason = f"registered as before, the terminal is answered 97 to {exchange.name}"
+            yield Fate("97", False, reason, [*word.events, change, *exchange.events])
+            return
+
+
+# -- money -------------------------------------------------------------------------------------------------------------
+
+
+def _batch(reading: Reading, update: Update, period: Period) -> Fate:
+    """By the next settlement of that batch; a new original of another batch, or a settlement of one, closes it."""
+    held = period.approved(update.t)
+    what = f"the {len(held)} transactions of batch {period.batch}"
+    stored = [e.request for e in held]
+    for exchange in after(reading, update):
+        if (exchange.mid, exchange.tid) != (period.mid, period.tid):
+            continue
+        if (exchange.asks or exchange.mti == "0500") and exchange.batch != period.batch:
+            reason = f"{what} were stored, and {exchange.name} is of batch {exchange.batch}"
+            return _perhaps(reading, update, "batch", reason, [*stored, exchange.request], exchange.t)
+        claimed = totals_of(exchange) if exchange.mti == "0500" else None
+        if claimed is None:
+            continue
+        batch = matching_batch(reading, period, exchange.t, claimed)
+        if batch is not None:
+            evidence = [*telling(reading, batch), exchange.request]
+            return Fate("batch", True, f"{what} are in its next settlement", evidence)
+        wanted = totals(reading, period.approved(exchange.t))
+        reason = f"{what} were stored; the next settlement claims {words(claimed)}, stored are {words(wanted)}"
+        less = claimed[1] + claimed[3] < wanted[1] + wanted[3]
+        if less and not period.unknown:
+            return _perhaps(reading, update, "batch", reason, [*stored, exchange.request], exchange.t)
+        return Fate("batch", None, reason, [*stored, exchange.request])
+    return Fate("batch", None, f"{what} were stored; no settlement followed that shows them", list(stored))
+
+
+def _perhaps(reading: Reading, update: Update, what: str, reason: str, events: Sequence[Event], at: int) -> Fate:
+    """Lost, unless a reading of the counters right after the update still had it: then it went later."""
+    pair = _readings(reading, update)
+    if pair is not None and not _differences(*pair):
+        return Fate(what, None, f"{reason}; the counters right after the update still had it", [*events, *pair])
+    return _lost(what, reason, events, update, at)
+
+
+def _reversal(reading: Reading, update: Update, due: Due) -> Fate:
+    """It goes out, before anything new."""
+    name = f"the reversal of the {due.original.name}"
+    sent = next((e for e in due.sent if e.t >= update.settled and e.t < update.unit), None)
+    if sent is not None and (due.breach is None or sent.t < due.breach.t):
+        return Fate("reversal", True, f"{name} went out after it", [due.original.request, sent.request])
+    breach = due.breach
+    if breach is None or breach.t < update.settled:
+        return Fate("reversal", None, f"{name} was due, and nothing shows it afterwards", [due.original.request])
+    reason = f"{name} was due, and {breach.name} was sent without it"
+    events = [due.original.request, breach.request]
+    answered = next((e for e in due.sent if e.t < update.t and e.outcome == "answered"), None)
+    if answered is not None and not _counted_as_due(reading, update, due):
+        return Fate("reversal", None, f"{reason}; it may have gone with the answer {answered.code}", events)
+    return _perhaps(reading, update, "reversal", reason, events, breach.t)
+
+
+def _counted_as_due(reading: Reading, update: Update, due: Due) -> bool:
+    counters = reading.before(Counters, update.t)
+    return counters is not None and counters.values.get("reversal") == due.original.trace
+
+
+def _stored(reading: Reading, update: Update, item: Stored) -> Fate:
+    """It is sent, before its batch is closed."""
+    sent = next((e for e in item.sent if e.t >= update.settled), None)
+    if sent is not None:
+        return Fate("stored", True, f"{item.name} went out after it", [*item.made, sent.request])
+    for exchange in after(reading, update):
+        if exchange.mti == "0500" and item.batch in ("", exchange.batch) and item.made:
+            reason = f"{item.name} was stored, and the batch was settled without its delivery"
+            return _perhaps(reading, update, "stored", reason, [*item.made, exchange.request], exchange.t)
+    return Fate("stored", None, f"{item.name} was stored, and nothing shows it afterwards", list(item.made))
+
+
+# -- parameters, counters ----------------------------------------------------------------------------------------------
+
+
+def _parameters(reading: Reading, update: Update) -> Iterator[Fate]:
+    """What the service port says of a parameter before and after, where nobody set it between."""
+    before: dict[str, Service] = {}
+    unit = reading.unit_at(update.t)
+    for name, line in _told_parameters(reading, unit.t if unit else 0, update.t):
+        before[name] = line
+    seen: set[str] = set()
+    for name, line in _told_parameters(reading, update.settled, update.until):
+        if name not in before or name in seen:
+            continue
+        seen.add(name)
+        one, other = before[name].text.partition("=")[2], line.text.partition("=")[2]
+        if _was_set(reading, name, before[name].t, line.t):
+            continue
+        told = f"is {other} as before" if one == other else f"was {one}, and is {other}"
+        yield Fate("parameters", one == other, f"parameter {name} {told}", [before[name], line])
+
+
+def _told_parameters(reading: Reading, start: int, end: int) -> Iterator[tuple[str, Service]]:
+    """Each answer to ``PARAM name?`` in the interval."""
+    asked = ""
+    for line in reading.between(Service, start, end):
+        if line.direction == "to_terminal":
+            asked = line.text[6:-1] if line.text.startswith("PARAM ") and line.text.endswith("?") else ""
+        elif asked and line.text.startswith(f"OK {asked}="):
+            yield asked, line
+            asked = ""
+
+
+def _was_set(reading: Reading, name: str, start: int, end: int) -> bool:
+    """On the service port, or by a download."""
+    lines = reading.between(Service, start, end)
+    by_hand = any(e.direction == "to_terminal" and e.text.startswith(f"PARAM {name}=") for e in lines)
+    return by_hand or any(e.transaction in DOWNLOADS for e in reading.exchanges_between(start, end))
+
+
+def _downloads(reading: Reading, update: Update) -> Iterator[Fate]:
+    """Parameters or CA keys that it fetches anew, and nobody asked for."""
+    for exchange in after(reading, update):
+        if exchange.t >= update.until:
+            return
+        if exchange.transaction not in DOWNLOADS or reading.operation_at(exchange.t):
+            continue
+        if not host_asked(reading, exchange, update.t):
+            reason = f"the terminal asks anew for what it had: {exchange.name}"
+            yield Fate("parameters", False, reason, [exchange.request])
+            return
+
+
+def _counters(reading: Reading, update: Update) -> Iterator[Fate]:
+    pair = _readings(reading, update)
+    if pair is None:
+        return
+    other = _differences(*pair)
+    reason = f"the service port counts {', '.join(other)}" if other else "the service port counts as before"
+    yield Fate("counters", not other, reason, [*pair])
+
+
+def _readings(reading: Reading, update: Update) -> tuple[Counters, Counters] | None:
+    """The last reading of the counters before it and the first after it, where nothing else happened between."""
+    before, behind = reading.before(Counters, update.t), reading.after_moment(Counters, update.settled)
+    unit = reading.unit_at(update.t)
+    if before is None or behind is None or behind.t >= update.until or (unit and before.t < unit.t):
+        return None
+    money = (e for e in reading.exchanges_between(before.t, behind.t) if e.financial or e.mti in MONEY)
+    acted = (o for o in reading.operations_after(before.t) if o.t < behind.t and o.name not in READS_ONLY)
+    return None if next(money, None) or next(acted, None) else (before, behind)
+
+
+def _differences(before: Counters, behind: Counters) -> list[str]:
+    one, other = before.values, behind.values
+    return [f"{n} {other[n]} instead of {one[n]}" for n in COUNTED if n in one and n in other and one[n] != other[n]]
+
+
+def in_service_again(reading: Reading, update: Update) -> Exchange | None:
+    """The first request after it, before anybody sets anything anew, that the host answers with a success."""
+    for exchange in after(reading, update):
+        if made_new(reading, update.t, exchange.t):
+            return None
+        if exchange.approved(reading.profile):
+            return exchange
+    return None

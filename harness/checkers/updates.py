@@ -1,0 +1,294 @@
+"""Updates of the terminal's software: what was given, what ran before, what runs after. Shared by the FWU rules.
+
+An :class:`Update` is one ``load_firmware`` with the image that was offered in it. Which version runs is what the
+terminal itself says (``firmware.told``) or, of a unit that nobody has asked yet, what its factory put on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from harness.checkers.batches import Period, periods
+from harness.checkers.money_offline import Stored, stored
+from harness.checkers.money_reversals import Due, dues
+from harness.checkers.reading import END, Exchange, Operation, Reading
+from harness.checkers.shown import contains_any
+from harness.history.events import Event, Firmware, Power, Service, UnitReplaced
+from harness.history.update_events import CHANGED, FirmwareTold, ImageOffered
+from harness.lab.image_set import TURNED_BACK
+
+LOAD = "load_firmware"
+DEAD_TEXTS = ("固件损坏", "firmware damaged")  # what a boot loader shows that has nothing left to start
+
+Version = tuple[str, str]  # name, version
+
+@dataclass(frozen=True)
+class Update:
+    """One attempt to give a unit other software.
+
+    ``before``: what tells which version ran, None: nothing. ``told``: the terminal's first word on its version after
+    it, on the service port, None: none before ``until``, when the next attempt begins or another unit comes (``unit``
+    is when that is; END: never). ``settled``: from here on (ns) it is over; what runs then runs on.
+    """
+
+    offered: ImageOffered
+    operation: Operation
+    before: FirmwareTold | UnitReplaced | None
+    was: Version | None
+    told: FirmwareTold | None
+    settled: int
+    until: int
+    unit: int
+
+    @property
+    def t(self) -> int:
+        return self.operation.t
+
+    @property
+    def flaw(self) -> str:
+        return self.offered.flaw
+
+    @property
+    def sound(self) -> bool:
+        return not self.flaw
+
+    @property
+    def offers(self) -> Version:
+        return version_of(self.offered.firmware)
+
+    @property
+    def accepted(self) -> bool:
+        """The terminal said that it installs the image."""
+        return self.operation.outcome == "ok"
+
+    @property
+    def runs(self) -> Version | None:
+        return (self.told.name, self.told.version) if self.told else None
+
+    @property
+    def taken(self) -> bool:
+        """The image that was given runs. (Where it has the name of the one before, the terminal's word counts.)"""
+        return self.runs == self.offers and (self.was != self.offers or self.accepted)
+
+    @property
+    def kept(self) -> bool:
+        """What ran before runs on, or again."""
+        return self.runs is not None and self.runs == self.was and not self.taken
+
+    @property
+    def name(self) -> str:
+        """For people: "the update from 0.9.0 to 1.0.0 by the service port"."""
+        route = "the service port" if self.offered.via == "service" else "the network"
+        return f"the update from {self.was[1] if self.was else '?'} to {self.offers[1]} by {route}"
+
+    @property
+    def old(self) -> str:
+        """The version before, for people."""
+        return " ".join(self.was) if self.was else "the version before"
+
+    @property
+    def events(self) -> list[Event]:
+        """What a judgement on it rests on, beside what ran before."""
+        known = (self.offered, self.operation.invoked, self.operation.completed, self.told)
+        return [event for event in known if event is not None]
+
+
+def version_of(firmware: Firmware) -> Version:
+    return firmware.name, firmware.version
+
+
+_updates: WeakKeyDictionary[Reading, tuple[Update, ...]] = WeakKeyDictionary()
+
+
+def updates(reading: Reading) -> tuple[Update, ...]:
+    """All attempts of the log, in order. One whose image no event describes is left out: nothing is known of it."""
+    if reading not in _updates:
+        _updates[reading] = tuple(_updates_of(reading))
+    return _updates[reading]
+
+
+def _updates_of(reading: Reading) -> Iterator[Update]:
+    loads = [o for o in reading.operations if o.name == LOAD]
+    offers = {e.op: e for e in reading.all(ImageOffered)}
+    for index, load in enumerate(loads):
+        offered = offers.get(load.op)
+        if offered is None:
+            continue
+        following = reading.after_moment(UnitReplaced, load.t)
+        unit = following.t if following else END
+        until = min(unit, loads[index + 1].t if index + 1 < len(loads) else END)
+        before, was = running(reading, load.t)
+        told = _told_after(reading, load, until)
+        settled = max(load.done, _last_boot(reading, load.t, told.t if told else until) or 0)
+        yield Update(offered, load, before, was, told, settled, until, unit)
+
+
+def running(reading: Reading, t: int) -> tuple[FirmwareTold | UnitReplaced | None, Version | None]:
+    """What ran at ``t``, and what tells it: the terminal's last word on the service port, or the unit's factory."""
+    unit = reading.unit_at(t)
+    told = next((e for e in reversed(reading.between(FirmwareTold, unit.t if unit else 0, t)) if _own(e)), None)
+    if told is not None:
+        return told, (told.name, told.version)
+    if unit is None:
+        return None, None
+    return unit, version_of(unit.firmware or reading.header.firmware)
+
+
+def _own(told: FirmwareTold) -> bool:
+    return told.via == "service"
+
+
+def _told_after(reading: Reading, load: Operation, until: int) -> FirmwareTold | None:
+    """Its first word after the load was over; where it was to restart, after it did."""
+    start = load.done
+    if load.outcome == "ok":
+        restart = _restart(reading, load.t, until)
+        start = restart if restart is not None else start
+    words = (e for e in reading.between(FirmwareTold, start, until) if _own(e))
+    return next(words, None)
+
+
+def _restart(reading: Reading, start: int, end: int) -> int | None:
+    """When power was first there again after it had gone in the interval."""
+    gone = reading.power_lost_within(start, end)
+    back = next((p for p in reading.between(Power, gone.t, end) if p.state == "on"), None) if gone else None
+    return back.t if back else None
+
+
+def _last_boot(reading: Reading, start: int, end: int) -> int | None:
+    boots = [p.t for p in reading.between(Power, start, end) if p.state == "on"]
+    return boots[-1] if boots else None
+
+
+def belongs_to_an_update(reading: Reading, power: Power) -> bool:
+    """The terminal restarts because it was told to install something: no crash. Nor are the restarts by which it turns
+    back from an image that was made to fail."""
+    if power.reason != "watchdog":
+        return False
+    return any(u.accepted and u.t < power.t <= (u.told.t if u.told else u.until) for u in updates(reading))
+
+
+def own_resets(reading: Reading, start: int, end: int) -> list[Power]:
+    """Resets in the interval that nobody asked the terminal for."""
+    found = (p for p in reading.between(Power, start, end) if p.reason == "watchdog")
+    return [p for p in found if not belongs_to_an_update(reading, p)]
+
+
+# -- how it went -------------------------------------------------------------------------------------------------------
+
+
+def cut(reading: Reading, update: Update) -> Power | None:
+    """The power was taken away in the middle of it."""
+    end = update.told.t if update.told else update.until
+    events = reading.between(Power, update.t, end)
+    return next((p for p in events if p.state == "off" and p.reason != "watchdog"), None)
+
+
+def disturbed(reading: Reading, update: Update) -> tuple[str, tuple[Event, ...]] | None:
+    """What hurt the transfer, in words, and the events that tell; power cuts are another matter."""
+    said = update.operation.invoked.args.get("disturbed", "")
+    if said:
+        return said, (update.operation.invoked,)
+    if update.offered.via != "network":
+        return None
+    hurt = reading.wire_hurt_within(update.t, update.operation.done)
+    if hurt is None:
+        return None
+    return "the line was hurt", tuple(e for e in (hurt.began,) if e is not None)
+
+
+def untroubled(reading: Reading, update: Update) -> bool:
+    return cut(reading, update) is None and disturbed(reading, update) is None
+
+
+def dead(reading: Reading, update: Update) -> Event | None:
+    """A screen after it on which the boot loader says that nothing can be started."""
+    return next((s for s in reading.screens_between(update.t, update.until) if contains_any(s.lines, DEAD_TEXTS)), None)
+
+
+def reason_told(reading: Reading, update: Update) -> str:
+    """Why it was not taken, as the terminal told it: the operation's end, or an ERR on the service port."""
+    done = update.operation.completed
+    if done is not None and (done.code or done.detail):
+        return done.detail or done.code or ""
+    lines = reading.between(Service, update.t, update.operation.done + 1)
+    said = (e.text for e in lines if e.direction == "from_terminal" and e.text.startswith("ERR"))
+    return next((text for text in said if len(text.split()) > 2), "")
+
+
+def turned_back(update: Update) -> bool:
+    """The image is one from which the terminal has to come back by itself."""
+    return update.flaw in TURNED_BACK
+
+
+def changed_later(update: Update) -> bool:
+    """The bench changed it in its slot, when the terminal had it."""
+    return update.flaw in CHANGED
+
+
+# -- what the terminal held when it began ------------------------------------------------------------------------------
+
+
+def last_word(reading: Reading, update: Update) -> Exchange | None:
+    """The last of the unit's requests before it that the host answered."""
+    unit = reading.unit_at(update.t)
+    sent = reading.exchanges_between(unit.t if unit else 0, update.t)
+    return next((e for e in reversed(sent) if e.outcome == "answered"), None)
+
+
+def in_97(reading: Reading, update: Update) -> Exchange | None:
+    """The 97 in which it was done; None: the host's last word was another."""
+    word = last_word(reading, update)
+    return word if word is not None and word.definite_97 else None
+
+
+def identities_before(reading: Reading, update: Update) -> dict[tuple[str, str], list[Event]]:
+    """Who the unit was: (MID, TID) as it called itself, or as it was set, and the events that tell it."""
+    unit = reading.unit_at(update.t)
+    start = unit.t if unit else 0
+    found: dict[tuple[str, str], list[Event]] = {}
+    for operation in reading.operations:
+        args = operation.invoked.args
+        if operation.name == "set_identity" and operation.outcome == "ok" and start <= operation.t < update.t:
+            who = args.get("mid", ""), args.get("tid", "")
+            found.setdefault(who, []).append(operation.completed or operation.invoked)
+    for exchange in reading.exchanges_between(start, update.t):
+        found.setdefault((exchange.mid, exchange.tid), []).append(exchange.request)
+    return found
+
+
+def open_batches(reading: Reading, update: Update) -> list[Period]:
+    """The batches in which something approved was stored."""
+    unit = reading.unit_at(update.t)
+    return [
+        p for p in periods(reading)
+        if p.begun < update.t and (p.closed is None or p.closed.t > update.t) and p.approved(update.t)
+        and reading.unit_at(p.begun) == unit
+    ]  # fmt: skip
+
+
+def due_reversals(reading: Reading, update: Update) -> list[Due]:
+    """The reversals that were due."""
+    unit = reading.unit_at(update.t)
+    return [d for d in dues(reading) if d.original.t < update.t < d.until and reading.unit_at(d.original.t) == unit]
+
+
+def undelivered(reading: Reading, update: Update) -> list[Stored]:
+    """What had been accepted offline and not been delivered."""
+    unit = reading.unit_at(update.t)
+    found = []
+    for item in stored(reading):
+        taken = item.delivered(reading)
+        if item.t < update.t and reading.unit_at(item.t) == unit and (taken is None or taken.t > update.t):
+            found.append(item)
+    return found
+
+
+def held(reading: Reading, update: Update) -> list[Event]:
+    """An event for each thing that was stored: what forbids an update that resets. Empty: nothing."""
+    found: list[Event] = [e.request for p in open_batches(reading, update) for e in p.approved(update.t)]
+    found += [d.original.request for d in due_reversals(reading, update)]
+    found += [event for item in undelivered(reading, update) for event in item.made[-1:]]
+    return found

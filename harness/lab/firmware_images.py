@@ -1,0 +1,118 @@
+"""The firmware images of a run: what is booted, and from which versions it is updated. Found, checked or built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY, TEST_PUBLIC_KEY, defect_sources
+from harness.errors import BadInput
+
+REFERENCE_VERSION = "1.0.0"
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:\+(\d+))?")
+
+
+@dataclass(frozen=True)
+class Image:
+    """A firmware image of a run: where it is, and what it says of itself."""
+
+    path: str
+    name: str
+    version: str
+    sha256: str
+
+
+def split(text: str | None) -> tuple[str, ...]:
+    """What ``--from`` says: "1.0.0,old.img" -> ("1.0.0", "old.img"), each once."""
+    return tuple(dict.fromkeys(one.strip() for one in (text or "").split(",") if one.strip()))
+
+
+def version_key(version: str) -> tuple[int, int, int, int]:
+    """MAJOR.MINOR.REVISION[+BUILD] in the order of the boot loader. BadInput where it is none."""
+    found = _VERSION.fullmatch(version)
+    if found is None:
+        raise BadInput(f"{version!r} is no version MAJOR.MINOR.REVISION[+BUILD]")
+    major, minor, revision, build = (int(part or 0) for part in found.groups())
+    return major, minor, revision, build
+
+
+def released() -> Mapping[str, Path]:
+    """version -> source of each shipped reference version: what units in shops may run before an update."""
+    return {REFERENCE_VERSION: REFERENCE_SOURCE}
+
+
+def check_firmware(firmware: str) -> Image | None:
+    """The image that ``firmware`` names, checked, or None where it is a source. BadInput where it is neither."""
+    shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
+    source = shipped.get(firmware, Path(firmware))
+    if source.is_file():
+        return existing(source)
+    if not source.is_dir():
+        raise BadInput(
+            f"firmware {firmware!r} is neither reference, a shipped defect, an image file nor a source folder",
+            remedy=f"shipped: {', '.join(sorted(shipped))}; or see docs/firmware-images.md",
+        )
+    return None
+
+
+def make_image(firmware: str, folder: Path) -> Image:
+    """The inventory's ``firmware``: "reference", the name of a shipped defect, an image, or a source folder to build.
+
+    Raises BadInput for what is none of these, can't be built, or is a damaged image (with the offset).
+    """
+    shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
+    image = check_firmware(firmware)
+    if image is not None:
+        return image
+    return _built(shipped.get(firmware, Path(firmware)), REFERENCE_VERSION, folder, Path(firmware).name)
+
+
+def check_from(names: Iterable[str]) -> None:
+    """Versions to update from: each a released one, or an image file. BadInput for what is neither."""
+    known = released()
+    for name in names:
+        if name in known:
+            continue
+        if not Path(name).is_file():
+            raise BadInput(
+                f"{name!r} is neither a released version nor an image file, so nothing can be updated from it",
+                remedy=f"released: {', '.join(known)}; or name the image of a version of yours",
+            )
+        existing(Path(name))
+
+
+def make_from(names: Iterable[str], folder: Path) -> dict[str, Image]:
+    """name -> image of each version to update from, in their order. BadInput as :func:`check_from`."""
+    names = list(dict.fromkeys(names))
+    check_from(names)
+    known = released()
+    return {
+        name: _built(known[name], name, folder, f"from-{name}") if name in known else existing(Path(name))
+        for name in names
+    }
+
+
+def existing(path: Path) -> Image:
+    """An image file, checked with the test key. BadInput with the offset where it is damaged."""
+    from harness.emulator.image import ImageRefused, public_key_bytes, read
+
+    try:
+        application = read(path.read_bytes(), public_key_bytes(TEST_PUBLIC_KEY.read_text(encoding="ascii")))
+    except ImageRefused as error:
+        raise BadInput(
+            f"the firmware image is refused: {error.reason}",
+            where=f"{path}: offset {error.offset}",
+            remedy="build it again: hil97 firmware build --help",
+        ) from error
+    return Image(str(path.resolve()), application.name, application.version, application.sha256)
+
+
+def _built(source: Path, version: str, folder: Path, name: str) -> Image:
+    from harness.emulator.build import build
+
+    folder.mkdir(parents=True, exist_ok=True)
+    output = folder / f"{name}.img"
+    info = build(source, version, TEST_KEY, output)
+    return Image(str(output), info.name, info.version, info.sha256)

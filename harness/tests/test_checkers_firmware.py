@@ -1,0 +1,72 @@
+"""The rules about updates on golden histories: each reads like the rule it keeps or breaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checkers.firmware import missing_pairs
+from harness.checkers.reading import Reading
+from harness.judge import judge_bench
+from harness.tests.golden import World
+from harness.tests.golden_stories import Stories, Story
+from harness.tests.golden_updates import load, unit_with
+from harness.tests.histories import firmware_hurt, firmware_kept
+from harness.tests.judging import assert_verdict
+
+stories = Stories.joined(firmware_kept.stories, firmware_hurt.stories)
+
+
+@pytest.mark.parametrize("story", stories.kept, ids=str)
+def test_good_history_passes(story: Story) -> None:
+    stories.passes(story)
+
+
+@pytest.mark.parametrize("story", stories.kept, ids=str)
+def test_without_its_evidence_it_does_not_pass(story: Story) -> None:
+    stories.rests_on_its_evidence(story)
+
+
+@pytest.mark.parametrize("story", stories.broken, ids=str)
+def test_bad_history_fails(story: Story) -> None:
+    stories.fails(story)
+
+
+@pytest.mark.parametrize("story", stories.open, ids=str)
+def test_open_history_is_undecided(story: Story) -> None:
+    stories.stays_open(story)
+
+
+@pytest.mark.parametrize("story", stories.silent, ids=str)
+def test_no_occasion_no_finding(story: Story) -> None:
+    stories.stays_silent(story)
+
+
+def test_every_rule_has_good_and_bad_histories() -> None:
+    wanted = {f"FWU-{n:02d}" for n in range(1, 10)}
+    assert {story.rule for story in stories.kept} == {story.rule for story in stories.broken} == set(stories.rules)
+    assert set(stories.rules) == wanted
+
+
+@pytest.mark.parametrize("story", stories.kept, ids=str)
+def test_an_update_breaks_no_other_rule(story: Story) -> None:
+    """It restarts the terminal: that is no crash, no retry of its own, and no visit."""
+    assert not [f for f in judge_bench(story.events()) if f.verdict in ("FAIL", "ERROR")]
+
+
+def test_a_reset_that_no_update_asked_for_is_still_a_crash() -> None:
+    world = World()
+    unit_with(world, "0.9.0")
+    world.sign_in("97")
+    load(world, "1.0.0")
+    world.reboot("watchdog")
+    world.close()
+    assert_verdict(world.checked(), "STA-06", "FAIL")
+
+
+def test_pairs_that_were_planned_and_not_decided_are_named() -> None:
+    world = World()
+    world.events[0] = world.events[0].model_copy(update={"from_versions": ["0.8.0", "0.9.0"]})
+    unit_with(world, "0.9.0")
+    load(world, "1.0.0")
+    world.close()
+    assert missing_pairs([Reading.of(world.checked())]) == ["0.8.0 to 1.0.0"]

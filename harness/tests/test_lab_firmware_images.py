@@ -1,0 +1,66 @@
+"""The images of a run: versions to update from are found, built once, and reach every bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import harness
+from harness.campaigns.plan import RunPlan, open_lab
+from harness.emulator.build import build
+from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY
+from harness.errors import BadInput
+from harness.lab.firmware_images import check_from, make_from, released, split, version_key
+
+LAB = Path(harness.__file__).resolve().parents[1] / "lab_config" / "emulated.yaml"
+numbers = st.integers(min_value=0, max_value=65535)
+
+
+def test_what_from_says_is_taken_apart() -> None:
+    assert split(None) == split("") == split(" , ") == ()
+    assert split("1.0.0, old.img,1.0.0") == ("1.0.0", "old.img")
+
+
+@given(st.tuples(numbers, numbers, numbers, numbers), st.tuples(numbers, numbers, numbers, numbers))
+def test_versions_are_compared_as_numbers(one: tuple[int, ...], other: tuple[int, ...]) -> None:
+    said = ["{}.{}.{}+{}".format(*version) for version in (one, other)]
+    assert (version_key(said[0]) < version_key(said[1])) == (one < other)
+
+
+@given(st.text(alphabet="0123456789.+ v-", max_size=12))
+def test_what_is_no_version_is_refused_in_one_message(text: str) -> None:
+    try:
+        assert len(version_key(text)) == 4
+    except BadInput as error:
+        assert "MAJOR.MINOR.REVISION" in str(error)
+
+
+def test_they_reach_every_bench_and_every_worker(tmp_path: Path) -> None:
+    image = tmp_path / "old.img"
+    build(REFERENCE_SOURCE, "0.9.0", TEST_KEY, image)
+    released_one = next(iter(released()))
+    plan = RunPlan.make(open_lab(LAB), tmp_path / "results", from_versions=(released_one, str(image)))
+    versions = [one.version for one in plan.from_images.values()]
+    assert versions == [released_one, "0.9.0"]
+    again = RunPlan.unpacked(plan.packed())
+    assert again.from_images == plan.from_images
+    bench = again.bench_plan("bench-1")
+    assert [one.version for one in bench.from_images] == versions
+    assert all(Path(one.path).is_file() for one in bench.from_images)
+    assert RunPlan.make(open_lab(LAB), tmp_path / "results").bench_plan("bench-1").from_images == ()
+
+
+def test_a_version_that_there_is_not_is_refused_before_a_folder_is_made(tmp_path: Path) -> None:
+    damaged = tmp_path / "bad.img"
+    damaged.write_bytes(b"\0" * 100)
+    with pytest.raises(BadInput, match=r"'7\.7\.7' is neither a released version nor an image file"):
+        check_from(["7.7.7"])
+    with pytest.raises(BadInput, match="offset 0"):
+        check_from([str(damaged)])
+    with pytest.raises(BadInput, match="neither a released version"):
+        RunPlan.make(open_lab(LAB), tmp_path / "results", from_versions=("7.7.7",))
+    assert not list((tmp_path / "results").glob("*"))
+    assert make_from((), tmp_path / "firmware") == {}
