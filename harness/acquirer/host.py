@@ -63,9 +63,11 @@ class Host:
 
     def __init__(
         self, store: Store, profile: Profile, cards: Mapping[str, IssuerCard] | None = None,
-        downloads: DownloadData | None = None,
+        downloads: DownloadData | None = None, nii: str = "",
     ) -> None:
-        """``downloads`` None: what comes with the program."""
+        """``downloads`` None: what comes with the program. ``nii``: the four digits of the TPDU that lead here, "" any.
+        """
+        self.nii = nii
         self.store, self.profile = store, profile
         self.ledger, self.journal, self.clock = Ledger(store), Journal(store), HostClock(store)
         self.registry = Registry(
@@ -92,6 +94,8 @@ class Host:
         if frame.tpdu[:2] != _TPDU_ID:
             reason = f"no message: offset {OFFSET_TPDU}: the TPDU begins {frame.tpdu[:2]}, expected {_TPDU_ID}"
             return self.garbage(connection, raw, reason, t)
+        if self.nii and frame.tpdu[2:6] != self.nii:
+            return self._elsewhere(connection, frame, t)
         if frame.is_response:
             return self.garbage(connection, raw, f"offset {OFFSET_MTI}: {frame.mti} is no request", t)
         try:
@@ -103,6 +107,12 @@ class Host:
                 came = self.journal.append(t, connection, "in", raw, "internal error of the acquirer, see its log")
                 sent = self._dressing.compose(frame, Answer("96", "internal error"), self._stamp())
                 return Outcome((came, self._row(connection, "out", sent, "96: internal error", None)), sent.raw)
+
+    def _elsewhere(self, connection: int, frame: Frame, t: int) -> Outcome:
+        """For a host that is not here: a network that routes by the TPDU drops it, and nobody answers."""
+        with self.store.messages():
+            note = f"dropped: NII {frame.tpdu[2:6]} leads elsewhere, this host is {self.nii}"
+            return Outcome((self.journal.append(t, connection, "in", frame.raw, note),))
 
     def garbage(self, connection: int, data: bytes, reason: str, t: int | None = None) -> Outcome:
         """Bytes that are no message: journal them and close the connection."""

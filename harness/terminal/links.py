@@ -89,7 +89,9 @@ class CashierLink:
         self._line.close()
 
 
-_SECRET = re.compile(r"(?i)((?:TLS\s+KEY|KEY\s+\w+)\s+)[0-9A-Z+/=]+")
+_SECRET = re.compile(
+    r"(?i)((?:TLS\s+KEY|KEY\s+\w+|^(?:BACKUP|RESTORE)(?=\s+[0-9A-F]{32}$))\s+)[0-9A-Z+/=]+"
+)
 
 
 class ServicePort:
