@@ -297,14 +297,15 @@ class Bench:
         self._standing.close()
         self._stand(self.units.new(self.plan.serial_number, why, image))
 
-    def put_unit(self, serial: str, why: str) -> None:
+    def put_unit(self, serial: str, why: str, *, new: bool = False) -> None:
         """Another unit, without power yet: the one with this serial number that was taken away before, with its memory
-        as it was, or a new one. What stood there keeps its own memory (emulated benches only)."""
+        as it was, or (there is none, or ``new``) one from its box. What stood there keeps its own memory (emulated
+        benches only)."""
         unit = self._standing.unit
         unit.provisioned, unit.second_host = self.provisioned, self.second_host
         unit.money_moved = self.terminal.money_moved
         self.units.put_beside(self._standing)
-        kept = self.units.lies_beside(serial)
+        kept = self.units.lies_beside(serial) and not new
         self._stand(self.units.again(serial, why) if kept else self.units.new(serial, why))
 
     def _adopt(self, child: Child) -> None:

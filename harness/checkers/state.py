@@ -38,7 +38,8 @@ def _replaced_after(reading: Reading, t: int) -> int:
 
 
 def next_sign_in(reading: Reading, exchange: Exchange) -> Exchange | None:
-    """The first sign-in after it that the host approved, and the terminal got to know."""
+    """The first sign-in after it that the host approved, and the terminal got to know. A terminal with one identity
+    may have got another one meanwhile."""
     after = exchange.answered_at or exchange.t
     replaced = _replaced_after(reading, after)
     sign_ins = reading.approved_sign_ins
@@ -46,7 +47,7 @@ def next_sign_in(reading: Reading, exchange: Exchange) -> Exchange | None:
     for sign_in in itertools.islice(sign_ins, first, None):
         if sign_in.t >= replaced:
             break
-        if (sign_in.mid, sign_in.tid) == (exchange.mid, exchange.tid):
+        if (sign_in.mid, sign_in.tid) == (exchange.mid, exchange.tid) or not several(reading):
             return sign_in
     return None
 

@@ -24,10 +24,10 @@ def test_an_application_that_is_not_approved(bench: Bench, state: str) -> None:
 def test_a_second_unit_with_the_same_number(bench: Bench) -> None:
     """The number is bound to another unit: whatever key this one has."""
     blank(bench)
-    bench.host.register(serial=bench.serial)
-    first = bench.serial
+    first, second = bench.serial, bench.units.second
+    bench.host.register(serial=first)
     Installation(bench).whole()
-    bench.put_unit(bench.units.second, "somebody installs a second unit with the number of the first")
+    bench.put_unit(second, "a second unit gets the number of the first", new=True)
     bench.power.on()
     bench.terminal.await_idle(20)
     work = Installation(bench)

@@ -19,7 +19,7 @@ def _up(bench: Bench) -> None:
 def test_hardware_swap(bench: Bench, by: str) -> None:
     """The old unit sells no more and gets 97; the new one goes on where it stopped, and settles what both have sold."""
     old, new, code = bench.serial, bench.units.second, bench.profile.not_registered[0]
-    if old == new:
+    if old == new:  # the one before left the second there
         new = bench.plan.serial_number
     assert bench.terminal.sale(10_00, card=MAGNETIC).ok
     assert bench.terminal.sale(20_00, card=CHIP).ok
@@ -33,7 +33,7 @@ def test_hardware_swap(bench: Bench, by: str) -> None:
         bench.host.register(new_tmk=True, serial=new)
     assert bench.terminal.sign_in().code == code
 
-    bench.put_unit(new, "a unit takes the place of another")
+    bench.put_unit(new, "a unit takes the place of another", new=True)
     _up(bench)
     work = Installation(bench)
     assert not bench.terminal.restore(text, OTHER_KEY).ok
@@ -60,7 +60,7 @@ def test_hardware_swap(bench: Bench, by: str) -> None:
 def test_a_reversal_that_is_due_goes_with_the_batch(bench: Bench) -> None:
     """The old unit delivers it no more, the new one does."""
     old, new = bench.serial, bench.units.second
-    if old == new:
+    if old == new:  # the one before left the second there
         new = bench.plan.serial_number
     assert bench.terminal.sale(10_00, card=MAGNETIC).ok
     bench.host.misbehave("0200", "never")
@@ -70,7 +70,7 @@ def test_a_reversal_that_is_due_goes_with_the_batch(bench: Bench) -> None:
     assert text
     bench.host.register(new_tmk=True, serial=new)
     assert bench.terminal.sign_in().code == bench.profile.not_registered[0]
-    bench.put_unit(new, "a unit takes the place of another")
+    bench.put_unit(new, "a unit takes the place of another", new=True)
     _up(bench)
     assert bench.terminal.restore(text, ENGINEERS_KEY).ok
     Installation(bench).do("key")

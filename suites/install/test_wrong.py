@@ -1,5 +1,5 @@
-"""Something is wrong at each step, and is put right: what the acquirer really says is shown; where nothing answers it is
-a communication error and never 97; corrected, the unit comes into service."""
+"""Something is wrong at each step, and is put right: what the acquirer really says is shown; where nothing answers it
+is a communication error and never 97; corrected, the unit comes into service."""
 
 from collections.abc import Callable
 
