@@ -301,6 +301,12 @@ class Bench:
         """Another unit, without power yet: the one with this serial number that was taken away before, with its memory
         as it was, or (there is none, or ``new``) one from its box. What stood there keeps its own memory (emulated
         benches only)."""
+        if self.front.powered:
+            since = self.history.seq
+            self.power.off()
+            self.history.wait_for(
+                lambda e: isinstance(e, Power) and e.state == "off", 5.0, "the supply to be off", since=since
+            )
         unit = self._standing.unit
         unit.provisioned, unit.second_host = self.provisioned, self.second_host
         unit.money_moved = self.terminal.money_moved
@@ -313,7 +319,7 @@ class Bench:
         self._stack.callback(child.stop)
 
     def _note_standing(self, event: AnyEvent) -> None:
-        if isinstance(event, OperationInvoked) and event.name == "load_tmk":
+        if isinstance(event, OperationInvoked) and event.name in ("load_tmk", "activate"):
             self._key_loads.add(event.op)
         of_a_key_load = isinstance(event, OperationInvoked | OperationCompleted) and event.op in self._key_loads
         if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced):

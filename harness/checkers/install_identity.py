@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness.checkers.finding import Finding, checker
 from harness.checkers.installing import Life, binding, lives, own, told, undisturbed, unit_said
 from harness.checkers.reading import Exchange, Operation, Reading
-from harness.history.events import Event, HostChanged
+from harness.history.events import Event, HostChanged, UnitReplaced
 
 _MERCHANT_UNKNOWN = "03"
 _NAMES = frozenset({"set_identity", "activate"})
@@ -176,7 +176,7 @@ def another_unit_is_not_registered(reading: Reading) -> Iterator[Finding]:
         cause = _bound_elsewhere(reading, refused)
         if cause is None:
             continue
-        unit = reading.unit_at(operation.t)
+        unit = reading.before(UnitReplaced, operation.t)
         evidence: list[Event | None] = [unit, cause, *refused.events, *told(operation)]
         what = f"unit {unit_said(refused)} as {refused.tid} of {refused.mid} was answered {refused.code}"
         if operation.code == refused.code:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from harness.checkers.observing import interrupted, own_exchanges
 from harness.checkers.reading import Exchange, Operation, Reading
-from harness.history.events import Event, HostChanged, Power, Service, UnitReplaced, WireLink
+from harness.history.events import Event, HostChanged, Power, Service, TestOpened, UnitReplaced, WireLink
 from harness.protocol.frames import FrameError
 from harness.protocol.nested import serial_number
 from harness.terminal.contracts import NOT_CONNECTED
@@ -21,8 +22,8 @@ _CERTIFICATE = 4  # characters before a serial number in F62
 
 @dataclass(frozen=True)
 class Life:
-    """A unit from its box: from ``start`` on it stands on the bench, until ``end``. ``settled``: the operation that
-    settled its first batch."""
+    """A unit from its box: from ``start`` on it stands on the bench, until ``end``. ``operations``: what was done with
+    it in the test in which it came, until it was backed up. ``settled``: that which settled its first batch."""
 
     unit: UnitReplaced
     start: int
@@ -51,10 +52,14 @@ def lives(reading: Reading) -> tuple[Life, ...]:
 
 
 def _lives_of(reading: Reading) -> Iterator[Life]:
+    whole, spans = reading.begins_with_the_log, {opened.test for opened in reading.all(TestOpened)}
     for unit in reading.all(UnitReplaced):
+        if not whole and unit.span not in spans:
+            continue  # what was set in it before this part of the log is not here
         following = reading.after_moment(UnitReplaced, unit.t)
         end = following.t if following else reading.end + 1
-        found = tuple(o for o in reading.outermost if unit.t < o.t < end)
+        here = (o for o in reading.outermost if unit.t < o.t < end and o.invoked.span == unit.span)
+        found = tuple(itertools.takewhile(lambda o: o.name != "back_up", here))
         if unit.kept or any(o.name == "restore" and o.outcome == "ok" for o in found):
             continue
         settled = next((o for o in found if o.name == "settle" and o.outcome == "ok"), None)

@@ -17,7 +17,7 @@ from harness.checkers.tables import ASKED_FOR_BY, DOWNLOADS, REVERSIBLE
 from harness.history.events import Event, Power, Slip, UnitReplaced
 
 KEY_BLOCK = 24  # bytes: the shortest F62 that can hold working keys
-MAKING_NEW = frozenset({"load_tmk", "set_identity"})
+MAKING_NEW = frozenset({"load_tmk", "set_identity", "activate", "restore"})
 
 
 def same_terminal(reading: Reading, exchange: Exchange, until: int = END) -> Iterator[Exchange]:
@@ -33,7 +33,7 @@ def same_terminal(reading: Reading, exchange: Exchange, until: int = END) -> Ite
 
 def _replaced_after(reading: Reading, t: int) -> int:
     """When another unit came (END: never)."""
-    unit = reading.after_moment(UnitReplaced, t)
+    unit = reading.fresh_unit_after(t)
     return unit.t if unit else END
 
 
