@@ -33,7 +33,7 @@ def test_power_cut_at_each_setting(bench: Bench, torn: bool) -> None:
     work.online()
 
 
-@pytest.mark.parametrize("operation", [1, 2, 4, 6])
+@pytest.mark.parametrize("operation", [1, 4, 5, 6, 7, 8])
 def test_power_cut_in_the_activation(bench: Bench, operation: int) -> None:
     """At its first commit before the request leaves, and at those after the answer came."""
     blank(bench)
