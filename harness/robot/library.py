@@ -20,7 +20,7 @@ from harness.errors import BadInput
 from harness.protocol.frames import decode
 from harness.robot import REQUIREMENT, session
 from harness.terminal.cards import CARDS, Card
-from harness.terminal.contracts import Completion, Order
+from harness.terminal.contracts import Completion, Order, Via
 from harness.terminal.orders import NEEDS, TAKES_PIN
 from harness.wire.faults import Fault, spoken
 
@@ -115,7 +115,7 @@ class TerminalLibrary:
         self._work.do(*(steps[what] if what in steps else [step for part in steps.values() for step in part]))
 
     @keyword("The engineer activates it by ${via:keypad|service}")
-    def activate_by_code(self, via: Literal[keypad, service]) -> None:
+    def activate_by_code(self, via: Via) -> None:
         """With a code of the acquirer's."""
         code = self.bench.host.offer_activation(self.bench.serial)
         told = self.bench.once_connected(lambda: self.bench.terminal.activate(code, via=via))
