@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.campaigns.choosing import CASES, choose, declared_rules, parameters, quick_names
 from harness.campaigns.selection import Only
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ MARKERS = (
     "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others);"
     " network='dhcp' and resolve='name': only on benches that are so",
     "long: takes long; is started early",
+    "nightly: takes too long for every run; only with --nightly",
+    "oldest: of the versions from which updates begin (from_version) only the first",
 )
 DEFAULT_LAB = Path("lab_config/emulated.yaml")
 DEFAULT_SEED = "hil97"
 OF_THE_BENCH = ("network", "resolve")
-CASES = ("case", "trouble", "attack")  # by which a test asks for one (harness.campaigns.cases)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--from", metavar="V[,V...]", dest="from_versions",
         help="versions (released, or image files) from which tests of firmware updates begin",
     )
+    group.addoption("--by-update", action="store_true", help="each bench's first unit has one of these, and is updated")
     group.addoption("--results", metavar="DIR", default="results", help="where runs are kept (default: results)")
     group.addoption("--run-name", metavar="NAME", help="name of this run (default: date and time)")
     group.addoption(
@@ -66,6 +69,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="only tests that declare one of these requirements, the most promising first; of the transaction cases, "
         "where transactions are named too, those of these",
     )
+    group.addoption("--quick", action="store_true", help="only the tests of suites/quick.txt, on one group of benches")
+    group.addoption("--nightly", action="store_true", help="the tests for the night too")
     group.addoption("--stop-at", metavar="ID", help="end the run with the first test in which this requirement FAILs")
 
 
@@ -115,7 +120,8 @@ def _configure_controller(config: pytest.Config) -> None:
             part_of(config.getoption("--cases"))
         results = Path(config.invocation_params.dir) / config.getoption("--results")
         plan = RunPlan.make(
-            lab, results, name=config.getoption("--run-name"), from_versions=split(config.getoption("--from"))
+            lab, results, name=config.getoption("--run-name"), from_versions=split(config.getoption("--from")),
+            by_update=config.getoption("--by-update"),
         )
         plan.write(
             config.invocation_params.args, seed=config.getoption("--seed"), part=config.getoption("--cases"),
@@ -202,6 +208,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if entry.runs(file) and (marked or not entry.physical_like) and _has(entry, metafunc.definition)
     ]
     asked = next((name for name in CASES if name in metafunc.fixturenames), None)
+    if "from_version" in metafunc.fixturenames:
+        few = slice(1) if any(metafunc.definition.iter_markers("oldest")) else slice(None)
+        pairs = [(label, old) for label in wanted for old in _from_versions(metafunc.config, labels[label])[few]]
+        ids = [f"{old}-@{label}" for label, old in pairs]
+        metafunc.parametrize(("bench", "from_version"), pairs, ids=ids, indirect=["bench"])
+        return
     if asked is None:
         metafunc.parametrize("bench", wanted, ids=[f"@{label}" for label in wanted], indirect=True)
         return
@@ -217,6 +229,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ids=[f"{case}-@{case.label}" for case in cases],
         indirect=["bench"],
     )
+
+
+def _from_versions(config: pytest.Config, entry: BenchEntry) -> Sequence[str]:
+    """From which versions the bench's firmware is updated. Where nothing is run, nothing is known of its image."""
+    from harness.lab.firmware_images import released
+
+    plan = config.stash.get(PLAN, None)
+    return tuple(released()) if plan is None else plan.from_versions(entry.firmware)
 
 
 def _generate_recorded(metafunc: pytest.Metafunc) -> None:
@@ -258,6 +278,9 @@ def cases_of(config: pytest.Config, entries: Sequence[BenchEntry], asked: str = 
     from harness.campaigns.cases import KINDS
 
     seed, part = config.getoption("--seed"), config.getoption("--cases")
+    if config.getoption("--quick"):
+        listed, kind = quick_names(config), KINDS[asked]
+        return [one for one in kind.whole(entries, seed, 0, kind.how_many(entries)) if str(one) in listed]
     if part is None:
         return KINDS[asked].pairwise(entries, seed)
     return KINDS[asked].whole(entries, seed, *part_of(part))
@@ -271,18 +294,16 @@ def part_of(text: str) -> tuple[int, int]:
     return int(start), int(count)
 
 
-def declared_rules(item: pytest.Item) -> list[str]:
-    """All requirements that the test's markers declare."""
-    return sorted({str(rule) for mark in item.iter_markers("declares") for rule in mark.args})
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    only = Only.of(config.getoption("--only"))
-    if only is not None:
-        _keep(config, items, only)
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    if not config.getoption("--nightly"):
+        gone = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+    every = list(items)
     plan = config.stash.get(PLAN, None)
+    choose(config, items, {label: len(plan.benches_of(label)) for label in plan.labels()} if plan else {})
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if plan is None or plan.declared():
         return
     from harness.campaigns.scheduling import label_of
@@ -294,24 +315,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if entry is not None:
             declared.setdefault(entry.group, set()).update(declared_rules(item))
             tests.append({"test": item.nodeid, "group": entry.group, "declares": declared_rules(item)} | _again(item))
-    plan.declare(declared, tests)
-
-
-def _keep(config: pytest.Config, items: list[pytest.Item], only: Only) -> None:
-    """``--only``: the other tests go; cases were chosen as they were made."""
-    cases = {id(item): any(name in CASES for name in _parameters(item)) for item in items}
-    gone = [item for item in items if not cases[id(item)] and not only.has_test(declared_rules(item))]
-    config.hook.pytest_deselected(items=gone)
-    left = {id(item) for item in items} - {id(item) for item in gone}
-    items[:] = sorted(
-        (item for item in items if id(item) in left),
-        key=lambda item: only.order(cases[id(item)], declared_rules(item)),
-    )
-
-
-def _parameters(item: pytest.Item) -> dict[str, object]:
-    call = getattr(item, "callspec", None)
-    return {} if call is None else dict(call.params)
+    left = {rule for item in every if "@" in item.nodeid for rule in declared_rules(item)}
+    plan.declare(declared, tests, left_out=(len(every) - len(items), len(every), sorted(left)))
 
 
 def _again(item: pytest.Item) -> dict[str, str]:
@@ -326,7 +331,7 @@ def _again(item: pytest.Item) -> dict[str, str]:
 
 
 def _recorded_in(item: pytest.Item) -> Recorded | None:
-    return _parameters(item).get("recorded")  # type: ignore[return-value]
+    return parameters(item).get("recorded")  # type: ignore[return-value]
 
 
 # -- running ----------------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class Downloads:
     def software_block(self, offset: int, size: int) -> bytes:
         """So many bytes of the image on offer, fewer at its end."""
         row = self._db.execute("SELECT substr(image, ?, ?) AS block FROM software", (offset + 1, size)).fetchone()
-        return b"" if row is None else bytes(row["block"])
+        return b"" if row is None else bytes(row["block"] or b"")
 
     def demand(self, mid: str, tid: str, kind: Kind) -> None:
         """This terminal is to come for it, whatever it has."""

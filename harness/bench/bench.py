@@ -32,6 +32,7 @@ from harness.history.events import (
     BenchFailed,
     Firmware,
     Heartbeat,
+    HostLedger,
     Key,
     Measurement,
     OperationCompleted,
@@ -45,6 +46,7 @@ from harness.history.events import (
     WireLink,
 )
 from harness.history.recorder import Recorder
+from harness.history.update_events import FirmwareTold
 from harness.instruments.modem import Modem
 from harness.lab.firmware_images import Image
 from harness.lab.process import Child, spawn
@@ -72,7 +74,9 @@ class BenchPlan:
 
     ``identity`` is (TID, MID). ``receive_timeout_s`` is the terminal's own, before scaling; None leaves its default.
     ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer. ``from_images``: versions
-    that units may run before they are updated to ``image``.
+    that units may run before they are updated to ``image``, as given with ``--from``; ``from_versions``: these, or else
+    the released ones below it. ``comes_from``: the first unit has this from its factory, and gets ``image`` by an
+    update before the first test. ``images``: folder of a vendor's images for firmware tests.
     """
 
     run: str
@@ -92,6 +96,9 @@ class BenchPlan:
     scope: str = ""
     network: Network = PLAIN
     from_images: tuple[Image, ...] = ()
+    from_versions: tuple[str, ...] = ()
+    comes_from: Image | None = None
+    images: Path | None = None
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:
@@ -116,9 +123,12 @@ class Bench:
         self._stack = contextlib.ExitStack()
         self._children: list[Child] = []
         self.provisioned = False
-        self.runs = plan.firmware.name, plan.firmware.version  # name and version on the unit, as far as is known
+        # name and version on the unit as far as is known ("": it has to be asked), the last known, the slot it lies in
+        self.runs = self.ran = plan.firmware.name, plan.firmware.version
+        self.slot = "A"
         self.second_host = False  # whether a test told the terminal of one
-        # what a part of the history needs from before it: what it is about, which unit stands there, which keys it got
+        # what a part of the history needs from before it: what it is about, which unit stands there, which keys it
+        # got, and what the books held of units whose trace numbers may come again
         self.standing: list[AnyEvent] = []
         self._key_loads: set[int] = set()
         self.failed: str = ""
@@ -156,7 +166,7 @@ class Bench:
                 physical_like=plan.physical_like,
                 time_scale=plan.time_scale,
                 wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                from_versions=[one.version for one in plan.from_images],
+                from_versions=list(plan.from_versions),
             )
         )
         self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))
@@ -188,7 +198,7 @@ class Bench:
         card = Card(self.name, plan.run, plan.scope, str(plan.folder))
         self._stack.callback(Door(self._scratch, card, self._injector_control).close)
         self.units = Units(plan, self._scratch, topology, self.history)
-        self._stand(self.units.new(plan.serial_number, "first unit of this bench"))
+        self._stand(self.units.new(plan.serial_number, "first unit of this bench", plan.comes_from))
         self._stack.callback(lambda: self._standing.close())
 
     def _start_acquirer(self, topology: Topology) -> None:
@@ -277,7 +287,8 @@ class Bench:
         unit = standing.unit
         self._standing = standing
         self._children = [one for one in self._children if one.name != "terminal"] + [standing.child]
-        self.runs = unit.firmware.name, unit.firmware.version
+        self.runs = self.ran = unit.runs
+        self.slot = unit.slot
         self.front, self.terminal = standing.front, standing.terminal
         self.power = self.front.supply
         self.modem: Modem = self.front.modem
@@ -287,6 +298,12 @@ class Bench:
     def serial(self) -> str:
         """The serial number of the unit that stands there."""
         return self._standing.unit.serial
+
+    @property
+    def flash_file(self) -> Path:
+        """The chip of the unit that stands here, byte by byte, and a page of registers. Not to be copied while it has
+        power."""
+        return self._standing.unit.flash
 
     def replace_unit(self, why: str, image: Image | None = None) -> None:
         """Take the unit away and put a new one there (emulated benches only); it must be provisioned again. ``image``:
@@ -309,7 +326,7 @@ class Bench:
             )
         unit = self._standing.unit
         unit.provisioned, unit.second_host = self.provisioned, self.second_host
-        unit.money_moved = self.terminal.money_moved
+        unit.money_moved, unit.runs, unit.slot = self.terminal.money_moved, self.runs, self.slot
         self.units.put_beside(self._standing)
         kept = self.units.lies_beside(serial) and not new
         self._stand(self.units.again(serial, why) if kept else self.units.new(serial, why))
@@ -321,8 +338,14 @@ class Bench:
     def _note_standing(self, event: AnyEvent) -> None:
         if isinstance(event, OperationInvoked) and event.name in ("load_tmk", "activate"):
             self._key_loads.add(event.op)
+        if isinstance(event, HostLedger):
+            self.standing = [
+                one for one in self.standing
+                if not (isinstance(one, HostLedger) and (one.mid, one.tid) == (event.mid, event.tid))
+            ]
+            self.standing.append(event)
         of_a_key_load = isinstance(event, OperationInvoked | OperationCompleted) and event.op in self._key_loads
-        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced):
+        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced | FirmwareTold):
             self.standing.append(event)
 
     # -- health -------------------------------------------------------------------------------------------------------

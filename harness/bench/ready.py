@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from harness.bench.updating import sound, update
 from harness.errors import BenchError, TerminalTimeout
 from harness.history.events import Measurement
+from harness.lab.firmware_images import Image
 from harness.terminal.contracts import Completion
 from harness.terminal.dialect import parameters
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.bench.host import Host
-    from harness.lab.firmware_images import Image
 
 FIRST_BATCH = "000001"  # where a new registration begins too, so that 97 and recovery leave the number as it is
 HOST_PORT, TPDU = 8583, "6000030000"
@@ -202,8 +203,26 @@ def _one_host(bench: Bench) -> None:
 def _own_firmware(bench: Bench) -> None:
     """A unit that the test before left with other software, or not even that, is no unit for the next."""
     own = bench.plan.firmware
-    if bench.runs != (own.name, own.version):
+    if bench.runs == (own.name, own.version):
+        return
+    if bench.plan.comes_from is None or bench.provisioned:
         _another_unit(bench, "the one before was left with other software")
+        return
+    try:
+        _by_update(bench)
+    except (TerminalTimeout, _NotReadyError) as error:  # what it did is in the history; the test needs a unit
+        _another_unit(bench, f"the update did not succeed: {str(error).splitlines()[0]}")
+
+
+def _by_update(bench: Bench) -> None:
+    """The first unit of a bench, which has an older version from its factory, is put into service and updated."""
+    own = bench.plan.firmware
+    bench.terminal.await_idle(20.0)
+    provision(bench)
+    _serve(bench)
+    told = update(bench, sound(Image(str(bench.plan.image), own.name, own.version, own.sha256)))
+    if bench.runs != (own.name, own.version):
+        raise _NotReadyError(told.text or f"it runs {' '.join(bench.runs)}")
 
 
 def _cycle(bench: Bench) -> None:
@@ -216,6 +235,7 @@ def _another_unit(
     bench: Bench, why: str = "the old one did not come back to service", image: Image | None = None
 ) -> None:
     for host in bench.host.merchants:
+        host.read_ledger()  # what the books hold of it is not the next one's, though numbers begin anew
         host.deregister()
     bench.replace_unit(why, image)
     for host in bench.host.merchants:

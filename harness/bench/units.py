@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 @dataclass
 class Unit:
     """A terminal with its memory. ``provisioned``, ``second_host``, ``money_moved``: what was true of it when it was
-    taken away; ``firmware``: what its factory put on it."""
+    taken away; ``firmware``: what its factory put on it;
+    ``runs``, ``slot``: name and version that ran last, and where."""
 
     serial: str
     flash: Path
@@ -36,6 +37,8 @@ class Unit:
     provisioned: bool = False
     second_host: bool = False
     money_moved: bool = False
+    runs: tuple[str, str] = ("", "")
+    slot: str = "A"
 
 
 class Standing:
@@ -63,7 +66,8 @@ class Units:
         firmware = Firmware(name=image.name, version=image.version, sha256=image.sha256) if image else plan.firmware
         self._beside.pop(serial, None)
         flash = self._scratch / f"flash-{self._number + 1}.bin"
-        unit = Unit(serial, flash, firmware, image.path if image else str(plan.image))
+        runs = firmware.name, firmware.version
+        unit = Unit(serial, flash, firmware, image.path if image else str(plan.image), runs=runs)
         return self._start(unit, UnitReplaced(t=time.monotonic_ns(), serial=serial, why=why, firmware=firmware))
 
     def put_beside(self, standing: Standing) -> None:

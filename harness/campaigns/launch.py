@@ -19,8 +19,11 @@ DISPLAY = ("-qq", "--no-header", "--tb=no", "-rN", "-p", "harness.campaigns.disp
 class Request:
     """What is to be run. ``seed`` and ``part``: of the transaction cases (docs/suites.md);
     ``from_versions``: from which tests of updates begin, joined by commas;
+    ``by_update``: each bench's first unit has one of these, and is updated; ``quick``: only the tests of
+    suites/quick.txt;
     ``replay``, ``replay_test``: a stored run, and which of its tests (None: all); ``workers`` None: as many as
-    there are benches. ``language`` is that of what is printed, None: the locale's."""
+    there are benches; ``nightly``: the tests for the night too. ``language`` is that of what is printed, None: the
+    locale's."""
 
     lab: str
     suites: Sequence[str]
@@ -33,6 +36,9 @@ class Request:
     replay: str | None = None
     replay_test: str | None = None
     from_versions: str | None = None
+    by_update: bool = False
+    quick: bool = False
+    nightly: bool = False
     language: str | None = None
 
 
@@ -71,9 +77,12 @@ def launch(request: Request, name: str) -> int:
         ("--firmware", request.firmware), ("-k", request.select), ("--seed", request.seed), ("--cases", request.part),
         ("--replay", request.replay), ("--replay-test", request.replay_test), ("--from", request.from_versions),
     )
+    command += ["--nightly"] if request.nightly else []
     for option, value in options:
         if value:
             command += [option, value]
+    flags = (("--quick", request.quick), ("--by-update", request.by_update))
+    command += [flag for flag, wanted in flags if wanted]
     language = {"HIL97_LANG": request.language} if request.language else {}
     status = contained.run_contained(command, dict(os.environ) | language)
     scratch.sweep()

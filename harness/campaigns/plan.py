@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -22,7 +23,15 @@ from harness.bench.network import Network
 from harness.emulator.shipped import TEST_PUBLIC_KEY
 from harness.errors import BadInput
 from harness.history.events import Firmware
-from harness.lab.firmware_images import Image, check_firmware, make_from, make_image
+from harness.lab.firmware_images import (
+    Image,
+    check_firmware,
+    existing,
+    make_from,
+    make_image,
+    released,
+    version_key,
+)
 from harness.lab.inventory import BenchEntry, Lab, load_lab
 from harness.lab.lease import lease
 
@@ -31,21 +40,24 @@ FIRST_SERIAL = 97_000_000
 
 class RunPlan:
     """``images``: the inventory's ``firmware`` value -> image. ``from_images``: version or path, as given with
-    ``--from``, -> the image that units may run before they are updated to that."""
+    ``--from``, -> the image that units may run before they are updated to that. ``by_update``: the first unit of each
+    bench runs one of these, and gets its image by an update."""
 
     def __init__(
         self, run: str, folder: Path, lab: Lab, images: Mapping[str, Image],
-        from_images: Mapping[str, Image] | None = None,
+        from_images: Mapping[str, Image] | None = None, *, by_update: bool = False,
     ) -> None:
         self.run, self.folder, self.lab, self._images = run, folder, lab, dict(images)
         self.from_images: Mapping[str, Image] = dict(from_images or {})
+        self.by_update = by_update
         self._before: str | None = None
 
     # -- the controller -----------------------------------------------------------------------------------------------
 
     @classmethod
     def make(
-        cls, lab: Lab, results: Path, *, name: str | None = None, from_versions: Sequence[str] = ()
+        cls, lab: Lab, results: Path, *, name: str | None = None, from_versions: Sequence[str] = (),
+        by_update: bool = False,
     ) -> RunPlan:
         """Make the run's folder and its images. Raises BadInput (a name that exists, a source that can't be built, a
         version to update from that there is not)."""
@@ -60,7 +72,8 @@ class RunPlan:
             raise BadInput(f"the folder of the run can't be made: {error.strerror}", where=str(folder)) from error
         try:
             images = {entry.firmware: make_image(entry.firmware, folder / "firmware") for entry in lab.emulated}
-            plan = cls(run, folder, lab, images, make_from(from_versions, folder / "firmware"))
+            old = make_from(from_versions, folder / "firmware")
+            plan = cls(run, folder, lab, images, old, by_update=by_update)
             plan._before = _point(results / "latest", folder.name)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -91,6 +104,7 @@ class RunPlan:
                 "arguments": list(arguments),
                 "opened": datetime.now().astimezone().isoformat(timespec="seconds"),
                 "python": sys.version.split()[0],
+                **({"by_update": True} if self.by_update else {}),
                 **({"from": {n: vars(i) for n, i in self.from_images.items()}} if self.from_images else {}),
                 "coverage": {"seed": seed, "part": part or "pairwise"},
                 **({"replay": {"run": Path(replay).resolve().name, "folder": replay}} if replay else {}),
@@ -111,10 +125,16 @@ class RunPlan:
             }
         )
 
-    def declare(self, declared: Mapping[str, Iterable[str]], tests: Iterable[Mapping[str, Any]]) -> None:
-        """What the collected tests must decide, by group, and which tests there are."""
+    def declare(
+        self, declared: Mapping[str, Iterable[str]], tests: Iterable[Mapping[str, Any]],
+        left_out: tuple[int, int, Sequence[str]] = (0, 0, ()),
+    ) -> None:
+        """What the collected tests must decide, by group, and which tests there are. ``left_out``: how many of how many
+        tests an option left out, and what all of them declare."""
+        gone, of, rules = left_out
         self._merge(
             {"declared": {group: sorted(set(rules)) for group, rules in declared.items()}, "tests": list(tests)}
+            | ({"left_out": {"tests": gone, "of": of, "requirements": list(rules)}} if gone else {})
         )
 
     def declared(self) -> bool:
@@ -151,6 +171,7 @@ class RunPlan:
             "lab": self.lab.packed(),
             "images": {firmware: vars(image) for firmware, image in self._images.items()},
             "from_images": {name: vars(image) for name, image in self.from_images.items()},
+            "by_update": self.by_update,
         }
 
     @classmethod
@@ -158,7 +179,10 @@ class RunPlan:
         images, from_images = (
             {name: Image(**values) for name, values in packed[kind].items()} for kind in ("images", "from_images")
         )
-        return cls(packed["run"], Path(packed["folder"]), Lab.unpacked(packed["lab"]), images, from_images)
+        return cls(
+            packed["run"], Path(packed["folder"]), Lab.unpacked(packed["lab"]), images, from_images,
+            by_update=packed["by_update"],
+        )
 
     # -- questions ----------------------------------------------------------------------------------------------------
 
@@ -198,7 +222,34 @@ class RunPlan:
             network=Network(entry.network, entry.resolve),
             scope=entry.scope,
             from_images=tuple(self.from_images.values()),
+            comes_from=[*self.from_images.values()][number % len(self.from_images)] if self._updates(entry) else None,
+            from_versions=self.from_versions(entry.firmware) if entry.runs(Path("suites/firmware/test_.py")) else (),
+            images=Path(entry.images) if entry.images else None,
         )
+
+    def _updates(self, entry: BenchEntry) -> bool:
+        return self.by_update and bool(self.from_images) and not entry.physical_like
+
+    # -- updates ------------------------------------------------------------------------------------------------------
+
+    def from_versions(self, firmware: str) -> tuple[str, ...]:
+        """From which versions that image of the inventory is updated: those of ``--from``, else all released below."""
+        if self.from_images:
+            return tuple(image.version for image in self.from_images.values())
+        image = self._images[firmware]
+        return tuple(one for one in released() if version_key(one) < version_key(image.version))
+
+    def from_image(self, version: str) -> Image:
+        """One of them; built when it is first wanted. Several workers may ask at once."""
+        given = next((one for one in self.from_images.values() if one.version == version), None)
+        if given is not None:
+            return given
+        folder = self.folder / "firmware"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            made = folder / f"from-{version}.img"
+            return existing(made) if made.exists() else make_from([version], folder)[version]
 
 
 def new_run_name() -> str:

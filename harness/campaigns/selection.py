@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 _RULE = re.compile(r"[A-Z]{3}-\d{2}")
 
@@ -37,3 +38,44 @@ class Only:
     def order(self, is_case: bool, declares: Collection[str]) -> tuple[bool, int]:
         """The most promising first: where the defect sits by its transactions, else who declares little else."""
         return is_case != bool(self.transactions), len(set(declares))
+
+
+QUICK = Path("suites/quick.txt")
+
+
+def quick_tests(text: str) -> list[str]:
+    """The ids in :data:`QUICK`, one a line, without the group of benches; # begins a comment. One without
+    brackets stands for all of that function."""
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def without_group(test: str) -> str:
+    """ "x.py::test_y[a-@HT-200]" -> "x.py::test_y[a]"; "x.py::test_y[@HT-200]" -> "x.py::test_y"."""
+    return re.sub(r"\[@[^\[\]]*\]$", "", re.sub(r"-@[^\[\]]*\]$", "]", test))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a test decided in a run: requirements, in how many seconds."""
+
+    test: str
+    decides: frozenset[str]
+    seconds: float
+
+
+def cover(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """A few tests that together decide whatever any of them decides, in their order.
+
+    Greedy: the test that decides most of what is still missing a second; of equal ones that which comes first.
+    """
+    missing: frozenset[str] = frozenset().union(*(one.decides for one in candidates))
+    chosen: list[int] = []
+    while missing:
+        best = max(
+            range(len(candidates)),
+            key=lambda at: (len(candidates[at].decides & missing) / max(candidates[at].seconds, 0.01), -at),
+        )
+        chosen.append(best)
+        missing -= candidates[best].decides
+    return [candidates[at] for at in sorted(chosen)]

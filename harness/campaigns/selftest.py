@@ -2,8 +2,8 @@
 
 Each defect is a run of its own (``hil97 run --firmware DEFECT``) on one emulated bench of an inventory made for it. It
 is shown the tests that declare the requirement which it breaks, the most promising first, and ends at the first FAIL of
-it. The reference is run as well, on all tests, and must be clean. ``self-test.json`` holds the outcome of all
-(docs/defects.md).
+it. The reference is run as well, on all tests, and its other versions on those of a gate; they must be clean.
+``self-test.json`` holds the outcome of all (docs/defects.md).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from harness import verdicts
 from harness.campaigns.matrix import FOLLOW_UPS, REVERSAL_OF, UPLOADS
-from harness.emulator.shipped import REFERENCE_SOURCE, defect_sources
+from harness.emulator.shipped import REFERENCE_SOURCE, REFERENCE_VERSION, defect_sources, version_sources
 from harness.emulator.source import Source, load_source
 from harness.errors import BadInput
 from harness.protocol.transactions import REVERSIBLE
@@ -50,6 +50,8 @@ benches:
 KNOWN_CASES = frozenset(
     (*get_args(Transaction), *UPLOADS, *FOLLOW_UPS, *(REVERSAL_OF + name for name in REVERSIBLE))
 )  # what the ``cases`` of a defect may name
+ALL = ("suites",)
+GATED = ("install", "firmware", "registration", "recovery", "network")  # what the gate runs
 Result = Literal["caught", "clean", "missed", "unexpected", "undecided", "error"]
 GOOD: tuple[Result, ...] = ("caught", "clean")
 
@@ -77,7 +79,7 @@ class Outcome:
     caught: the broken requirement FAILs, and nothing else but its consequences, each at events of the same failure.
     missed: it does not FAIL. unexpected: something else FAILs, or a consequence at other events, unless the defect
     lists it under ``elsewhere``. For the reference clean: exit status 0; undecided: status 4. error: the run gave no
-    verdicts, or (reference) the bench failed. ``model``: of the bench.
+    verdicts, or (reference) the bench failed. ``model``: of the bench; ``title``: of the defect.
     ``unexpected`` names the requirements; ``absent`` the listed consequences that did not show.
     """
 
@@ -92,6 +94,7 @@ class Outcome:
     seconds: float
     run: str
     detail: str = ""
+    title: str = ""
 
     @property
     def good(self) -> bool:
@@ -106,7 +109,7 @@ class Plan:
     folder: Path
     catalogue: Path
     model: str
-    suites: tuple[str, ...] = ("suites",)
+    suites: tuple[str, ...] = ALL
     whole: bool = False
 
 
@@ -130,11 +133,14 @@ def self_test(
         return outcome
 
     # what takes longest is begun first
-    order = sorted(sources, key=lambda name: not sources[name].needs)
+    order = sorted(sources, key=lambda name: (bool(sources[name].breaks), not sources[name].needs))
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
         by_name = dict(zip(order, pool.map(run, order), strict=True))
     outcomes = [by_name[name] for name in sources]
     write(outcomes, plan.folder)
+    from harness.reports import selftest_page
+
+    selftest_page.write([asdict(one) for one in outcomes], plan.folder)
     return outcomes
 
 
@@ -150,7 +156,7 @@ def run_one(source: Source, plan: Plan) -> Outcome:
         encoding="utf-8",
     )
     command = [
-        sys.executable, "-m", "harness.cli", "--lang", "en", "run", *plan.suites, "--lab", str(inventory),
+        sys.executable, "-m", "harness.cli", "--lang", "en", "run", *_suites(source, plan), "--lab", str(inventory),
         "--firmware", source.name, "-n", "0", "--results", str(plan.folder), "--run-name", source.name,
     ]
     environment = dict(os.environ)
@@ -166,9 +172,16 @@ def run_one(source: Source, plan: Plan) -> Outcome:
     except BadInput as error:
         return Outcome(
             source.name, model, source.breaks, "error", status, (), (), (), seconds, str(folder),
-            f"{error}\nwhat the run said: {log.name}",
+            f"{error}\nwhat the run said: {log.name}", source.title if source.breaks else "",
         )
     return judged(source, verdict, model=model, seconds=seconds, run=str(folder))
+
+
+def _suites(source: Source, plan: Plan) -> list[str]:
+    """Where they are looked for: another version of the reference is shown what a gate shows it."""
+    if plan.suites != ALL or plan.whole or source.name == REFERENCE or source.breaks:
+        return list(plan.suites)
+    return [f"{ALL[0]}/{name}" for name in GATED if Path(ALL[0], name).is_dir()]
 
 
 def chosen(source: Source, plan: Plan) -> list[str]:
@@ -200,7 +213,7 @@ def judged(source: Source, verdict: RunVerdict, *, model: str = "", seconds: flo
     detail = "\n".join(verdict.reasons[:10]) if result in ("undecided", "error", "missed") else ""
     return Outcome(
         source.name, model, source.breaks, result, verdict.status, tuple(failures), unexpected, absent, seconds, run,
-        detail,
+        detail, source.title if source.breaks else "",
     )
 
 
@@ -272,16 +285,21 @@ def table(outcomes: Sequence[Outcome], words: Mapping[str, str] | None = None) -
 
 
 def all_names() -> list[str]:
-    """The reference, then every shipped defect."""
-    return [REFERENCE, *defect_sources()]
+    """The reference, its other versions, then every shipped defect."""
+    return [REFERENCE, *_versions(), *defect_sources()]
+
+
+def _versions() -> dict[str, Path]:
+    """reference-2.0.0 -> its source; without the reference itself."""
+    return {f"{REFERENCE}-{v}": path for v, path in version_sources().items() if v != REFERENCE_VERSION}
 
 
 def source_of(name: str) -> Source:
     """The shipped firmware of that name. BadInput where there is none, or it names a case that nobody plays."""
-    path = REFERENCE_SOURCE if name == REFERENCE else defect_sources().get(name)
+    path = REFERENCE_SOURCE if name == REFERENCE else (defect_sources() | _versions()).get(name)
     if path is None:
         raise BadInput(f"there is no shipped firmware {name!r}", remedy=f"there are {', '.join(all_names())}")
-    source = load_source(path)
+    source = replace(load_source(path), name=name)
     unknown = sorted(set(source.cases) - KNOWN_CASES)
     if unknown:
         raise BadInput(f"no transaction case plays {', '.join(unknown)}", where=str(path))

@@ -209,6 +209,11 @@ class Trouble:
         return self.work
 
     @property
+    def waits(self) -> bool:
+        """The terminal has to wait for its time-out."""
+        return self.row.at[self.moment] == "silent"
+
+    @property
     def row(self) -> Deed:
         return TABLES[self.table][self.deed]
 

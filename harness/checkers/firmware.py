@@ -143,16 +143,16 @@ def refused_by_the_host(reading: Reading, update: Update) -> Exchange | None:
 
 def _recovered(reading: Reading, update: Update, met: Exchange, evidence: list[Event], what: str) -> Finding:
     for recovery in recoveries(reading):
-        if recovery.registered.t < update.t or recovery.registered.t >= update.unit:
+        if recovery.until <= update.t or recovery.registered.t >= update.unit:
             continue
         if (recovery.mid, recovery.tid) != (met.mid, met.tid):
             continue
         back = restoration(reading, recovery)
-        if back is None or back.proof.ok is None:
+        if back is None or back.proof.ok is None or back.sign_in.t < update.settled:
             continue
         found = [*evidence, recovery.registered, *back.sign_in.events, *back.proof.events]
         make = Finding.passed if back.proof.ok else Finding.failed
-        reason = f"{what} was taken; registered again, the sign-in was granted, and {back.proof.reason}"
+        reason = f"{what} was taken; registered, the sign-in was granted, and {back.proof.reason}"
         return make("FWU-08", reason, found, at=update.offered)
     reason = f"{what} was taken; no recovery followed that tells"
     return Finding.undecided("FWU-08", reason, evidence, at=update.offered)

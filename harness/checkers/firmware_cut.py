@@ -95,7 +95,7 @@ def a_lost_link_is_no_end(reading: Reading) -> Iterator[Finding]:
         if hurt is None or not update.sound or cut(reading, update) is not None:
             continue
         yield _went_on(reading, update, known[index + 1 :], hurt)
-        for loss in losses(reading, update) if not (update.offered.resets and update.taken) else ():
+        for loss in losses(reading, update) if not update.taken else ():  # of what was taken FWU-01 tells
             reason = f"{update.name}, {hurt[0]}: {loss.reason}"
             yield Finding.failed("FWU-05", reason, [*update.events, *hurt[1], *loss.events], at=update.offered)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checkers.finding import Finding, checker
+from harness.checkers.observing import is_idle, quoted, seen_until
 from harness.checkers.outliving import in_service_again, losses
-from harness.checkers.reading import Reading
+from harness.checkers.reading import SECOND, Reading
 from harness.checkers.updates import Update, changed_later, cut, dead, reason_told, turned_back, updates
-from harness.history.events import Event, Power
+from harness.history.events import Event, Power, Screen
+
+BACK_S = 40  # real seconds from the restart: a hang of 5 s, both starts, and as much again twice
 
 
 @checker("FWU-04")
@@ -73,6 +76,10 @@ def _came_back(reading: Reading, update: Update) -> Finding:
     if helped is not None:
         reason = f"{what}: somebody had to switch the terminal off and on"
         return Finding.failed(rule, reason, [*evidence, helped], at=update.offered)
+    stuck = _stuck(reading, update)
+    if stuck is not None:
+        reason = f"{what}: it did not come back within {BACK_S} s; the screen said {quoted(stuck)}"
+        return Finding.failed(rule, reason, [*evidence, stuck], at=update.offered)
     if not update.kept:
         return Finding.undecided(rule, f"{what}; what runs afterwards is not known", evidence, at=update.offered)
     served = in_service_again(reading, update)
@@ -81,6 +88,20 @@ def _came_back(reading: Reading, update: Update) -> Finding:
         return Finding.undecided(rule, reason, evidence, at=update.offered)
     reason = f"{what}; {update.old} is back by itself, and {served.name} was approved"
     return Finding.passed(rule, reason, [*evidence, *served.events])
+
+
+def _stuck(reading: Reading, update: Update) -> Screen | None:
+    """What stands on the screen of a terminal that has said nothing since, though it had the time to be idle."""
+    restart = reading.power_lost_within(update.t, update.until)
+    if update.told is not None or restart is None or not reading.offers("screen"):
+        return None
+    end = min(update.until, seen_until(reading), restart.t + BACK_S * SECOND)
+    if end - restart.t < BACK_S * SECOND or not reading.timing_reliable(restart.t, end):
+        return None
+    shown = reading.screens_during(restart.t, end)
+    if not shown or any(s.unreadable or is_idle(reading, s) for s in shown[1:]):
+        return None
+    return shown[-1]
 
 
 def _helped(reading: Reading, update: Update) -> Power | None:

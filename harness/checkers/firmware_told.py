@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.checkers.finding import Finding, checker
+from harness.checkers.observed import LASTING
 from harness.checkers.reading import END, Exchange, Reading
 from harness.checkers.updates import Update, Version, cut, updates, version_of
 from harness.history.events import Event, UnitReplaced
@@ -40,7 +41,10 @@ def told_and_true(reading: Reading) -> Iterator[Finding]:
 def _all_running(reading: Reading) -> Iterator[Running]:
     """Each version, from where it is certain to run until anything may have changed."""
     known = updates(reading)
+    known_since = 0 if reading.begins_with_the_log else _first_seen(reading)
     for unit in reading.all(UnitReplaced):
+        if unit.t < known_since:
+            continue  # it may have been updated since
         following = [u.t for u in known if u.t > unit.t] + [u.t for u in reading.all(UnitReplaced) if u.t > unit.t]
         version = version_of(unit.firmware or reading.header.firmware)
         yield Running(version, unit.t, min(following, default=END), (unit,), "comes from the factory")
@@ -48,6 +52,10 @@ def _all_running(reading: Reading) -> Iterator[Running]:
         if update.sound and update.accepted and update.told is not None and cut(reading, update) is None:
             known_by = (update.offered, *_ends(update))
             yield Running(update.offers, update.settled, update.until, known_by, "was installed")
+
+
+def _first_seen(reading: Reading) -> int:
+    return next((e.t for e in reading.events if not isinstance(e, LASTING)), END)
 
 
 def _ends(update: Update) -> tuple[Event, ...]:

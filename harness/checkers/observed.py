@@ -28,10 +28,12 @@ from harness.history.events import (
     Slip,
     UnitReplaced,
 )
+from harness.history.update_events import FirmwareTold
 from harness.protocol.profile import Limits, Profile
 from harness.terminal.model import Model
 
 E = TypeVar("E", bound=Event)
+LASTING = (RunOpened, Key, UnitReplaced, FirmwareTold)  # what a part of a log has of what came before it
 
 
 def _known(stored: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
@@ -124,8 +126,7 @@ class Observed:
     @cached_property
     def begins_with_the_log(self) -> bool:
         """False for a part of a log (the span of one test): something may rest on what came before it."""
-        lasting = (RunOpened, Key, UnitReplaced)
-        first = min((e.seq for e in self.events if not isinstance(e, lasting)), default=self.header.seq)
+        first = min((e.seq for e in self.events if not isinstance(e, LASTING)), default=self.header.seq)
         return all(seq in self.by_seq for seq in range(self.header.seq, first))
 
     @property

@@ -15,7 +15,7 @@ from harness.checkers.money import words
 from harness.checkers.money_offline import Stored
 from harness.checkers.money_reversals import Due
 from harness.checkers.observing import noticed
-from harness.checkers.reading import Exchange, Operation, Reading
+from harness.checkers.reading import SECOND, Exchange, Operation, Reading
 from harness.checkers.recoveries import operation_of, sound, stale_key
 from harness.checkers.state import host_asked, made_new
 from harness.checkers.tables import DOWNLOADS
@@ -160,6 +160,8 @@ def _a_97(reading: Reading, update: Update) -> Iterator[Fate]:
     for exchange in after(reading, update):
         if exchange.t >= update.until:
             return
+        if (exchange.mid, exchange.tid) != (word.mid, word.tid):  # of another merchant of the terminal it says nothing
+            continue
         state, change = reading.registration.at(exchange.t, word.mid, word.tid)
         if not exchange.definite_97 or state != "registered" or change is None or change.t > update.t:
             continue
@@ -309,7 +311,11 @@ def _readings(reading: Reading, update: Update) -> tuple[Counters, Counters] | N
     unit = reading.unit_at(update.t)
     if before is None or behind is None or behind.t >= update.until or (unit and before.t < unit.t):
         return None
-    money = (e for e in reading.exchanges_between(before.t, behind.t) if e.financial or e.mti in MONEY)
+    under_way = before.t - int(reading.profile.receive_timeout_s * SECOND)
+    money = (
+        e for e in reading.exchanges_between(under_way, behind.t)
+        if (e.financial and e.t >= before.t) or (e.mti in MONEY and (e.answered_at or e.t) >= before.t)
+    )
     acted = (o for o in reading.operations_after(before.t) if o.t < behind.t and o.name not in READS_ONLY)
     return None if next(money, None) or next(acted, None) else (before, behind)
 

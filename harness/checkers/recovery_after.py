@@ -26,10 +26,7 @@ def host_is_obeyed(reading: Reading) -> Iterator[Finding]:
         for asked in (*first, *window(reading, recovery)):
             request = asked.answer.processing_request if asked.answer and asked.outcome == "answered" else ""
             kinds = ASKED_FOR_BY.get(request)
-            if request in ASKED_FOR_BY and kinds is None:
-                reason = f"the answer to {asked.name} asks for a software download: this version does not judge that"
-                yield Finding.undecided("REC-05", reason, (recovery.registered, *asked.events))
-            elif kinds and asked.transaction not in kinds:
+            if kinds and asked.transaction not in kinds:
                 yield _obeyed(reading, recovery, asked, kinds)
 
 

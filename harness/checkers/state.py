@@ -322,7 +322,7 @@ def host_asked(reading: Reading, exchange: Exchange, since: int) -> bool:
     """An answer since then asks for it (header nibble 5)."""
     answers = [e.answer for e in reading.exchanges_between(since, exchange.t) if e.answer]
     asked = [ASKED_FOR_BY.get(answer.processing_request, frozenset()) for answer in answers]
-    return any(kinds is None or exchange.transaction in kinds for kinds in asked)
+    return any(exchange.transaction in kinds for kinds in asked)
 
 
 # -- STA-04 --------------------------------------------------------------------------------------------------------

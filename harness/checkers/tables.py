@@ -22,10 +22,11 @@ OWN: dict[str, frozenset[str]] = {
     "software_update": frozenset({"software_query", "software_download", "software_end"}),
     "activate": frozenset({"activation"}),
     "settle": frozenset({"settlement", "batch_upload", "batch_upload_chip", "batch_end"}),
+    "load_firmware": frozenset({"software_query", "software_download", "software_end"}),  # where the host has it
     **{name: frozenset({name}) for name in KINDS},
     "offline_chip_sale": frozenset({"offline_chip_sale", "sale"}),  # a chip may ask to go online all the same
 }
-ONLINE_OPERATIONS = frozenset(OWN) - STORED  # send a request of their own at once
+ONLINE_OPERATIONS = frozenset(OWN) - STORED - {"load_firmware"}  # send a request of their own at once
 FINANCIAL_OPERATIONS = frozenset(KINDS) - STORED  # of these the ones that ask for money, or whether there is some
 
 # What follows an approval or was accepted offline, and leaves on the way of something else: that goes on after a 97.
@@ -35,9 +36,8 @@ UPLOADS = frozenset({"batch_upload", "batch_upload_chip", "batch_end"})
 # Requests whose F11 is the number of an earlier one.
 NUMBERED_BEFORE = frozenset({"reversal", "batch_upload_chip", "signature_upload"}) | STORED
 
-# A download by which the terminal obeys the host (header nibble 5), in its first request. None: this version can't
-# judge obedience.
-ASKED_FOR_BY: dict[str, frozenset[str] | None] = {
+# A download by which the terminal obeys the host (header nibble 5), in its first request.
+ASKED_FOR_BY: dict[str, frozenset[str]] = {
     "1": frozenset({"parameter_download"}),
     "2": frozenset({"status_upload"}),
     "3": frozenset({"sign_in"}),

@@ -72,7 +72,7 @@ def known(reading: Reading, operation: Operation) -> Known | None:
         return None
     if approved:
         last = approved[-1]
-        between = operation.name in IN_STEPS and last.transaction not in ("batch_end", "capk_end", "ic_parameter_end")
+        between = operation.name in IN_STEPS and not _at_its_end(last)
         if between or (last.is_sign_in(reading.profile) and not sound(reading, last)):
             return None
         return Known("approved", last)
@@ -80,6 +80,16 @@ def known(reading: Reading, operation: Operation) -> Known | None:
     if last.outcome != "answered":
         return Known("unknown", last)
     return Known("declined", last, frozenset(e.code or "" for e in _answered(reading, operation)))
+
+
+def _at_its_end(last: Exchange) -> bool:
+    """The approval of that request ends an operation of several requests. Of software the last message says whether it
+    was taken, or the first answer that there is none."""
+    if last.transaction == "software_end":
+        return last.sent.get(62, "")[:4] == b"00".hex()
+    if last.transaction == "software_query":
+        return last.answer is not None and last.answer.get(62, "") == b"0".hex()
+    return last.transaction in ("batch_end", "capk_end", "ic_parameter_end")
 
 
 def _answered(reading: Reading, operation: Operation) -> Iterator[Exchange]:

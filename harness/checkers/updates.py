@@ -13,13 +13,14 @@ from weakref import WeakKeyDictionary
 from harness.checkers.batches import Period, periods
 from harness.checkers.money_offline import Stored, stored
 from harness.checkers.money_reversals import Due, dues
-from harness.checkers.reading import END, Exchange, Operation, Reading
+from harness.checkers.reading import END, SECOND, Exchange, Operation, Reading
 from harness.checkers.shown import contains_any
 from harness.history.events import Event, Firmware, Power, Service, UnitReplaced
 from harness.history.update_events import CHANGED, FirmwareTold, ImageOffered
 from harness.lab.image_set import TURNED_BACK
 
 LOAD = "load_firmware"
+LOOKUP_S = 3  # real seconds: so long a neighbour that was asked for in vain is given up on (as in REC-01)
 DEAD_TEXTS = ("固件损坏", "firmware damaged")  # what a boot loader shows that has nothing left to start
 
 Version = tuple[str, str]  # name, version
@@ -137,7 +138,7 @@ def running(reading: Reading, t: int) -> tuple[FirmwareTold | UnitReplaced | Non
 
 
 def _own(told: FirmwareTold) -> bool:
-    return told.via == "service"
+    return told.via != "host"
 
 
 def _told_after(reading: Reading, load: Operation, until: int) -> FirmwareTold | None:
@@ -193,7 +194,7 @@ def disturbed(reading: Reading, update: Update) -> tuple[str, tuple[Event, ...]]
         return said, (update.operation.invoked,)
     if update.offered.via != "network":
         return None
-    hurt = reading.wire_hurt_within(update.t, update.operation.done)
+    hurt = reading.wire_hurt_within(update.t - LOOKUP_S * SECOND, update.operation.done)
     if hurt is None:
         return None
     return "the line was hurt", tuple(e for e in (hurt.began,) if e is not None)

@@ -18,7 +18,9 @@ from harness.errors import BadInput, BenchError
 from harness.i18n import _, set_language
 from harness.i18n_errors import translated
 
-COMMANDS = ("run", "soak", "judge", "replay", "wire", "frame", "keys", "mac", "firmware", "lab", "acquirer", "terminal")
+COMMANDS = (
+    "run", "gate", "soak", "judge", "replay", "wire", "frame", "keys", "mac", "firmware", "lab", "acquirer", "terminal",
+)  # fmt: skip
 
 
 def build_parser() -> argparse.ArgumentParser:

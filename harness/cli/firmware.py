@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.emulator.image_key import SIGNATURES
 from harness.errors import BadInput
 from harness.i18n import _
 
@@ -19,9 +20,10 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar=_("COMMAND"))
 
     build = commands.add_parser("build", help=_("build a signed image from a source directory"))
-    build.add_argument("--source", type=Path, required=True, help=_("directory with firmware.yaml or defect.yaml"))
-    build.add_argument("--version", required=True, help=_("MAJOR.MINOR.REVISION[+BUILD]"))
-    build.add_argument("--key", type=Path, required=True, help=_("private ed25519 key, PEM"))
+    build.add_argument("--source", type=Path, required=True,
+                       help=_("directory with firmware.yaml, version.yaml or defect.yaml, or a shipped firmware"))
+    build.add_argument("--version", default="", help=_("MAJOR.MINOR.REVISION[+BUILD] (default: that of the source)"))
+    build.add_argument("--key", type=Path, required=True, help=_("private key, ed25519 or ECDSA P-256, PEM"))
     build.add_argument("-o", "--output", type=Path, required=True, metavar="IMAGE")
     build.set_defaults(run=_build)
 
@@ -30,12 +32,14 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     check.add_argument("--boot-key", type=Path, help=_("public key: the signature is checked too"))
     check.set_defaults(run=_check)
 
-    keygen = commands.add_parser("keygen", help=_("make an ed25519 key pair: KEY and KEY.pub"))
+    keygen = commands.add_parser("keygen", help=_("make a key pair: KEY and KEY.pub"))
+    keygen.add_argument("--type", choices=list(SIGNATURES), default="ed25519",
+                        help=_("kind of key (default: %(default)s)"))
     keygen.add_argument("-o", "--output", type=Path, required=True, metavar="KEY")
     keygen.set_defaults(run=_keygen)
 
     self_test = commands.add_parser(
-        "self-test", help=_("run the suites on defective firmwares: do they find what is wrong?"),
+        "self-test", help=_("another name of hil97 gate --self-test"),
         description=_("Runs the suites on shipped firmwares and compares what fails with what each of them breaks."),
         epilog=_("Exit status: 0 every defect caught and the reference clean; 1 not so; 2 bad input or usage."),
     )
@@ -53,13 +57,19 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
                            help=_("every test on every firmware, to its end"))
     self_test.set_defaults(run=_self_test)
 
+    from harness.cli import sweep
+
+    sweep.add_parser(commands)
+
 
 def _build(args: argparse.Namespace) -> int:
     from harness.emulator.build import build
+    from harness.emulator.shipped import firmware_sources
 
-    if not args.source.is_dir():
+    source = firmware_sources().get(str(args.source), args.source)
+    if not source.is_dir():
         raise BadInput(_("is no directory"), where=str(args.source))
-    info = build(args.source, args.version, args.key, args.output)
+    info = build(source, args.version, args.key, args.output)
     print(f"{args.output}: {info.name} {info.version}, {info.size} B, sha256 {info.sha256}")
     return 0
 
@@ -85,7 +95,9 @@ def _check(args: argparse.Namespace) -> int:
     rows = [
         (_("name"), application.name), (_("version"), application.version),
         (_("models"), ", ".join(application.models)),
-        (_("data format"), str(application.data_format)), (_("Python"), application.python),
+        (_("data format"), str(application.data_format)), (_("security counter"), str(application.counter)),
+        (_("begins with nothing stored"), _("yes") if application.resets else _("no")),
+        (_("Python"), application.python),
         (_("modules"), ", ".join(sorted(application.modules))), (_("size"), f"{application.size} B"),
         ("SHA-256", application.sha256), (_("signature"), signature),
     ]
@@ -98,32 +110,16 @@ def _keygen(args: argparse.Namespace) -> int:
     from harness.emulator.build import generate_key
 
     public = args.output.with_name(args.output.name + ".pub")
-    generate_key(args.output, public)
+    generate_key(args.output, public, args.type)
     print(f"{args.output}\n{public}")
     return 0
 
 
 def _self_test(args: argparse.Namespace) -> int:
-    from harness.campaigns.plan import new_run_name
-    from harness.campaigns.selftest import FILE, Outcome, Plan, all_names, self_test, table
+    """The same as ``hil97 gate --self-test``."""
+    from harness.cli.gate_self_test import run_self_test
 
-    if args.workers < 1:
-        raise BadInput(_("{text!r} is no number of firmwares; 1 or more").format(text=str(args.workers)))
-    words = {
-        "caught": _("caught"), "clean": _("clean"), "missed": _("missed"), "unexpected": _("unexpected"),
-        "undecided": _("undecided"), "error": _("error"),
-    }
-
-    def finished(outcome: Outcome) -> None:
-        print(table([outcome], words), flush=True)
-
-    folder = args.results or Path("results", f"self-test-{new_run_name()}")
-    names = list(dict.fromkeys(args.firmwares)) or all_names()
-    plan = Plan(folder, args.lab_config, args.model, whole=args.whole)
-    outcomes = self_test(names, plan, workers=args.workers, finished=finished)
-    good = sum(outcome.good for outcome in outcomes)
-    print(_("{good} of {count} as they must be: {file}").format(good=good, count=len(outcomes), file=folder / FILE))
-    return 0 if good == len(outcomes) else 1
+    return run_self_test(args.firmwares, args)
 
 
 def _read(path: Path) -> bytes:

@@ -41,6 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--from", dest="from_versions", metavar="V[,V...]",
         help=_("versions (released, or image files) from which tests of firmware updates begin"),
     )
+    parser.add_argument("--nightly", action="store_true", help=_("the tests for the night too"))
     parser.add_argument("-k", dest="select", metavar="EXPRESSION", help=_("only tests that match, as in pytest"))
     parser.add_argument(
         "--seed", metavar="NAME", help=_("another pairwise set of transaction cases (default: hil97)")
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     request = Request(
         lab=args.lab, suites=args.suites or ["suites"], results=args.results, firmware=args.firmware,
         select=args.select, workers=args.workers, seed=args.seed, part=args.cases,
-        language=args.lang, from_versions=args.from_versions,
+        language=args.lang, from_versions=args.from_versions, nightly=args.nightly,
     )
     check(request)
     check_results(Path(args.results), args.run_name)

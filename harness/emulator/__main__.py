@@ -19,8 +19,8 @@ from harness.errors import BadInput
 from harness.lab.process import settle_in
 
 
-def _warm() -> None:
-    """What applications import: done once here instead of at every power-on."""
+def _warm(boot_key: bytes) -> None:
+    """What boot loader and applications import: done once here instead of at every power-on."""
     import base64  # noqa: F401
     import binascii  # noqa: F401
     import bisect  # noqa: F401
@@ -50,6 +50,9 @@ def _warm() -> None:
     import cryptography.hazmat.primitives.ciphers  # noqa: F401
     import littlefs  # noqa: F401
 
+    from harness.emulator.image_key import signature_fits
+
+    signature_fits(boot_key, bytes(64), bytes(32))
     "汉".encode("gbk")  # loads the codec
 
 
@@ -99,7 +102,7 @@ def main(argv: list[str]) -> int:
             raise BadInput(str(error), where=str(args.boot_key)) from error
         if not args.time_scale > 0:
             raise BadInput(f"--time-scale is above 0, not {args.time_scale}")
-        freeze_imports(_warm)
+        freeze_imports(lambda: _warm(boot_key))
         data_port = None
         if args.data_port is not None and args.data_netns_fd is not None:
             from harness.emulator.data_port import DataPort

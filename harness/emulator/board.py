@@ -44,7 +44,7 @@ _LAST_WORDS = 8192
 
 
 class BoardProcess:
-    """One emulated terminal's hardware. ``boot_key``: 32 bytes of the ed25519 key that the boot loader trusts."""
+    """One emulated terminal's hardware. ``boot_key``: DER of the public key that the boot loader trusts."""
 
     def __init__(
         self, *, flash: Flash, model: dict[str, Any], boot_key: bytes, serial_number: str, time_scale: float,

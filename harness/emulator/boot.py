@@ -22,16 +22,22 @@ from harness.emulator.slots import Verifier, start
 
 def boot(board: Board, key: bytes) -> NoReturn:
     """Never returns: the application runs until the power goes. Raises what the application raises."""
-    verifier = Verifier(key, str(board.model["name"]))
+    application = prepare(board, Verifier(key, str(board.model["name"])), fatal=True)
+    sys.meta_path.insert(0, ImageFinder(application))
+    importlib.import_module("app.main").start(board)
+    raise RuntimeError("app.main.start returned: an application runs until the power goes")
+
+
+def prepare(board: Board, verifier: Verifier, *, fatal: bool) -> Application:
+    """All that comes before the application is loaded: the choice, what it asks for, ``board.boot``. Where nothing can
+    be started it does not return. ``fatal``: as of :class:`harness.emulator.nor.Partition`."""
     choice = start(board.nor, verifier)
     if choice.application is None:
         _refuse(board, choice.reasons)
     application = choice.application
-    board.boot = Services(board.nor, choice, verifier, fatal=True)
+    board.boot = Services(board.nor, choice, verifier, fatal=fatal)
     board.firmware = {"name": application.name, "version": application.version}
-    sys.meta_path.insert(0, _ImageFinder(application))
-    importlib.import_module("app.main").start(board)
-    raise RuntimeError("app.main.start returned: an application runs until the power goes")
+    return application
 
 
 def _refuse(board: Board, reasons: Sequence[str]) -> NoReturn:
@@ -39,7 +45,7 @@ def _refuse(board: Board, reasons: Sequence[str]) -> NoReturn:
     board.halt("boot loader: " + "; ".join(reasons))
 
 
-class _ImageFinder(MetaPathFinder, Loader):
+class ImageFinder(MetaPathFinder, Loader):
     """Imports package ``app`` from an image in memory."""
 
     def __init__(self, application: Application) -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from harness.emulator.image import DATA_FORMAT, MANIFEST, MODELS, PYTHON_TAG, pack
+from harness.emulator.image import DATA_FORMAT, MANIFEST, MODELS, PYTHON_TAG, RESETS, TRUE, pack
+from harness.emulator.image_key import Algorithm
 from harness.emulator.nor import LARGEST_IMAGE
 from harness.emulator.source import Source, load_source
 from harness.errors import BadInput
@@ -39,44 +40,58 @@ class ImageInfo:
     modules: int
 
 
+@dataclass(frozen=True)
+class Content:
+    """What an image is made of. ``counter`` None: made from the version. ``modules``: path in the image -> .pyc."""
+
+    name: str
+    version: str
+    models: tuple[str, ...]
+    data_format: int
+    counter: int | None
+    resets: bool
+    modules: dict[str, bytes]
+    python: str = PYTHON_TAG
+
+
 def build(source: Path, version: str, key: Path, output: Path) -> ImageInfo:
     """Compiles, packs and signs ``source`` (see harness.emulator.source) into ``output``.
 
-    The same source, version, key and Python give the same bytes. ``version`` is MAJOR.MINOR.REVISION[+BUILD]. Raises
-    :class:`BadInput` with file and line.
+    The same source, version, ed25519 key and Python give the same bytes; an ECDSA signature is another one each time.
+    ``version`` is MAJOR.MINOR.REVISION[+BUILD], "": that of the source. Raises :class:`BadInput` with file and line.
     """
     return build_source(load_source(source), version, key, output)
 
 
 def build_source(source: Source, version: str, key: Path, output: Path) -> ImageInfo:
     """As :func:`build`, of a loaded source."""
-    entries = {f"{path.removesuffix('.py')}.pyc": _compile(text, path, origin)
+    version = version or source.version
+    if not version:
+        raise BadInput(f"the source of {source.name} does not say which version it is", remedy="For example 1.0.0.")
+    modules = {f"{path.removesuffix('.py')}.pyc": compile_module(text, path, origin)
                for path, (text, origin) in source.files.items()}
-    manifest = {"name": source.name, "version": version, "python": PYTHON_TAG, "models": list(source.models),
-                "data_format": source.data_format}
-    entries[MANIFEST] = json.dumps(manifest, sort_keys=True, ensure_ascii=False).encode()
-    tlvs = {MODELS: ",".join(source.models).encode(), DATA_FORMAT: struct.pack("<I", source.data_format)}
-    image = _sign(pack(entries), version, key, tlvs, output.parent)
-    _write(output, image)
-    return ImageInfo(source.name, version, hashlib.sha256(image).hexdigest(), len(image), PYTHON_TAG, source.models,
+    image = Content(source.name, version, source.models, source.data_format, source.counter, source.resets, modules)
+    data = sign(image, key, output.parent)
+    write(output, data)
+    return ImageInfo(source.name, version, hashlib.sha256(data).hexdigest(), len(data), PYTHON_TAG, source.models,
                      source.data_format, len(source.files))
 
 
-def generate_key(private: Path, public: Path) -> None:
-    """A new ed25519 key pair in PEM. The private file is readable by its owner only; nothing is overwritten."""
+def generate_key(private: Path, public: Path, kind: Algorithm = "ed25519") -> None:
+    """A new key pair in PEM. The private file is readable by its owner only; nothing is overwritten."""
     from imgtool import keys
 
     for path in (private, public):
         if path.exists():
             raise BadInput("is there already and is not overwritten", where=str(path))
-    pair = keys.Ed25519.generate()
+    pair = keys.Ed25519.generate() if kind == "ed25519" else keys.ECDSA256P1.generate()
     with contextlib.suppress(FileExistsError):
         os.close(os.open(private, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     pair.export_private(str(private))
     pair.export_public(str(public))
 
 
-def _compile(text: str, path: str, origin: Path) -> bytes:
+def compile_module(text: str, path: str, origin: Path) -> bytes:
     """An unchecked hash-based .pyc. Paths in tracebacks are those in the image."""
     try:
         tree = ast.parse(text, path)
@@ -108,24 +123,34 @@ def _imported(node: ast.AST) -> list[str]:
     return []
 
 
-def _sign(payload: bytes, version: str, key: Path, tlvs: dict[int, bytes], folder: Path) -> bytes:
+def sign(content: Content, key: Path | None, folder: Path, *, largest: int = LARGEST_IMAGE) -> bytes:
+    """The image of a content, signed by imgtool with the key in PEM; None: without a signature. ``folder`` gets a
+    temporary file. ``largest``: bytes that it may have, with room for MCUboot's own trailer."""
     from imgtool import image as imgtool_image
     from imgtool import version as imgtool_version
 
+    version = content.version
     try:
         decoded = imgtool_version.decode_version(version)
     except ValueError as error:
         raise BadInput(f"version {version!r} is not MAJOR.MINOR.REVISION[+BUILD]",
                        remedy="For example 1.0.0.") from error
-    if decoded.major > 255 or decoded.minor > 255 or decoded.revision > 65535:
+    if decoded.major > 255 or decoded.minor > 255 or decoded.revision > 65535 or decoded.build > 0xFFFFFFFF:
         raise BadInput(f"version {version!r} does not fit: at most 255.255.65535")
-    signer = _load_key(key)
-    image = imgtool_image.Image(version=decoded, header_size=32, pad_header=True, slot_size=LARGEST_IMAGE,
-                                security_counter="auto")
+    signer = None if key is None else _load_key(key)
+    counter = "auto" if content.counter is None else content.counter
+    image = imgtool_image.Image(version=decoded, header_size=32, pad_header=True, slot_size=largest,
+                                security_counter=counter)
+    manifest = {"name": content.name, "version": version, "python": content.python, "models": list(content.models),
+                "data_format": content.data_format}
+    entries = {**content.modules, MANIFEST: json.dumps(manifest, sort_keys=True, ensure_ascii=False).encode()}
+    tlvs = {MODELS: ",".join(content.models).encode(), DATA_FORMAT: struct.pack("<I", content.data_format)}
+    if content.resets:
+        tlvs[RESETS] = TRUE
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary, contextlib.redirect_stdout(io.StringIO()):
         path = Path(temporary) / "payload.bin"
-        path.write_bytes(payload)
+        path.write_bytes(pack(entries))
         image.load(str(path))
         try:
             image.create(signer, "hash", None, custom_tlvs=tlvs)
@@ -145,13 +170,13 @@ def _load_key(path: Path) -> Any:
     except Exception as error:  # imgtool and cryptography raise a dozen kinds here
         raise BadInput("is no key in PEM format", where=str(path),
                        remedy="Make one with: hil97 firmware keygen -o KEY") from error
-    if not isinstance(key, keys.Ed25519):
+    if not isinstance(key, keys.Ed25519 | keys.ECDSA256P1):
         kind = "is encrypted" if key is None else f"is a {type(key).__name__} key"
-        raise BadInput(f"{kind}; an unencrypted private ed25519 key is needed", where=str(path))
+        raise BadInput(f"{kind}; an unencrypted private key is needed, ed25519 or ECDSA P-256", where=str(path))
     return key
 
 
-def _write(output: Path, data: bytes) -> None:
+def write(output: Path, data: bytes) -> None:
     """All or nothing: a bench must never find half an image."""
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
     temporary.write_bytes(data)

@@ -1,8 +1,9 @@
 """What is in a firmware image, and the verifier of the boot loader: our own code, not imgtool's.
 
 An image is an MCUboot image (little endian): 32-byte header, payload, protected TLVs, TLVs. The hash covers everything
-before the last; the ed25519 signature covers the hash. The payload is an archive of modules, see :func:`unpack`.
-Anything that is not exactly as the builder makes it is refused: unknown or repeated TLVs, flags, load addresses.
+before the last; the signature (ed25519 or ECDSA P-256) covers the hash. The payload is an archive of modules, see
+:func:`unpack`. Anything that is not exactly as the builder makes it is refused: unknown or repeated TLVs, flags, load
+addresses.
 """
 
 from __future__ import annotations
@@ -16,20 +17,19 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from harness.emulator.image_key import SIGNATURES, algorithm, key_hash, signature_fits
+from harness.emulator.image_key import public_key_bytes as public_key_bytes
+
 MAGIC = 0x96F3B83D
 PROTECTED_MAGIC, TLV_MAGIC = 0x6908, 0x6907
-KEY_HASH, SHA256, ED25519, SECURITY_COUNTER = 0x01, 0x10, 0x24, 0x50
+KEY_HASH, SHA256, SECURITY_COUNTER = 0x01, 0x10, 0x50
 MODELS, DATA_FORMAT, RESETS = 0x00A0, 0x00A1, 0x00A2  # vendor TLVs: model names joined by commas; u32; u32 1, or absent
 ARCHIVE_MAGIC = b"HIL97APP"
 MANIFEST = "manifest.json"
 PYTHON_TAG = sys.implementation.cache_tag or sys.implementation.name
 _HEADER = struct.Struct("<IIHHIIBBHII")
 _TLV = struct.Struct("<HH")
-_TRUE = struct.pack("<I", 1)
-_SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")  # DER SubjectPublicKeyInfo of ed25519, before the 32 bytes
-_PEM_LINES = ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----")
-
-
+TRUE = struct.pack("<I", 1)
 _VERSION = re.compile(r"([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+)(?:\+([0-9]+))?)?)?\Z")
 
 Refusal = Literal["empty", "damaged", "signature", "model", "old"]
@@ -69,22 +69,6 @@ class Application:
     sha256: str  # of the whole image, hex
 
 
-def public_key_bytes(text: str) -> bytes:
-    """The 32 bytes of an ed25519 public key in PEM. Without cryptography's PEM parser, whose import costs 47 ms.
-
-    Raises ValueError.
-    """
-    import base64
-
-    lines = [line.strip() for line in text.strip().splitlines()]
-    if len(lines) < 3 or (lines[0], lines[-1]) != _PEM_LINES:
-        raise ValueError("is no public key in PEM format (BEGIN PUBLIC KEY)")
-    der = base64.b64decode("".join(lines[1:-1]), validate=True)
-    if len(der) != 44 or not der.startswith(_SPKI_PREFIX):
-        raise ValueError("is a public key, but not an ed25519 one")
-    return der[12:]
-
-
 class Verified(NamedTuple):
     """``version``: of the header. ``protected``: its TLVs by type. ``size``: of the whole image, bytes."""
 
@@ -115,8 +99,8 @@ def header_version(data: bytes) -> tuple[int, int, int, int]:
 def verify(data: bytes, key: bytes | None) -> Verified:
     """Checks everything from header to signature.
 
-    ``data`` may go on after the image (a slot does). ``key``: 32 bytes; None leaves out the signature, for a look at an
-    image whose key is not at hand. Raises :class:`ImageRefused`.
+    ``data`` may go on after the image (a slot does). ``key``: DER (:mod:`harness.emulator.image_key`); None leaves
+    out the signature, for a look at an image whose key is not at hand. Raises :class:`ImageRefused`.
     """
     if len(data) < _HEADER.size:
         raise ImageRefused(f"only {len(data)} bytes, the header has {_HEADER.size}", len(data))
@@ -138,7 +122,7 @@ def verify(data: bytes, key: bytes | None) -> Verified:
         raise ImageRefused(f"protected TLVs {sorted(protected)}", protected_at)
     if set(tlvs) == {SHA256}:
         raise ImageRefused("not signed", tlvs_at, "signature")
-    if set(tlvs) != {KEY_HASH, SHA256, ED25519}:
+    if not any(set(tlvs) == {KEY_HASH, SHA256, signature} for signature in SIGNATURES.values()):
         raise ImageRefused(f"TLVs {sorted(tlvs)}", tlvs_at)
     digest = hashlib.sha256(memoryview(data)[:tlvs_at]).digest()
     if tlvs[SHA256] != digest:
@@ -163,7 +147,7 @@ def read(data: bytes, key: bytes | None) -> Application:
         raise ImageRefused("manifest and protected TLVs differ about models or data format", at)
     if version_order(version) != order:
         raise ImageRefused("manifest and header differ about the version", at)
-    if len(protected[SECURITY_COUNTER]) != 4 or protected.get(RESETS, _TRUE) != _TRUE:
+    if len(protected[SECURITY_COUNTER]) != 4 or protected.get(RESETS, TRUE) != TRUE:
         raise ImageRefused("security counter or reset mark can't be used", at)
     packages = frozenset(_module(path) for path in entries if path.endswith("/__init__.pyc"))
     modules = {_module(path): content for path, content in entries.items()}
@@ -256,12 +240,8 @@ def _tlvs(data: bytes, at: int, magic: int) -> tuple[dict[int, bytes], int]:
 
 
 def _check_signature(key: bytes, tlvs: dict[int, bytes], digest: bytes, at: int) -> None:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    if tlvs[KEY_HASH] != hashlib.sha256(_SPKI_PREFIX + key).digest():
+    signature = tlvs.get(SIGNATURES[algorithm(key)])
+    if tlvs[KEY_HASH] != key_hash(key) or signature is None:
         raise ImageRefused("signed with another key", at, "signature")
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(tlvs[ED25519], digest)
-    except (InvalidSignature, ValueError) as error:
-        raise ImageRefused("signature is wrong", at, "signature") from error
+    if not signature_fits(key, signature, digest):
+        raise ImageRefused("signature is wrong", at, "signature")

@@ -25,3 +25,9 @@ def version_sources() -> dict[str, Path]:
     others = {path.parent.name: path.parent for path in VERSIONS.glob("*/version.yaml")}
     found = others | {REFERENCE_VERSION: REFERENCE_SOURCE}
     return {version: found[version] for version in sorted(found, key=lambda one: tuple(map(int, one.split("."))))}
+
+
+def firmware_sources() -> dict[str, Path]:
+    """Every name that an inventory's ``firmware`` may have -> source folder: reference, reference-2.0.0, defects."""
+    versions = {f"reference-{version}": path for version, path in version_sources().items()}
+    return {"reference": REFERENCE_SOURCE, **versions, **defect_sources()}

@@ -17,7 +17,6 @@ power-cut sweep calls them on thousands of contents in one process.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -63,25 +62,28 @@ class Choice:
 class Verifier:
     """The check of an image for one boot key and one model.
 
-    With ``memo`` an image that passed is not taken apart again while its bytes are the same: the key is the SHA-256 of
-    the bytes from the header to the end that header and TLV areas declare. That is sound because :func:`image.read`
-    looks at no other bytes once these declare the same end, and its result depends on nothing else but the key and
-    this Python. A refusal is never kept.
+    With ``memo`` an image that passed is not taken apart again while its bytes are the same, compared one by one from
+    the header to the end that header and TLV areas declare. That is sound because :func:`image.read` looks at no other
+    bytes once these declare the same end, and its result depends on nothing else but the key and this Python. A refusal
+    is never kept.
     """
 
     def __init__(self, key: bytes, model: str, *, memo: bool = False) -> None:
         self._key, self._model = key, model
-        self._memo: dict[bytes, Application] | None = {} if memo else None
+        self._memo: list[tuple[bytes, Application]] | None = [] if memo else None
 
     def check(self, data: bytes) -> Application:
         """The application in ``data`` (a slot without its trailer). Raises :class:`ImageRefused`."""
         size = declared_size(data) if self._memo is not None else None
         if self._memo is None or size is None:
             return self._check(data)
-        digest = hashlib.sha256(memoryview(data)[:size]).digest()
-        if digest not in self._memo:
-            self._memo[digest] = self._check(data)
-        return self._memo[digest]
+        image = data[:size]
+        for passed, application in self._memo:
+            if passed == image:
+                return application
+        application = self._check(data)
+        self._memo.append((image, application))
+        return application
 
     def _check(self, data: bytes) -> Application:
         application = read(data, self._key)

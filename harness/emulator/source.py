@@ -2,7 +2,8 @@
 defects (``defect.yaml``).
 
 firmware.yaml: ``name``, ``models`` (list), ``data_format`` (number of the layout of stored data), ``version`` (what it
-is when nobody says otherwise), ``security_counter`` (anti-rollback).
+is when nobody says otherwise), ``security_counter`` (anti-rollback; without: made from the version), ``resets`` (by
+design it begins with nothing stored).
 version.yaml: another release of its base. ``name``, ``version``, ``title``, ``security_counter``, ``data_format``,
 ``resets`` (by design it begins with nothing stored), ``base``, ``edits`` as below, ``files`` (list of files below
 ``app/`` beside version.yaml that the base has not).
@@ -31,7 +32,7 @@ from harness.errors import BadInput
 _Text = Field(min_length=1)
 _NAME = r"^[a-z0-9][a-z0-9._-]*$"
 _VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
-_COUNTER = Field(default=1, ge=0, le=0xFFFFFFFF)
+_COUNTER = Field(default=None, ge=0, le=0xFFFFFFFF)
 _T = TypeVar("_T", bound=BaseModel)
 
 
@@ -41,7 +42,8 @@ class _Firmware(BaseModel):
     models: list[str] = Field(min_length=1)
     data_format: int = Field(ge=1, le=0xFFFFFFFF)
     version: str = Field(default="", pattern=f"{_VERSION}|^$")
-    security_counter: int = _COUNTER
+    security_counter: int | None = _COUNTER
+    resets: bool = False
 
 
 class _Edit(BaseModel):
@@ -56,7 +58,7 @@ class _Version(BaseModel):
     name: str = Field(pattern=_NAME)
     version: str = Field(pattern=_VERSION)
     title: str = _Text
-    security_counter: int = _COUNTER
+    security_counter: int | None = _COUNTER
     data_format: int = Field(ge=1, le=0xFFFFFFFF)
     resets: bool = False
     base: str = "../.."
@@ -82,7 +84,8 @@ class _Defect(BaseModel):
 class Source:
     """Sources ready to be compiled. ``files``: path in the image (``app/main.py``) -> (text, the file it comes from).
 
-    ``version``: "" leaves it to who builds. ``counter``: the security counter. ``resets``: it begins with nothing
+    ``version``: "" leaves it to who builds. ``counter``: the security counter, None: made from the
+    version. ``resets``: it begins with nothing
     stored.
     ``breaks``, ``consequences``, ``elsewhere``, ``needs``, ``cases`` and ``model`` are empty but for a defect.
     """
@@ -99,16 +102,24 @@ class Source:
     cases: tuple[str, ...] = ()
     model: str = ""
     version: str = ""
-    counter: int = 1
+    counter: int | None = None
     resets: bool = False
 
 
 def load_source(directory: Path) -> Source:
-    """Reads a source directory of either kind. Raises :class:`BadInput` with file and line."""
+    """Reads a source directory of any kind. Raises :class:`BadInput` with file and line."""
+    return _load(directory, ())
+
+
+def _load(directory: Path, above: tuple[Path, ...]) -> Source:
+    """``above``: the sources whose base this is, directly or not."""
+    directory = directory.resolve()
+    if directory in above:
+        raise BadInput("is its own base, directly or not", where=str(directory))
     if (directory / "defect.yaml").is_file():
-        return _load_defect(directory / "defect.yaml")
+        return _load_defect(directory / "defect.yaml", (*above, directory))
     if (directory / "version.yaml").is_file():
-        return _load_version(directory / "version.yaml")
+        return _load_version(directory / "version.yaml", (*above, directory))
     if (directory / "firmware.yaml").is_file():
         return _load_reference(directory / "firmware.yaml")
     raise BadInput("none of firmware.yaml, version.yaml and defect.yaml is here", where=str(directory),
@@ -127,12 +138,12 @@ def _load_reference(path: Path) -> Source:
     if "app/main.py" not in files or "app/__init__.py" not in files:
         raise BadInput("app/__init__.py and app/main.py are needed", where=str(root / "app"))
     return Source(firmware.name, firmware.name, tuple(firmware.models), firmware.data_format, files,
-                  version=firmware.version, counter=firmware.security_counter)
+                  version=firmware.version, counter=firmware.security_counter, resets=firmware.resets)
 
 
-def _load_version(path: Path) -> Source:
+def _load_version(path: Path, above: tuple[Path, ...]) -> Source:
     version, raw = _read_yaml(path, _Version)
-    base = load_source((path.parent / version.base).resolve())
+    base = _load(path.parent / version.base, above)
     files = _edited(base, version.edits, raw, path)
     for index, name in enumerate(version.files):
         where = f"{path}:{raw['files'].lc.item(index)[0] + 1}"
@@ -148,9 +159,9 @@ def _load_version(path: Path) -> Source:
                    version=version.version, counter=version.security_counter, resets=version.resets)
 
 
-def _load_defect(path: Path) -> Source:
+def _load_defect(path: Path, above: tuple[Path, ...]) -> Source:
     defect, raw = _read_yaml(path, _Defect)
-    base = load_source((path.parent / defect.base).resolve())
+    base = _load(path.parent / defect.base, above)
     if defect.model and defect.model not in base.models:
         where = f"{path}:{_line(raw, ('model',))}"
         raise BadInput(f"model {defect.model!r} is none that the base runs on", where=where,

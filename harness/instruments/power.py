@@ -32,6 +32,10 @@ class Supply:
         self._cut.clear()
         self._panel.request("cut_at", operation=operation, torn=torn)
 
+    def change_byte(self, slot: str, offset: int) -> None:
+        """A byte of a firmware slot ("A" or "B") is inverted on the flash, as by somebody who has the chip in hand."""
+        self._panel.request("tamper", slot=slot, offset=offset)
+
     def disarm(self) -> None:
         """No cut any more."""
         self._panel.request("cut_at", operation=None)

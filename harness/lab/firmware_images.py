@@ -7,10 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY, TEST_PUBLIC_KEY, defect_sources
+from harness.emulator.shipped import (
+    REFERENCE_VERSION,
+    TEST_KEY,
+    TEST_PUBLIC_KEY,
+    firmware_sources,
+    version_sources,
+)
 from harness.errors import BadInput
 
-REFERENCE_VERSION = "1.0.0"
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:\+(\d+))?")
 
 
@@ -39,34 +44,35 @@ def version_key(version: str) -> tuple[int, int, int, int]:
 
 
 def released() -> Mapping[str, Path]:
-    """version -> source of each shipped reference version: what units in shops may run before an update."""
-    return {REFERENCE_VERSION: REFERENCE_SOURCE}
+    """version -> source of each shipped reference version, oldest first: what units may run before an update."""
+    return version_sources()
 
 
 def check_firmware(firmware: str) -> Image | None:
     """The image that ``firmware`` names, checked, or None where it is a source. BadInput where it is neither."""
-    shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
+    shipped = firmware_sources()
     source = shipped.get(firmware, Path(firmware))
     if source.is_file():
         return existing(source)
     if not source.is_dir():
         raise BadInput(
-            f"firmware {firmware!r} is neither reference, a shipped defect, an image file nor a source folder",
+            f"firmware {firmware!r} is neither a shipped one nor an image file nor a source folder",
             remedy=f"shipped: {', '.join(sorted(shipped))}; or see docs/firmware-images.md",
         )
     return None
 
 
 def make_image(firmware: str, folder: Path) -> Image:
-    """The inventory's ``firmware``: "reference", the name of a shipped defect, an image, or a source folder to build.
+    """The inventory's ``firmware``: a shipped name (:func:`firmware_sources`), an image, or a source folder to build,
+    in the version that the source says.
 
     Raises BadInput for what is none of these, can't be built, or is a damaged image (with the offset).
     """
-    shipped = defect_sources() | {"reference": REFERENCE_SOURCE}
+    shipped = firmware_sources()
     image = check_firmware(firmware)
     if image is not None:
         return image
-    return _built(shipped.get(firmware, Path(firmware)), REFERENCE_VERSION, folder, Path(firmware).name)
+    return _built(shipped.get(firmware, Path(firmware)), "", folder, Path(firmware).name)
 
 
 def check_from(names: Iterable[str]) -> None:
@@ -110,9 +116,11 @@ def existing(path: Path) -> Image:
 
 
 def _built(source: Path, version: str, folder: Path, name: str) -> Image:
-    from harness.emulator.build import build
+    from harness.emulator.build import build_source
+    from harness.emulator.source import load_source
 
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / f"{name}.img"
-    info = build(source, version, TEST_KEY, output)
+    loaded = load_source(source)
+    info = build_source(loaded, version or loaded.version or REFERENCE_VERSION, TEST_KEY, output)
     return Image(str(output), info.name, info.version, info.sha256)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.lab import catalogue
+from harness.lab import catalogue, vendor_images
 from harness.lab.documents import Document, Problem, read_document
 from harness.lab.schema import BenchDocument, Host, Interfaces, LabDocument, find_secrets
 from harness.protocol.profile import Limits, Profile
@@ -27,10 +27,11 @@ DEFAULT_MID = "104110070119701"
 class BenchEntry:
     """One bench with everything resolved.
 
-    ``firmware``: "reference", the name of a shipped defect, or the absolute path of an image or of a source folder.
+    ``firmware``: "reference", "reference-2.0.0", the name of a shipped defect, or the absolute path of an image or of a
+    source folder. ``images``: the absolute path of the folder with the vendor's images for firmware tests, "" none.
     ``profile`` has the bench's own limits and link in it. ``identity`` is (TID, MID). ``scope`` goes with ``name`` into
     a lease. ``group`` is what verdicts are about; ``label`` is its short name in test ids. ``suites``: the folders
-    below ``suites/`` whose tests run there, () for all.
+    below ``suites/`` whose tests run there, () for all, but for those of ``without``.
     """
 
     name: str
@@ -52,12 +53,15 @@ class BenchEntry:
     group: str = ""
     label: str = ""
     suites: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     network: Literal["static", "dhcp"] = "static"
     resolve: Literal["address", "name"] = "address"
+    images: str = ""
 
     def runs(self, test: Path) -> bool:
         """Whether the tests of that file are for this bench."""
-        return not self.suites or any(folder.name in self.suites for folder in test.parents)
+        folders = {folder.name for folder in test.parents}
+        return (not self.suites or bool(folders & set(self.suites))) and not folders & set(self.without)
 
     @property
     def firmware_name(self) -> str:
@@ -69,7 +73,9 @@ class BenchEntry:
         """Benches with equal variants are equal: their verdicts are about the same thing."""
         return (
             self.model.name, self.firmware, self.kind, self.physical_like, self.time_scale,
-            self.profile.model_dump_json(), self.receive_timeout_s, self.suites, self.network, self.resolve,
+            self.profile.model_dump_json(), self.receive_timeout_s, self.suites, self.without, self.network,
+            self.resolve,
+            self.images,
         )
 
 
@@ -98,8 +104,11 @@ class Lab:
 
     def with_firmware(self, firmware: str) -> Lab:
         """The same lab, every emulated bench with another firmware (a path counts from the working folder)."""
+        from harness.emulator.shipped import firmware_sources
+
         path = Path(firmware)
-        resolved = str(path.resolve()) if "/" in firmware or path.suffix else firmware
+        is_path = "/" in firmware or (path.suffix and firmware not in firmware_sources())
+        resolved = str(path.resolve()) if is_path else firmware
         changed = [replace(one, firmware=resolved) if one.kind == "emulated" else one for one in self.benches]
         return Lab(self.path, _grouped(changed))
 
@@ -133,6 +142,9 @@ def load_lab(path: Path) -> Lab:
     ]
     if problems:
         document.refuse(problems)
+    for one in document.value.benches:
+        if one.images is not None:
+            vendor_images.load_images(folder / one.images)
     profiles = {one.profile: catalogue.load_named(library, Profile, one.profile) for one in document.value.benches}
     entries = [
         _entry(number, bench, models[bench.model], profiles[bench.profile], path.resolve())
@@ -173,21 +185,22 @@ def _references(document: Document[LabDocument], library: Path, folder: Path) ->
         text = _firmware_problem(bench.firmware, folder)
         if text:
             problems.append(Problem(("benches", index, "firmware"), text))
+        if bench.images is not None and not (folder / bench.images / vendor_images.FILE).is_file():
+            text = f"there is no {vendor_images.FILE} in {folder / bench.images}"
+            problems.append(Problem(("benches", index, "images"), text))
         problems += [Problem(("benches", index, *place), text) for place, text in bench.contradictions()]
     return problems
 
 
 def _firmware_problem(firmware: str, folder: Path) -> str:
-    if firmware == REFERENCE or (folder / firmware).exists():
+    from harness.emulator.shipped import firmware_sources
+
+    shipped = firmware_sources()
+    if firmware in shipped or (folder / firmware).exists():
         return ""
     if "/" in firmware or Path(firmware).suffix:
         return f"there is no firmware image or folder {folder / firmware}"
-    from harness.emulator.shipped import defect_sources
-
-    shipped = sorted(defect_sources())
-    if firmware in shipped:
-        return ""
-    return f"unknown firmware {firmware}: reference, a path, or one of {', '.join(shipped) or 'no shipped defects'}"
+    return f"unknown firmware {firmware}: a path, or one of {', '.join(shipped)}"
 
 
 def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, path: Path) -> BenchEntry:
@@ -209,8 +222,9 @@ def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, pa
         scope="physical" if bench.kind == "physical" else str(path),
         serial_number=bench.serial_number, receive_timeout_s=receive_timeout_s, cashier=bench.cashier,
         service=bench.service, interfaces=bench.interfaces, host=bench.host,
-        address=str(bench.address) if bench.address else None, suites=tuple(bench.suites),
+        address=str(bench.address) if bench.address else None, suites=tuple(bench.suites), without=tuple(bench.without),
         network=bench.network or model.networks[0], resolve=bench.resolve,
+        images=str((path.parent / bench.images).resolve()) if bench.images else "",
     )
 
 
@@ -270,14 +284,16 @@ def _packed(entry: BenchEntry) -> dict[str, Any]:
     values = dict(vars(entry))
     for key in ("model", "profile", "interfaces", "host"):
         values[key] = values[key].model_dump(mode="json") if values[key] is not None else None
-    return values | {"identity": list(entry.identity), "suites": list(entry.suites)}
+    return values | {
+        "identity": list(entry.identity), "suites": list(entry.suites), "without": list(entry.without),
+    }
 
 
 def _unpacked(values: Mapping[str, Any]) -> BenchEntry:
     resolved = dict(values)
     for key, kind in (("model", Model), ("profile", Profile), ("interfaces", Interfaces), ("host", Host)):
         resolved[key] = kind.model_validate(values[key]) if values[key] is not None else None
-    lists = {key: tuple(values[key]) for key in ("identity", "suites")}
+    lists = {key: tuple(values[key]) for key in ("identity", "suites", "without")}
     return BenchEntry(**(resolved | lists))
 
 

@@ -72,12 +72,14 @@ class BenchDocument(BaseModel):
     model: str
     profile: str
     firmware: Annotated[str, Field(min_length=1)] = "reference"
+    images: Annotated[str, Field(min_length=1)] | None = None
     time_scale: Positive | None = None
     physical_like: bool = False
     link: Literal["tcp", "tcp_standing", "tls", "http"] | None = None
     network: Literal["static", "dhcp"] | None = None
     resolve: Literal["address", "name"] = "address"
     suites: list[Name] = []
+    without: list[Name] = []
     limits: LimitsDocument = LimitsDocument()
     identity: Identity | None = None
     serial_number: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")] | None = None

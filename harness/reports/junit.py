@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
-from harness.reports import mask
+from harness.reports import gate, mask
 from harness.reports.run import BenchLog, Judged, Run, Test, load
 
 FILE = "junit.xml"
@@ -43,9 +43,40 @@ def tree_of(run: Run) -> ElementTree.Element:
         for name in totals:
             totals[name] += int(suite.get(name, "0"))
         suites.append(suite)
+    decided = _gate(run)
+    if decided is not None:
+        for name in totals:
+            totals[name] += int(decided.get(name, "0"))
+        suites.append(decided)
     for name, value in totals.items():
         suites.set(name, str(value))
     return suites
+
+
+def _gate(run: Run) -> ElementTree.Element | None:
+    """The requirements of a gate, where the run was one: FAIL and flaky are failures, undecided is skipped."""
+    found = gate.section(run.folder)
+    if found is None:
+        return None
+    record, cases = found.record, []
+    for one in record.requirements:
+        case = ElementTree.Element("testcase", classname="gate", name=_clean(f"{one.id} on {one.on}"), time="0.000")
+        kind = {"FAIL": "failure", "FLAKY": "failure", "ERROR": "error", "INCONCLUSIVE": "skipped"}.get(one.verdict)
+        if kind == "skipped":
+            ElementTree.SubElement(case, kind).text = _clean(mask.text(f"INCONCLUSIVE\n{one.reason}"))
+        elif kind is not None:
+            _own(case, kind, one.verdict, mask.text(one.reason) or one.verdict)
+        cases.append(case)
+    suite = ElementTree.Element(
+        "testsuite", name=_clean(f"{run.name}.gate"), tests=str(len(cases)), failures=_count(cases, "failure"),
+        errors=_count(cases, "error"), skipped=_count(cases, "skipped"), time=f"{record.times.seconds:.3f}",
+        timestamp=f"{datetime.fromisoformat(record.times.opened).astimezone(UTC):%Y-%m-%dT%H:%M:%S}", hostname="gate",
+    )  # fmt: skip
+    properties = ElementTree.SubElement(suite, "properties")
+    for name, value in (("decision", record.decision), ("firmware", f"{record.image.name} {record.image.version}")):
+        ElementTree.SubElement(properties, "property", name=name, value=_clean(value))
+    suite.extend(cases)
+    return suite
 
 
 def _suite(run: Run, log: BenchLog, tests: list[Test]) -> ElementTree.Element:

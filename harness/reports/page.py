@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from harness import __version__
-from harness.reports import mask, reasons, views, words
+from harness.reports import gate, mask, reasons, views, words
 from harness.reports.bilingual import Both, _, joined, language, same
 from harness.reports.images import Album
 from harness.reports.run import NOT_GOOD, SEVERITY, Run, Test, load, worst
@@ -26,7 +26,7 @@ FILE = "index.html"
 STORY_BYTES = 6_000_000  # of markup for whole stories; tests beyond that are told in short
 PICTURE_BYTES = 2_500_000
 _FILES = ("history.jsonl", "wire.pcapng", "acquirer.sqlite", "screens", "slips", "logs")
-_RUN_FILES = ("verdicts.json", "run.json", "junit.xml", "tests.jsonl", "robot/log.html")
+_RUN_FILES = ("gate.json", "bundle.zip", "verdicts.json", "run.json", "junit.xml", "tests.jsonl", "robot/log.html")
 
 
 @dataclass(frozen=True)
@@ -91,20 +91,21 @@ def write(run_dir: Path) -> Path:
 
 def render(run: Run) -> str:
     """The page of a run as text."""
-    environment = _environment()
+    template = environment()
     album = Album(run.folder, PICTURE_BYTES)
     anchors = _anchors(run)
     bad = sorted((t for t in run.tests if t.needs_reading), key=lambda t: (SEVERITY.index(t.verdict), t.record.t))
-    stories, in_short = _stories(run, bad, anchors, album, environment)
+    stories, in_short = _stories(run, bad, anchors, album, template)
     loose = [(*views.between(run, finding, f"b{n}", album), finding) for n, finding in enumerate(run.loose, 1)]
     good = [views.short(run, test, anchors[id(test)]) for test in run.tests if not test.needs_reading]
     matrix, hidden = _matrix(run, anchors)
-    return environment.get_template("page.html").render(
+    return template.get_template("page.html").render(
         run=run, language=language(), version=__version__, stories=stories, in_short=in_short, loose=loose, good=good,
         lead=_lead(run), sentence=_sentence(run), numbers=_numbers(run), matrix=matrix, hidden=hidden,
         opened=opened(run), ended=ended(run), times=times(run), album=album, began=_began(run),
         benches=_bench_files(run), files=[name for name in _RUN_FILES if (run.folder / name).exists()],
         verdict_names=sorted({t.verdict for t in run.tests}, key=SEVERITY.index),
+        gate=gate.section(run.folder), gate_slugs=gate.SLUGS, gate_verdicts=gate.VERDICTS,
         bench_names=sorted({t.record.bench for t in run.tests}), arguments=_arguments(run),
     )  # fmt: skip
 
@@ -125,16 +126,17 @@ def _anchors(run: Run) -> dict[int, str]:
     return {id(test): f"t{number}" for number, test in enumerate(run.tests, 1)}
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """With what all our pages use."""
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=jinja2.StrictUndefined,
     )  # fmt: skip
-    environment.globals.update(
+    made.globals.update(
         _=_, words=words, mask=mask, worst=worst, span_text=span_text, same=same, reasons=reasons, enumerate=enumerate,
         named=words.named, raw=_raw,
     )
-    return environment
+    return made
 
 
 def _raw(name: str) -> Markup:

@@ -89,6 +89,12 @@ class CashierLink:
         self._line.close()
 
 
+def _without_control(text: str) -> str:
+    """An answer, without what a receiver of blocks said right before it."""
+    found = re.search(r"(OK|ERR) .*", text)
+    return "".join(character for character in (found.group() if found else text) if character.isprintable())
+
+
 _SECRET = re.compile(
     r"(?i)((?:TLS\s+KEY|KEY\s+\w+|^(?:BACKUP|RESTORE)(?=\s+[0-9A-F]{32}$))\s+)[0-9A-Z+/=]+"
 )
@@ -114,8 +120,10 @@ class ServicePort:
             self._held += data
             *lines, self._held = self._held.split(b"\r\n")
             self._held = self._held[-4096:]
+            among_blocks = self._unsettled
         for raw in lines:
-            self._take_line(raw.decode("ascii", errors="replace"))
+            text = raw.decode("ascii", errors="replace")
+            self._take_line(_without_control(text) if among_blocks else text)
 
     def _take_line(self, text: str) -> None:
         self._recorder.append(Service(t=time.monotonic_ns(), direction="from_terminal", text=text))
@@ -123,8 +131,8 @@ class ServicePort:
             self._lines.append(text)
             self._changed.notify_all()
 
-    def ask(self, command: str, deadline_s: float = 5.0) -> str:
-        """Send a line, return the answer line ("OK ..." or "ERR nn reason")."""
+    def ask(self, command: str, deadline_s: float = 5.0, *, powered: Callable[[], bool] = lambda: True) -> str:
+        """Send a line, return the answer line ("OK ..." or "ERR nn reason"). None comes once it is not ``powered``."""
         if self._unsettled:
             self._settle(deadline_s)
         with self._changed:
@@ -132,17 +140,17 @@ class ServicePort:
         shown = _SECRET.sub(r"\1***", command)
         self._recorder.append(Service(t=time.monotonic_ns(), direction="to_terminal", text=shown))
         self._line.write(command.encode("ascii") + b"\r\n")
-        return self.next_line(f"the answer to {shown!r} on the service port", deadline_s)
+        return self.next_line(f"the answer to {shown!r} on the service port", deadline_s, powered=powered)
 
-    def next_line(self, what: str, deadline_s: float) -> str:
+    def next_line(self, what: str, deadline_s: float, *, powered: Callable[[], bool] = lambda: True) -> str:
         """The next line that the terminal says."""
         end = time.monotonic() + deadline_s
         with self._recorder.waiting(), self._changed:
             while not self._lines:
                 self._line.check()
                 left = end - time.monotonic()
-                if left <= 0:
-                    raise TerminalTimeout(what, deadline_s, bench=self._bench)
+                if left <= 0 or not powered():
+                    raise TerminalTimeout(what, deadline_s - left, bench=self._bench)
                 self._changed.wait(min(left, 0.5))
             return self._lines.pop(0)
 
@@ -158,9 +166,8 @@ class ServicePort:
             yield self._raw
         finally:
             with self._changed:
-                left, self._raw = self._raw.rest(), None
-            said = re.search(rb"(OK|ERR) [ -~]*\r?\n?$", left)
-            self._on_bytes(said.group() if said else b"")
+                self._held, self._raw = self._raw.rest(), None
+            self._on_bytes(b"")
 
     def note(self, what: str) -> None:
         """One line of the history about what went over the line raw."""

@@ -264,11 +264,13 @@ class Bench:
 
     def __init__(
         self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None,
-        serial_number: str = "SN97000001", application: Any = None,
+        serial_number: str = "SN97000001", application: Any = None, boot: Any = None,
     ) -> None:
         self.host, self._model, self._time_scale, self._serial_number = Host(), model, time_scale, serial_number
         self.flash, self._application = flash or MemoryFlash(), application or main
         self.board = FakeBoard(self.flash, model=model, time_scale=time_scale, serial_number=serial_number)
+        if boot is not None:
+            self.board.boot = boot
         self.terminal: main.Terminal = self._application.Terminal(self.board)
         self._till = cashier.Receiver()
         self._lines = b""

@@ -31,8 +31,7 @@ class FakeBoot(Services):
         order = version_order(version)
         assert order is not None
         running = Application(
-            "reference", version, order, order[0] << 24 | order[1] << 16 | order[2], False, PYTHON_TAG, (model,),
-            data_format, {}, frozenset(), 0, "",
+            "reference", version, order, 1, False, PYTHON_TAG, (model,), data_format, {}, frozenset(), 0, "",
         )
         self.nor = nor or MemoryNor()
         self.verdict = verdict

@@ -6,7 +6,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -16,6 +15,7 @@ from typing import Any
 from harness.emulator.shipped import version_sources
 from harness.emulator.source import Source, load_source
 from harness.tests.firmware_bench import Bench, MemoryFlash
+from harness.tests.firmware_boot import FakeBoot
 
 VERSIONS = list(version_sources())
 PAIRS = [(old, new) for old in VERSIONS for new in VERSIONS if VERSIONS.index(old) < VERSIONS.index(new)]
@@ -57,20 +57,19 @@ def module(version: str, name: str) -> Any:
     return importlib.import_module(main_of(version).__package__ + f".{name}")
 
 
-@dataclass
-class OnTrial:
-    """The boot loader's services to a version on trial. ``confirmed_after``: how many operations of ``flash`` there
-    were when it confirmed itself, None: it has not."""
+class OnTrial(FakeBoot):
+    """The boot loader's services to a version on trial. ``confirmed_after``: how many operations of ``flash`` (the
+    file system's) there were when it confirmed itself, None: it has not."""
 
-    flash: MemoryFlash
-    trial: bool = True
-    returned: str = ""
-    counter: int = 0
-    confirmed_after: int | None = field(default=None, init=False)
+    def __init__(self, flash: MemoryFlash) -> None:
+        super().__init__(trial=True)
+        self.flash = flash
+        self.confirmed_after: int | None = None
 
     def confirm(self) -> None:
         assert self.trial, "confirmed twice"
-        self.trial, self.confirmed_after = False, len(self.flash.operations)
+        super().confirm()
+        self.confirmed_after = len(self.flash.operations)
 
 
 def update(bench: Bench, version: str) -> OnTrial:

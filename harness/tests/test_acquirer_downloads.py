@@ -263,3 +263,93 @@ def test_a_process_of_its_own_takes_a_file_and_keeps_what_was_replaced_over_a_ki
         process.client.close()
         process.start()
         assert nibble(pos.sign_in()) == "7" and ask(pos, "0800", "390", "001").binary(62) == b"3046226"
+
+
+# -- software ----------------------------------------------------------------------------------------------------------
+
+
+def offered(host: InProcess, folder: Path, data: bytes, version: str = "1.1.0") -> None:
+    path = folder / "image.img"
+    path.write_bytes(data)
+    host.do("offer_software", path=str(path), version=version)
+
+
+def test_nothing_is_offered_until_something_is(tmp_path: Path) -> None:
+    host = InProcess()
+    pos = host.terminal(signed_in=False)
+    assert ask(pos, "0800", "397", "reference 1.0.0").binary(62) == b"0"
+    assert ask(pos, "0800", "398", "00000000010").get(39) == "25"
+    data = bytes(range(256)) * 9
+    offered(host, tmp_path, data)
+    told = ask(pos, "0800", "397", "reference 1.0.0").binary(62).decode()
+    assert told == f"1{len(data):08d}{hashlib.sha256(data).hexdigest()}1.1.0"
+    host.do("offer_software", path=None)
+    assert ask(pos, "0800", "397", "reference 1.0.0").binary(62) == b"0"
+
+
+@given(st.binary(max_size=5000), st.integers(1, 990))
+@settings(deadline=None, max_examples=20)
+def test_the_blocks_are_the_file(data: bytes, size: int) -> None:
+    host = InProcess()
+    pos = host.terminal(signed_in=False)
+    host.host.downloads.offer_software(data, "1.1.0")
+    found = b""
+    while len(found) < len(data):
+        block = ask(pos, "0800", "398", f"{len(found):08d}{size:03d}").binary(62)
+        assert block[:9] == b"1%08d" % len(found) and 9 < len(block) <= 9 + size
+        found += block[9:]
+    assert found == data
+    assert ask(pos, "0800", "398", f"{len(data):08d}{size:03d}").get(39) == "25"
+
+
+@pytest.mark.parametrize(("code", "f62"), [
+    ("398", ""), ("398", "0000000000"), ("398", "00000000000"), ("398", "00000000991"), ("398", "0000000x001"),
+    ("399", ""), ("399", "x"), ("399", "xx1.0.0"),
+])
+def test_what_is_no_request_for_software_is_answered_30(code: str, f62: str) -> None:
+    assert ask(InProcess().terminal(signed_in=False), "0800", code, f62).get(39) == "30"
+
+
+@pytest.mark.parametrize(("told", "due"), [
+    ("001.1.0", False), ("701.1.0", False), ("741.1.0", False), ("731.1.0", True), ("851.1.0", True), ("861.1.0", True),
+    ("901.1.0", True),
+])
+def test_what_ends_the_wish_for_software(tmp_path: Path, told: str, due: bool) -> None:
+    host = InProcess()
+    pos = host.terminal(signed_in=False)
+    offered(host, tmp_path, b"an image")
+    host.do("demand_download", mid=MID, tid=pos.tid, kind="software")
+    assert nibble(ask(pos, "0800", "397", "reference 1.0.0")) == "6"
+    assert nibble(ask(pos, "0800", "399", told)) == ("6" if due else "0")
+    assert (host.do("downloads", mid=MID, tid=pos.tid)["due"] == ["software"]) == due
+
+
+def test_a_terminal_that_runs_it_already_need_not_come(tmp_path: Path) -> None:
+    host = InProcess()
+    pos = host.terminal(signed_in=False)
+    offered(host, tmp_path, b"an image")
+    host.do("demand_download", mid=MID, tid=pos.tid, kind="software")
+    assert nibble(ask(pos, "0800", "397", "reference 1.1.0")) == "0"
+
+
+def test_the_offer_outlives_a_killed_host_and_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "image.img"
+    path.write_bytes(b"an image")
+    with running(tmp_path) as process:
+        pos = process.terminal()
+        process.client.ask("offer_software", path=str(path), version="1.1.0")
+        path.unlink()
+        process.child.kill()
+        process.client.close()
+        process.start()
+        pos.sign_in()
+        assert ask(pos, "0800", "398", "00000000990").binary(62) == b"100000000an image"
+
+
+@pytest.mark.parametrize("request_", [
+    {"path": "/nonexistent/image", "version": "1.1.0"}, {"path": 7, "version": "1.1.0"}, {"path": "x"},
+    {"path": __file__, "version": ""}, {"path": __file__, "version": "v" * 41},
+])
+def test_what_can_not_be_offered_is_refused(request_: dict[str, Any]) -> None:
+    with pytest.raises((BadInput, AssertionError)):
+        InProcess().do("offer_software", **request_)

@@ -12,9 +12,14 @@ from harness.bench.ready import conclude, make_ready
 from harness.campaigns.plan import RunPlan
 from harness.emulator.build import build
 from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY
-from harness.history.update_events import Route
+from harness.errors import TerminalTimeout
+from harness.history.events import OperationInvoked, Service
+from harness.history.update_events import FirmwareTold, Route
+from harness.instruments.serial_noise import Noise, SecondSender, Stops
 from harness.lab.inventory import load_lab
 from harness.terminal.cards import MAGNETIC
+from harness.terminal.contracts import Order
+from harness.terminal.drivers.panel_firmware import SenderStopped
 
 INVENTORY = """
 catalogue: {catalogue}
@@ -69,3 +74,48 @@ def test_it_runs_the_new_version_and_has_lost_nothing(
     assert shared.terminal.sale(12_00, card=MAGNETIC).ok
     conclude(shared)
     shared.host.offer_software(None)
+    loads = [e for e in shared.history.events if isinstance(e, OperationInvoked) and e.name == "load_firmware"]
+    assert (loads[-1].args["version"], loads[-1].args["via"]) == (version, via)
+    vias = {e.via for e in shared.history.events if isinstance(e, FirmwareTold) and e.version == version}
+    assert "service" in vias
+    status = shared.terminal.perform(Order("status_upload"))
+    assert status.ok and shared.host.terminal_status()["FW"] == f"reference {version}"
+    shared.host.sync()
+    assert any(e.via == "host" and e.version == version for e in shared.history.events if isinstance(e, FirmwareTold))
+
+
+def test_a_noisy_line_and_senders_that_fail(shared: Bench, images: dict[str, Path]) -> None:
+    """Refused or recovered, and the next transfer works; one line of the history a transfer."""
+    make_ready(shared)
+    image, since = images["1.3.0"], shared.history.seq
+    stops = shared.terminal.load_firmware(image, through=lambda line: Stops(line, blocks=5, gone=SenderStopped))
+    assert (stops.ok, stops.code) == (False, "73")
+    shared.front.await_screen(lambda seen: "更新失败" in seen.text or shared.terminal.is_idle(seen), 10.0, "the reason")
+    two = shared.terminal.load_firmware(image, through=lambda line: SecondSender(line, other=image.read_bytes()))
+    assert (two.ok, two.code) == (False, "73")
+    assert shared.terminal.read_version()[1] != "1.3.0"
+    noisy = shared.terminal.load_firmware(image, through=Noise, install=False)
+    assert noisy.ok, noisy.text
+    said = [e.text for e in shared.history.events if isinstance(e, Service) and e.seq > since]
+    assert len([text for text in said if text.startswith("XMODEM-1K: ")]) == 3
+    assert all(text.isascii() and text.isprintable() for text in said)
+    conclude(shared)
+
+
+def test_the_power_goes_in_the_middle_of_a_transfer(shared: Bench, images: dict[str, Path]) -> None:
+    make_ready(shared)
+    before, image = shared.terminal.read_version(), images["1.3.0"]
+
+    def cut(block: int) -> None:
+        if block == 7:
+            shared.power.off()
+
+    shared.terminal.to_idle()
+    with pytest.raises(TerminalTimeout):
+        shared.terminal.load_firmware(image, on_block=cut)
+    shared.power.on()
+    shared.terminal.await_idle(20)
+    assert shared.terminal.read_version() == before
+    assert shared.terminal.load_firmware(image, install=False).ok
+    make_ready(shared)
+    conclude(shared)

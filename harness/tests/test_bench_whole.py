@@ -106,7 +106,7 @@ MANAGEMENT: dict[str, tuple[Kind | None, str]] = {  # operation -> what the host
     "parameter_download": ("parameters", "360"), "status_upload": ("status", "362"),
     "capk_update": ("ca_keys", "371"),
     "ic_parameter_update": ("ic_parameters", "381"), "blacklist_update": ("blacklist", "391"),
-    "sign_off": (None, "002"),
+    "software_update": ("software", "397"), "sign_off": (None, "002"),
 }
 
 
@@ -232,7 +232,8 @@ def test_a_span_takes_what_it_needs_from_before(ready: Bench) -> None:
     assert any(isinstance(event, TestClosed) and event.test == "window" for event in seen)
     assert any(isinstance(event, WireFrame) and event.hex[26:30] == "0820" for event in seen)
     before = {event.kind for event in seen if event.span != "window"}
-    assert before <= {"run.opened", "key", "unit.replaced", "operation.invoked", "operation.completed"}
+    known = {"run.opened", "key", "unit.replaced", "operation.invoked", "operation.completed", "host.ledger"}
+    assert before <= known
 
 
 def test_what_was_left_can_be_judged(plan: RunPlan, shared: Bench) -> None:

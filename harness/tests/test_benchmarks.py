@@ -17,6 +17,7 @@ SHORT = {
     "history.py": ("--rounds", "1", "--events", "1000"),
     "lab.py": ("--help",),  # it runs the main job
     "screen.py": ("--rounds", "1"),
+    "sweep.py": ("--cuts", "12", "--model", "HT-100"),
     "wire.py": ("--rounds", "1", "--benches", "5", "--trips", "100"),
 }
 

@@ -5,18 +5,32 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 import harness
 from harness.campaigns import selftest
-from harness.campaigns.selftest import FILE, Outcome, Plan, Result, all_names, chosen, judged, self_test, table
+from harness.campaigns.selftest import (
+    FILE,
+    GATED,
+    Outcome,
+    Plan,
+    Result,
+    all_names,
+    chosen,
+    judged,
+    self_test,
+    source_of,
+    table,
+)
 from harness.cli import main
+from harness.emulator.shipped import version_sources
 from harness.emulator.source import Source
 from harness.errors import BadInput
 from harness.history.events import Firmware
+from harness.reports import selftest_page
 from harness.requirements import catalogue
 from harness.verdicts import (
     Evidence,
@@ -165,9 +179,32 @@ def test_a_model_that_a_defect_names_goes_before_the_plans(tmp_path: Path, monke
         assert f"model: {expected}" in (tmp_path / "bad.yaml").read_text(encoding="utf-8")
 
 
+def test_the_page_has_the_table_of_firmwares_and_findings(tmp_path: Path) -> None:
+    """In both languages, each row with a link to its run; what is wrong is said."""
+    good = judged(source("MON-07"), verdicts(MON_03=[finding(1)], MON_07=[finding(1)]), run="runs/bad")
+    wrong = judged(source(), verdicts(MSG_02=[finding(1)]), run="runs/bad")
+    page = selftest_page.write([asdict(good), asdict(wrong)], tmp_path).read_text(encoding="utf-8")
+    for words in ("1 of 2 firmwares", "2 个固件中 1 个", "a bad one", 'href="bad/index.html"', "it is so", "missed"):
+        assert words in page
+    assert "✗" in page.partition("</title>")[0]
+    clean = selftest_page.write([asdict(good)], tmp_path).read_text(encoding="utf-8")
+    assert "✓" in clean.partition("</title>")[0]
+
+
+def test_another_version_of_the_reference_is_shown_what_a_gate_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    plan = Plan(Path("runs"), ROOT / "lab_config", "HT-200")
+    other = replace(source(breaks=""), name="reference-2.0.0")
+    assert selftest._suites(other, plan) == [f"suites/{name}" for name in GATED if (ROOT / "suites" / name).is_dir()]
+    for one in (replace(other, name="reference"), source()):
+        assert selftest._suites(one, plan) == ["suites"]
+
+
 def test_all_of_them_are_the_reference_and_every_defect() -> None:
     names = all_names()
     assert names[0] == "reference"
+    assert {f"reference-{version}" for version in version_sources()} - set(names) == {"reference-1.0.0"}
+    assert all(source_of(name).name == name for name in names)
     assert len(names) > len([one for one in catalogue().values() if one.decided])
 
 

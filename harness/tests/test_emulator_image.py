@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,7 @@ from imgtool.image import Image, VerifyResult
 from harness.cli import main
 from harness.emulator import build as builder
 from harness.emulator.image import PYTHON_TAG, ImageRefused, check_fit, pack, public_key_bytes, read, unpack
+from harness.emulator.image_key import ECDSA, ED25519, SIGNATURES, algorithm
 from harness.emulator.source import load_source
 from harness.errors import BadInput
 from harness.tests.emulator_bench import BOOT_KEY, PROBE, ROOT, SIGNING_KEY
@@ -145,10 +148,106 @@ def test_a_wild_archive_is_refused_or_read(data: bytes) -> None:
 @pytest.mark.parametrize(("text", "reason"), [
     ("", "PEM"), (SIGNING_KEY.read_text(), "PEM"),
     ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "ed25519"),
+    (str(keys.RSA.generate(2048).get_public_pem(), "ascii"), "neither ed25519 nor ECDSA P-256"),
+    (str(keys.ECDSA384P1.generate().get_public_pem(), "ascii"), "neither ed25519 nor ECDSA P-256"),
 ])
-def test_a_boot_key_must_be_an_ed25519_public_key(text: str, reason: str) -> None:
+def test_a_boot_key_must_be_a_public_key_of_a_known_kind(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         public_key_bytes(text)
+
+
+# Signatures
+
+
+@pytest.fixture(scope="module", params=["ed25519", "ecdsa-p256"])
+def signed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An image with a reset mark and a counter of its own, and its public key, of each kind."""
+    folder = tmp_path_factory.mktemp(request.param)
+    builder.generate_key(folder / "key", folder / "key.pub", request.param)
+    base = source(folder / "source", firmware_yaml="name: base\nmodels: [HT-100]\ndata_format: 3\nresets: true\n"
+                                                   "security_counter: 7\nversion: 4.5.6\n")
+    builder.build(base, "", folder / "key", folder / "image")
+    return folder / "image", folder / "key.pub"
+
+
+def test_both_kinds_of_signature_are_verified_by_us_and_by_imgtool(signed: tuple[Path, Path]) -> None:
+    image, public = signed
+    data, key = image.read_bytes(), public_key_bytes(public.read_text("ascii"))
+    application = read(data, key)
+    assert (application.version, application.order) == ("4.5.6", (4, 5, 6, 0))
+    assert (application.counter, application.resets, application.data_format) == (7, True, 3)
+    assert Image.verify(str(image), keys.load(str(public)))[0] == VerifyResult.OK
+    with pytest.raises(ImageRefused, match="another key") as refused:
+        read(data, KEY)
+    assert refused.value.kind == "signature"
+    assert Image.verify(str(image), keys.load(str(BOOT_KEY)))[0] != VerifyResult.OK
+
+
+def test_every_bit_and_every_truncation_matters_for_both_kinds(signed: tuple[Path, Path]) -> None:
+    """All bits of header, TLVs and signature, one in 50 bytes of the rest."""
+    image, public = signed
+    data, key = image.read_bytes(), public_key_bytes(public.read_text("ascii"))
+    read(data, key)
+    for at in (*range(32), *range(32, len(data) - 260, 50), *range(len(data) - 260, len(data))):
+        for bit in range(8):
+            damaged = bytearray(data)
+            damaged[at] ^= 1 << bit
+            with pytest.raises(ImageRefused):
+                read(bytes(damaged), key)
+    for size in range(len(data)):
+        with pytest.raises(ImageRefused):
+            read(data[:size] + b"\xff" * 200, key)
+        with pytest.raises(ImageRefused):
+            read(data[:size], key)
+
+
+def test_ours_accepts_no_signature_that_imgtool_refuses(signed: tuple[Path, Path], tmp_path: Path) -> None:
+    """The key on the other side of the pair is at hand: images of it differ in the signature alone."""
+    image, public = signed
+    choose, data, key = random.Random(97), image.read_bytes(), public_key_bytes(public.read_text("ascii"))
+    theirs, path = keys.load(str(public)), tmp_path / "image"
+    for _ in range(150):
+        damaged = bytearray(data)
+        damaged[choose.randrange(len(data) - 64, len(data))] ^= 1 << choose.randrange(8)
+        path.write_bytes(damaged)
+        assert Image.verify(str(path), theirs)[0] != VerifyResult.OK
+        with pytest.raises(ImageRefused):
+            read(bytes(damaged), key)
+
+
+def test_a_signature_of_the_other_kind_under_the_right_key_hash_is_refused(signed: tuple[Path, Path]) -> None:
+    """The TLV's type alone is changed: 0x22 for 0x24 and back."""
+    image, public = signed
+    data, key = image.read_bytes(), public_key_bytes(public.read_text("ascii"))
+    other = ED25519 if SIGNATURES[algorithm(key)] == ECDSA else ECDSA
+    mine = ED25519 + ECDSA - other
+    at = data.rindex(struct.pack("<H", mine), 0, len(data) - 60)
+    with pytest.raises(ImageRefused, match="another key"):
+        read(data[:at] + struct.pack("<H", other) + data[at + 2 :], key)
+
+
+def test_an_image_without_a_signature_is_named_so(tmp_path: Path) -> None:
+    content = builder.Content("base", "1.0.0", ("HT-100",), 1, None, False, {"app/main.pyc": b""})
+    unsigned = builder.sign(content, None, tmp_path)
+    with pytest.raises(ImageRefused, match="not signed") as refused:
+        read(unsigned, KEY)
+    assert refused.value.kind == "signature"
+    with pytest.raises(ImageRefused, match="not signed"):
+        read(unsigned, None)
+
+
+@pytest.mark.parametrize("change", [
+    {"counter": 1 << 32}, {"version": "1.0.0+4294967296"},
+])
+def test_what_does_not_fit_into_the_format_is_refused_by_the_builder(tmp_path: Path, change: dict[str, Any]) -> None:
+    content = replace(builder.Content("base", "1.0.0", ("HT-100",), 1, None, False, {}), **change)
+    with pytest.raises((BadInput, struct.error)):
+        builder.sign(content, SIGNING_KEY, tmp_path)
+
+
+def test_the_version_comes_from_the_source_or_must_be_given(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="does not say which version"):
+        builder.build(source(tmp_path), "", SIGNING_KEY, tmp_path / "image")
 
 
 # Sources
@@ -214,6 +313,56 @@ def test_a_wrong_defect_names_its_line(tmp_path: Path, change: tuple[str, str], 
     assert reason in str(caught.value)
 
 
+VERSION = """name: base
+version: 2.0.0
+title: another limit
+security_counter: 5
+data_format: 2
+resets: true
+base: ../..
+edits:
+  - file: app/main.py
+    old: LIMIT = 3
+    new: LIMIT = 4
+files: [app/more.py]
+"""
+
+
+def version_source(folder: Path, text: str = VERSION) -> Path:
+    source(folder)
+    place = folder / "versions" / "2.0.0"
+    (place / "app").mkdir(parents=True)
+    (place / "app" / "more.py").write_text("MORE = 1\n", "utf-8")
+    (place / "version.yaml").write_text(text, "utf-8")
+    return place
+
+
+def test_a_version_is_its_base_with_edits_and_more_files(tmp_path: Path) -> None:
+    info = builder.build(version_source(tmp_path), "", SIGNING_KEY, tmp_path / "image")
+    application = read((tmp_path / "image").read_bytes(), KEY)
+    assert (info.version, application.version, application.counter) == ("2.0.0", "2.0.0", 5)
+    assert (application.data_format, application.resets, application.models) == (2, True, ("HT-100",))
+    assert set(application.modules) == {"app", "app.main", "app.more"}
+
+
+@pytest.mark.parametrize(("change", "where", "reason"), [
+    (("old: LIMIT = 3", "old: LIMIT = 9"), "version.yaml:9", "stands 0 times"),
+    (("[app/more.py]", "[app/main.py]"), "version.yaml:12", "no new module"),
+    (("[app/more.py]", "[app/../../../x.py]"), "version.yaml:12", "no new module"),
+    (("[app/more.py]", "[app/none.py]"), "app/none.py", "can't be read"),
+    (("version: 2.0.0", "version: two"), "version.yaml:2", "version"),
+    (("security_counter: 5", "security_counter: -5"), "version.yaml:4", "security_counter"),
+    (("base: ../..", "base: ."), "", "its own base"),
+    (("base: ../..", "base: ../other"), "", "none of firmware.yaml"),
+])
+def test_a_wrong_version_names_its_place(tmp_path: Path, change: tuple[str, str], where: str, reason: str) -> None:
+    place = version_source(tmp_path, VERSION.replace(*change))
+    with pytest.raises(BadInput) as caught:
+        load_source(place)
+    assert reason in str(caught.value)
+    assert not where or caught.value.where == str(place / where), caught.value
+
+
 @pytest.mark.parametrize(("files", "file", "line", "reason"), [
     ({"app__main": "def start(board):\n  (\n"}, "app/main.py", 2, "does not compile"),
     ({"app__main": "x = 1\nfrom harness.protocol import frames\n"}, "app/main.py", 2, "imports harness"),
@@ -258,9 +407,10 @@ def _only_firmware(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_only_firmware")
-def test_build_check_and_keygen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("kind", [[], ["--type", "ecdsa-p256"]])
+def test_build_check_and_keygen(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: list[str]) -> None:
     key, target = tmp_path / "key.pem", tmp_path / "image"
-    assert main(["--lang", "en", "firmware", "keygen", "-o", str(key)]) == 0
+    assert main(["--lang", "en", "firmware", "keygen", *kind, "-o", str(key)]) == 0
     assert key.stat().st_mode & 0o777 == 0o600
     assert main(["firmware", "keygen", "-o", str(key)]) == 2
     build = ["--lang", "en", "firmware", "build", "--source", str(PROBE), "--version", "1.0.0", "--key", str(key)]
@@ -268,6 +418,7 @@ def test_build_check_and_keygen(tmp_path: Path, capsys: pytest.CaptureFixture[st
     capsys.readouterr()
     assert main(["--lang", "en", "firmware", "check", str(target), "--boot-key", f"{key}.pub"]) == 0
     assert "probe" in (shown := capsys.readouterr().out) and "signature: verified" in shown
+    assert "security counter: 16777216" in shown and "begins with nothing stored: no" in shown
     assert main(["--lang", "en", "firmware", "check", str(target)]) == 0
     assert "not checked" in capsys.readouterr().out
     assert main(["firmware", "check", str(target), "--boot-key", str(BOOT_KEY)]) == 2

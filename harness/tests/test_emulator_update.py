@@ -51,7 +51,7 @@ def try_it(terminal: Terminal) -> None:
 
 
 def confirm(terminal: Terminal) -> None:
-    terminal.key("ENTER")
+    terminal.key("ALPHA")
     terminal.wait_lines("confirmed")
 
 

@@ -24,6 +24,7 @@ BY_TILL = {  # name -> command, text, network codes that are sent, nibble that a
     "capk_update": ("20", "公钥下载完成", {"372", "370", "371"}, "4", "ca_keys"),
     "ic_parameter_update": ("21", "IC卡参数下载完成", {"382", "380", "381"}, "5", "ic_parameters"),
     "blacklist_update": ("22", "黑名单下载完成", {"390", "391"}, "7", "blacklist"),
+    "software_update": ("24", "无新版本", {"397"}, "6", "software"),
 }
 
 
@@ -112,8 +113,8 @@ def test_all_of_it_one_after_the_other() -> None:
             bench.office("demand_download", kind=kind)
         bench.sign_in()
         bench.run(lambda: not bench.office("downloads")["due"], 20)
-        ends = [code for code in bench.codes() if code in ("360", "362", "371", "381", "391")]
-        assert ends == ["360", "362", "371", "381", "391"]
+        ends = [code for code in bench.codes() if code in ("360", "362", "371", "381", "391", "397")]
+        assert ends == ["360", "362", "371", "381", "391", "397"]
 
 
 def test_the_host_that_asks_in_every_answer_makes_no_loop() -> None:

@@ -379,6 +379,23 @@ def test_loading_a_key_and_an_identity() -> None:
         assert (tid[-1], signed_in) == (mid[-1], signed_in) and (signed_in is False or tid == "97000001")
 
 
+@pytest.mark.parametrize("what", [
+    lambda store: store.commit(tid="97000001"), lambda store: store.put_table("capk", []),
+    lambda store: store.of_merchant(2).commit(tid="97000002"),
+], ids=["state", "table", "second merchant"])
+def test_the_first_commit_of_a_new_terminal(what: Callable[[Store], None]) -> None:
+    """littlefs creates a file empty, before anything is written to it."""
+    def all_of(store: Store) -> tuple[str, str, object]:
+        return store.state.tid, store.of_merchant(2).state.tid, store.table("capk")
+
+    flash = MemoryFlash()
+    before, store = bytes(flash.content), Store(flash)
+    blank = all_of(store)
+    what(store)
+    found = [all_of(Store(MemoryFlash(content))) for _, content in cuts(before, flash.operations)]
+    assert set(map(repr, found)) == {repr(blank), repr(all_of(store))} and len(found) > 4
+
+
 def test_two_thousand_commits_keep_the_file_system_whole() -> None:
     flash = MemoryFlash()
     store = Store(flash)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from harness.cli import lab as command
 from harness.errors import BadInput
 from harness.lab.catalogue import load_model, load_profile
+from harness.lab.firmware_images import make_image
 from harness.lab.inventory import Lab, load_lab
 from harness.lab.schema import LimitsDocument
 from harness.protocol.profile import Limits
@@ -168,6 +169,13 @@ def test_a_firmware_is_a_file_beside_the_inventory(tmp_path: Path) -> None:
     (entry,) = load_lab(write(tmp_path, GOOD.replace("reference", "new.img"))).benches
     assert entry.firmware == str(tmp_path / "new.img")
     assert entry.group == "HT-100/new/unionpay-direct"
+
+
+def test_a_shipped_version_is_no_path_though_it_has_dots(tmp_path: Path) -> None:
+    lab = load_lab(write(tmp_path, GOOD.replace("firmware: reference", "firmware: reference-2.0.0")))
+    for entry in (*lab.benches, *lab.with_firmware("reference-1.1.0").with_firmware("reference-2.0.0").benches):
+        assert (entry.firmware, entry.firmware_name) == ("reference-2.0.0", "reference-2.0.0")
+    assert make_image("reference-2.0.0", tmp_path).version == "2.0.0"
 
 
 def test_another_firmware_for_all_emulated_benches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

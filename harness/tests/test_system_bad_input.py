@@ -130,7 +130,7 @@ def test_a_damaged_image(system_lab: SystemLab, image: Path, damage: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--firmware", "no-such-one"], "firmware 'no-such-one' is neither reference, a shipped defect"),
+        (["--firmware", "no-such-one"], "firmware 'no-such-one' is neither a shipped one nor an image"),
         (["suites/no-such-suite"], "there is no suite suites/no-such-suite"),
         (["suites/registration/test_97_on_each_transaction.py::test_nothing"], "no test was selected"),
         (["-n", "x"], "argument -n: 'x' is no number of benches; 0 or more"),

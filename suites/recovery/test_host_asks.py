@@ -9,14 +9,16 @@ pytestmark = [
     pytest.mark.declares("REC-05"),
     pytest.mark.needs(transactions="parameter_download"), pytest.mark.needs(transactions="status_upload"),
     pytest.mark.needs(transactions="capk_update"), pytest.mark.needs(transactions="ic_parameter_update"),
-    pytest.mark.needs(transactions="blacklist_update"),
+    pytest.mark.needs(transactions="blacklist_update"), pytest.mark.needs(transactions="software_update"),
 ]  # fmt: skip
 ASKED = {  # nibble -> what the terminal sends first
-    "1": "0800", "2": "0820", "4": "0820", "5": "0820", "7": "0800",
+    "1": "0800", "2": "0820", "4": "0820", "5": "0820", "6": "0800", "7": "0800",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("nibble", ASKED, ids=["parameters", "status", "ca-keys", "chip-parameters", "blacklist"])
+@pytest.mark.parametrize(
+    "nibble", ASKED, ids=["parameters", "status", "ca-keys", "chip-parameters", "software", "blacklist"],
+)
 def test_done_by_itself(bench: Bench, nibble: str) -> None:
     """Asked for in the answer to a sale, and done before the next one."""
     terminal = bench.terminal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
 import threading
 import time
@@ -22,6 +23,7 @@ from harness.terminal.drivers.panel_operation import ENDED, PROGRESS, PanelOpera
 from harness.terminal.links import ServicePort
 from harness.terminal.serial_line import ByteLine
 
+logging.getLogger("xmodem").setLevel(logging.CRITICAL)  # what it meets on the line stands in the history
 BLOCK = 1024
 BUSY, PATIENCE_S, AGAIN_S = "90", 20.0, 0.25  # an engineer waits for a terminal that is at work, and how
 ANSWER_S = 30.0  # for the check of a whole image, and for a line that has to become quiet first
@@ -48,16 +50,18 @@ class PanelFirmware(PanelHands):
 
     def begin_load_firmware(
         self, image: Path, *, via: Route = "service", version: str = "", on_block: OnBlock | None = None,
-        through: Through | None = None, install: bool = True, patience_s: float = PATIENCE_S,
+        through: Through | None = None, install: bool = True, patience_s: float = PATIENCE_S, disturbed: str = "",
     ) -> Operation:
-        """``version``: what the history is to say of it. ``on_block`` is told each block that the terminal has taken,
-        from 1; ``through``: what stands between the sender and the line (``harness.instruments.serial_noise``).
-        Without ``install`` it is loaded and checked only. ``patience_s``: how long a busy terminal is asked again."""
+        """``version``, ``disturbed``: what the history is to say of it. ``on_block`` is told each block that the
+        terminal has taken, from 1; ``through``: what stands between the sender and the line
+        (``harness.instruments.serial_noise``). Without ``install`` it is loaded and checked only. ``patience_s``: how
+        long a busy terminal is asked again."""
         try:
             data = image.read_bytes()
         except OSError as error:
             raise BadInput(f"the image {image} can't be read: {error.strerror}") from error
         args = {"version": version, "sha256": hashlib.sha256(data).hexdigest(), "via": via, "size": str(len(data))}
+        args |= {"disturbed": disturbed} if disturbed else {}
         self._installed_since = self._recorder.seq
         if via == "network":
             return self._fetch(args)
@@ -121,9 +125,12 @@ class PanelFirmware(PanelHands):
     def asked_while_busy(self, command: str, patience_s: float) -> str:
         """The answer on the service port; while the terminal is at work it is asked again, at a person's pace."""
         end = time.monotonic() + patience_s
-        while (answer := self._port().ask(command, ANSWER_S)).startswith(f"ERR {BUSY}") and time.monotonic() < end:
+        while (answer := self._asked(command)).startswith(f"ERR {BUSY}") and time.monotonic() < end:
             time.sleep(AGAIN_S)
         return answer
+
+    def _asked(self, command: str) -> str:
+        return self._port().ask(command, ANSWER_S, powered=lambda: self.front.powered)
 
     @property
     def line(self) -> ServicePort:

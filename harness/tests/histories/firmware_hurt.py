@@ -192,6 +192,14 @@ def dead_of_a_lost_link(world: World) -> None:
     world.screen("固件损坏")
 
 
+@bad("FWU-05", "is from TID 29000009")
+def a_lost_link_costs_the_number(world: World) -> None:
+    world.sign_in()
+    refuse(world, "1.1.0", why="73 broken off", disturbed="the sender stops after 9 blocks")
+    world.tid = "29000009"
+    world.echo()
+
+
 @undecided("FWU-05", "nothing shows whether it can go on")
 def nobody_tries_again(world: World) -> None:
     refuse(world, "1.1.0", why="73 broken off", disturbed="the sender stops after 9 blocks")
@@ -225,6 +233,18 @@ def it_needs_a_hand(world: World) -> None:
     world.power("on", "watchdog")
     world.reboot()
     told(world, "1.0.0")
+
+
+@bad("FWU-06", "it did not come back within 40 s; the screen said “存储故障,请送修”")
+def it_shows_a_fault_and_stays_so(world: World) -> None:
+    operation = world.invoke("load_firmware", "service", version="1.1.0")
+    offer(world, operation.op, "1.1.0", flaw="self_test")
+    world.complete(operation, "ok")
+    world.power("off", "watchdog")
+    world.screen()
+    world.power("on", "watchdog")
+    world.screen("存储故障,请送修")
+    world.wait(60)
 
 
 @bad("FWU-06", "nothing can be started any more")

@@ -349,7 +349,7 @@ def an_ordinary_version_keeps_everything(world: World) -> None:
 # -- FWU-08 ------------------------------------------------------------------------------------------------------------
 
 
-@good("FWU-08", "registered again, the sign-in was granted")
+@good("FWU-08", "registered, the sign-in was granted")
 def updated_in_97(world: World) -> None:
     unit_with(world, "0.9.0")
     world.remove_terminal()
@@ -367,7 +367,7 @@ def refused_in_97(world: World) -> None:
     refuse(world, "1.0.0", stays="0.9.0", why="90 busy")
 
 
-@bad("FWU-08", "registered again")
+@bad("FWU-08", "registered, the sign-in")
 def no_recovery_after_it(world: World) -> None:
     unit_with(world, "0.9.0")
     world.remove_terminal()

@@ -90,12 +90,7 @@ class Downloads:
         """0800 397, 398 for each block, 399. The line is taken message by message."""
         if not self._state.complete:
             return results.local(results.SIGN_IN_FIRST, texts.NOT_SET_UP)
-        try:
-            return (yield from self._software.update(show))
-        except _Refused as refused:
-            return refused.result
-        except SoftwareFault:
-            return results.local(results.INVALID, texts.NO_VALID_ANSWER)
+        return (yield from self._result_of(self._software.update(show)))
 
     # -- each one ------------------------------------------------------------------------------------------------------
 
@@ -189,14 +184,19 @@ class Downloads:
             return results.local(results.SIGN_IN_FIRST, texts.NOT_SET_UP)
         yield from self._line.take(show)
         try:
-            yield from work(show)
-        except _Refused as refused:
-            return refused.result
-        except (TableFault, ParameterFault):
-            return results.local(results.INVALID, texts.NO_VALID_ANSWER)
+            return (yield from self._result_of(_done(work(show), done)))
         finally:
             self._line.release()
-        return results.done(done)
+
+    @staticmethod
+    def _result_of(work: Flow[Result]) -> Flow[Result]:
+        """How it ended, also where the host said no, or nothing that can be used."""
+        try:
+            return (yield from work)
+        except _Refused as refused:
+            return refused.result
+        except (TableFault, ParameterFault, SoftwareFault):
+            return results.local(results.INVALID, texts.NO_VALID_ANSWER)
 
     def _ask_alone(self, mti: str, network_code: str, show: Show, f62: bytes) -> Flow[Verdict]:
         """As :meth:`_ask`, by one who has not taken the line."""
@@ -217,6 +217,11 @@ class Downloads:
         if verdict.outcome is not Outcome.APPROVED:
             raise _Refused(results.of_failure(verdict.outcome, verdict.code, state.dialect, verdict.why))
         return verdict
+
+
+def _done(work: Flow[None], text: str) -> Flow[Result]:
+    yield from work
+    return results.done(text)
 
 
 def _f62(verdict: Verdict) -> bytes:

@@ -12,6 +12,7 @@ from .hardware import BlockDevice
 _READ, _REPLACE, _MODIFY = (  # littlefs: rdonly; wronly creat trunc; rdwr creat
     LFSFileFlag(0x001), LFSFileFlag(0x002 | 0x100 | 0x400), LFSFileFlag(0x003 | 0x100)
 )
+_NEW = ".new"  # behind the name of a file that is about to be created
 _IS_FOLDER = 2  # littlefs: LFS_TYPE_DIR
 
 FilesFault = LittleFSError  # what every method may raise
@@ -88,9 +89,8 @@ class Files:
 
     def read(self, name: str) -> bytes | None:
         """None: there is no such file."""
-        try:
-            size = lfs.stat(self._fs.fs, name).size
-        except LittleFSError:
+        size = self._size(name)
+        if size is None:
             return None
         file = lfs.file_open(self._fs.fs, name, _READ)
         data = bytes(lfs.file_read(self._fs.fs, file, size))
@@ -98,7 +98,7 @@ class Files:
         return data
 
     def write(self, name: str, data: bytes) -> None:
-        """One atomic replacement."""
+        """One atomic replacement of what is there; where nothing is, a power cut may leave an empty file."""
         file = lfs.file_open(self._fs.fs, name, _REPLACE)
         lfs.file_write(self._fs.fs, file, data)
         lfs.file_close(self._fs.fs, file)
@@ -123,5 +123,23 @@ class Files:
         return data
 
     def write_checked(self, name: str, data: bytes) -> None:
-        """As :meth:`write`, behind a checksum."""
+        """One atomic replacement or creation, behind a checksum. littlefs makes a new file before it fills it: where
+        there is none yet it is filled under another name."""
+        if self._size(name) is None:
+            self.write_new(name + _NEW, data)
+            self.rename(name + _NEW, name)
+        else:
+            self.write_new(name, data)
+
+    def write_new(self, name: str, data: bytes) -> None:
+        """As :meth:`write`, behind a checksum: for a file that nobody looks at yet."""
         self.write(name, b"%08x\n" % zlib.crc32(data) + data)
+
+    def _size(self, name: str) -> int | None:
+        """In bytes; None: there is no such file."""
+        try:
+            return int(lfs.stat(self._fs.fs, name).size)
+        except LittleFSError as error:
+            if error.code == LittleFSError.Error.LFS_ERR_NOENT:
+                return None
+            raise

@@ -77,7 +77,6 @@ class Terminal:
                 trial = False
             migration.finish(stores[0].files, board.feed_watchdog)
             backup.finish(stores)
-            selftest.note_return(stores[0], board.boot)
         except (StoreDamaged, selftest.SelfTestFailed, ImportError) as fault:
             if trial:
                 self.screen.show((texts.SELF_TEST_FAILED,))
@@ -110,7 +109,7 @@ class Terminal:
         self._till_read_at, self._till_answer = 0.0, b""
         about = str(board.model["name"]), firmware, board.serial_number
         self._updates = Updates(
-            board.boot, stores, running=firmware, data_format=version.DATA_FORMAT, idle=self._is_idle,
+            board.boot, stores, running=firmware, data_format=migration.FORMAT, idle=self._is_idle,
             tell=self.notice.tell, reboot=board.reboot,
         )
         self._loads = SerialLoad(

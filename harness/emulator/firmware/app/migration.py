@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from . import texts
+from . import layout, texts
 from .files import Files, FilesFault
-from .layout import FOLDER, FORMAT
 from .store import StoreDamaged
 
+FORMAT, FOLDER = layout.FORMAT, layout.FOLDER  # of this version
 _VALID, _NEXT = "format", "format.next"
 Work = Callable[[Files, int, Callable[[], None]], None]
 
@@ -47,7 +47,7 @@ def prepare(files: Files, merchants: int, *, trial: bool, feed: Callable[[], Non
         files.make_folder(FOLDER)
         FROM[stored](files, merchants, feed)
         files.write_checked(_NEXT, json.dumps(FORMAT).encode())
-    except (FilesFault, TypeError, KeyError, ValueError) as error:
+    except (FilesFault, TypeError, KeyError, ValueError, AttributeError) as error:
         raise StoreDamaged(f"{type(error).__name__}: {error}") from error
 
 
@@ -62,7 +62,7 @@ def finish(files: Files, feed: Callable[[], None]) -> None:
                 if name != _VALID:
                     files.remove(name)
                     feed()
-    except (FilesFault, ValueError) as error:
+    except (FilesFault, TypeError, ValueError) as error:
         raise StoreDamaged(f"{type(error).__name__}: {error}") from error
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import crypto, keystore, tables, texts
-from .hardware import Board, Boot
+from .hardware import Board
 from .store import Store, StoreDamaged
 
-_RETURNED = "returned"  # table of the store: why the boot loader came back to this version, "" it is known
 _GLYPH_SIZES = (16, 32)
 _KNOWN_KEY = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 _KNOWN_CHECKS = {False: "08D7B4FB", True: "2677F46B"}  # check values of that key: triple DES, SM4
@@ -61,6 +60,7 @@ def modules() -> None:
         modem,
         net_setup,
         network,
+        notice,
         online,
         operator,
         parameters,
@@ -71,15 +71,19 @@ def modules() -> None:
         results,
         rules,
         screen,
+        serial_load,
         service,
         settling,
         signatures,
         signing,
         slips,
         tlv,
+        tms,
         transactions,
         unattended,
+        updates,
         version,
+        xmodem,
     )
 
 
@@ -109,25 +113,5 @@ def records(stores: Sequence[Store]) -> None:
                 key = bytes.fromhex(getattr(state, name))
                 if key:
                     crypto.kcv(key, sm=state.dialect.sm and len(key) == keystore.TMK_SIZE)
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 raise StoreDamaged(f"{name}: {error}") from error
-
-
-# -- why the boot loader came back -------------------------------------------------------------------------------------
-
-
-def note_return(store: Store, boot: Boot) -> None:
-    """Keeps why the boot loader came back to this version at this start, beyond the next one."""
-    if boot.returned and store.table(_RETURNED) != boot.returned:
-        store.put_table(_RETURNED, boot.returned)
-
-
-def last_return(store: Store) -> str:
-    """Why the boot loader came back last; "" it did not since :func:`forget_return`."""
-    return str(store.table(_RETURNED) or "")
-
-
-def forget_return(store: Store) -> None:
-    """Another update begins."""
-    if store.table(_RETURNED):
-        store.put_table(_RETURNED, "")

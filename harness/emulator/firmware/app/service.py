@@ -92,7 +92,10 @@ class ServicePort:
 
     def feed(self, data: bytes) -> bytes:
         """What is answered to these bytes."""
-        return b"".join(map(_line, filter(None, map(self.answer, self._lines.feed(data)))))
+        answers = b"".join(map(_line, filter(None, map(self.answer, self._lines.feed(data)))))
+        if self._loads.active:
+            self._lines = LineBuffer()  # what stands behind LOAD is no command
+        return answers
 
     def answer(self, line: str | None) -> str:
         """One line's answer, "" where it comes later; None stands for a line that was too long."""

@@ -36,7 +36,7 @@ class Store:
             self.state = self._layout.load_state()
             self.log = self._load_log()
             self._layout.tidy(self.state)
-        except (FilesFault, TypeError, KeyError, ValueError) as error:
+        except (FilesFault, TypeError, KeyError, ValueError, AttributeError) as error:
             raise StoreDamaged(f"{type(error).__name__}: {error}") from error
 
     def of_merchant(self, merchant: int) -> Store:

@@ -3,4 +3,3 @@
 from __future__ import annotations
 
 NAME, VERSION = "reference", "1.0.0"
-DATA_FORMAT = 1  # of what is stored

@@ -99,7 +99,7 @@ def react(board: Any, store: Store, event: dict[str, Any]) -> None:
         case {"key": "UP"}:
             board.boot.request_trial()
             board.reboot()
-        case {"key": "ENTER"}:
+        case {"key": "ALPHA"}:
             board.boot.confirm()
             board.show(draw(board, ["confirmed"]))
         case {"key": "DOWN"}:

@@ -72,7 +72,7 @@ class Layout:
             if part in self._numbers:
                 old.append(f"{self._prefix}{part}.{self._numbers[part]}")
             self._numbers[part] = self._numbers.get(part, 0) + 1
-            self._files.write_checked(f"{self._prefix}{part}.{self._numbers[part]}", _packed(content))
+            self._files.write_new(f"{self._prefix}{part}.{self._numbers[part]}", _packed(content))
             self._saved[part] = content
         commit: dict[str, int] = {**self._numbers, **{name: values[name] for name in _IN_COMMIT}}
         self._files.write_checked(self._prefix + "commit", _packed(commit))

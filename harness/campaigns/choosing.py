@@ -1,0 +1,71 @@
+"""Which of the collected tests stay: the options --only and --quick on pytest's items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from harness.campaigns.scheduling import label_of
+from harness.campaigns.selection import QUICK, Only, quick_tests, without_group
+
+CASES = ("case", "trouble", "attack")  # by which a test asks for one (harness.campaigns.cases)
+
+
+def choose(config: pytest.Config, items: list[pytest.Item], benches: Mapping[str, int]) -> None:
+    """Takes out of ``items`` what the options do not want. ``benches``: how many each group has, by its label."""
+    only = Only.of(config.getoption("--only"))
+    if only is not None:
+        _keep(config, items, only)
+    if config.getoption("--quick"):
+        _quick(config, items, benches)
+
+
+def declared_rules(item: pytest.Item) -> list[str]:
+    """All requirements that the test's markers declare."""
+    return sorted({str(rule) for mark in item.iter_markers("declares") for rule in mark.args})
+
+
+def _keep(config: pytest.Config, items: list[pytest.Item], only: Only) -> None:
+    """``--only``: the other tests go; cases were chosen as they were made."""
+    cases = {id(item): any(name in CASES for name in parameters(item)) for item in items}
+    gone = [item for item in items if not cases[id(item)] and not only.has_test(declared_rules(item))]
+    config.hook.pytest_deselected(items=gone)
+    left = {id(item) for item in items} - {id(item) for item in gone}
+    items[:] = sorted(
+        (item for item in items if id(item) in left),
+        key=lambda item: only.order(cases[id(item)], declared_rules(item)),
+    )
+
+
+def _quick(config: pytest.Config, items: list[pytest.Item], benches: Mapping[str, int]) -> None:
+    """``--quick``: the listed tests, on the group with the most benches that has the most of them."""
+    listed = _listed(config)
+    by_label: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        label = label_of(item.nodeid)
+        test = without_group(item.nodeid)
+        if label is not None and (test in listed or test.partition("[")[0] in listed):
+            by_label.setdefault(label, []).append(item)
+    best = max(by_label, key=lambda label: (benches.get(label, 1), len(by_label[label])), default=None)
+    kept = {id(item) for item in by_label[best]} if best is not None else set()
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
+    items[:] = [item for item in items if id(item) in kept]
+
+
+def _listed(config: pytest.Config) -> set[str]:
+    path = config.rootpath / QUICK
+    if not path.is_file():
+        raise pytest.UsageError(f"there is no list of quick tests: {path}")
+    return set(quick_tests(path.read_text(encoding="utf-8")))
+
+
+def quick_names(config: pytest.Config) -> set[str]:
+    """What stands in brackets in the list: the names of cases among them."""
+    return {test.partition("[")[2].removesuffix("]") for test in _listed(config)}
+
+
+def parameters(item: pytest.Item) -> dict[str, object]:
+    """Its arguments by name."""
+    call = getattr(item, "callspec", None)
+    return {} if call is None else dict(call.params)

@@ -1,0 +1,138 @@
+"""What ``gate.json`` holds, version 1; documented in docs/gate.md. Written by :mod:`harness.campaigns.gate` only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import BadInput
+from harness.history.events import Firmware
+from harness.verdicts import FindingVerdict, TestOutcome
+
+VERSION = 1
+FILE = "gate.json"
+Decision = Literal["released", "blocked", "undecided", "error"]
+OF_STATUS: dict[int, Decision] = {0: "released", 1: "blocked", 3: "error", 4: "undecided"}
+Verdict = Literal["PASS", "FAIL", "FLAKY", "INCONCLUSIVE", "NOT APPLICABLE", "ERROR"]
+Change = Literal["new failure", "fixed", "still failing", "flaky", "new", "gone", "same"]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Requirement(_Value):
+    """A requirement on equal benches. ``on``: model, profile and kind of these. ``mandatory``: can't be waived.
+    FLAKY: the failing or undecided tests passed when they were run again; that is no PASS. ``tests``: those that
+    showed it, where it is neither PASS nor NOT APPLICABLE. ``change``: against the baseline, null without one."""
+
+    id: str
+    on: str
+    mandatory: bool
+    verdict: Verdict
+    reason: str
+    tests: list[str] = []
+    change: Change | None = None
+
+
+class Again(_Value):
+    """A test that did not pass, or left undecided what it had to decide. ``first`` and ``again``: how it ended;
+    ``again`` null where it was not run again. ``flaky``: it did pass then. ``rules``: the worst verdict of each
+    requirement in it, the first time."""
+
+    test: str
+    first: TestOutcome
+    again: TestOutcome | None
+    flaky: bool
+    rules: dict[str, FindingVerdict] = {}
+
+
+class Comparison(_Value):
+    """Against the run ``baseline`` of ``firmware`` (name and version of each). Lines are "MON-03 on MODEL, PROFILE,
+    KIND" under ``requirements`` and ids under ``tests``, by change; what is the same and good is not listed.
+    ``not_compared``: how many tests of the baseline this gate did not run."""
+
+    baseline: str
+    firmware: list[str]
+    requirements: dict[Change, list[str]]
+    tests: dict[Change, list[str]]
+    not_compared: int
+
+
+class LeftOut(_Value):
+    """What a gate did not look at. ``tests`` of ``of``; ``requirements`` that the whole gate decides and this one did
+    not; ``suites`` that this version has not; ``why`` in a line each, for people."""
+
+    tests: int = 0
+    of: int = 0
+    requirements: list[str] = []
+    suites: list[str] = []
+    why: list[str] = []
+
+
+class Times(_Value):
+    """``opened`` and ``closed`` in ISO 8601 with zone; seconds of the whole gate, of its run, of what was run again."""
+
+    opened: str
+    closed: str
+    seconds: float
+    first_s: float
+    again_s: float
+
+
+class GateRecord(_Value):
+    """A decision about an image. ``status`` is the exit status, ``reasons`` say why it is not 0. ``came_by``: how the
+    benches got the image. ``again``: folder of the run of what was run again, relative; ``bundle``: the file by which
+    the finding comes back elsewhere."""
+
+    schema_version: int = VERSION
+    hil97: str
+    run: str
+    image: Firmware
+    from_versions: list[Firmware]
+    came_by: Literal["update", "factory"]
+    decision: Decision
+    status: Literal[0, 1, 3, 4]
+    reasons: list[str]
+    quick: bool
+    seed: str
+    lab: str
+    requirements: list[Requirement]
+    tests: list[Again]
+    comparison: Comparison | None
+    left_out: LeftOut
+    times: Times
+    again: str | None = None
+    bundle: str | None = None
+
+    def to_json(self) -> str:
+        """The exact text of ``gate.json``."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+
+    def write(self, run_dir: Path) -> Path:
+        """Replace ``gate.json`` in one step."""
+        half = run_dir / f".{FILE}.new"
+        half.write_text(self.to_json(), encoding="utf-8")
+        return half.replace(run_dir / FILE)
+
+
+def read(run_dir: Path) -> GateRecord:
+    """The gate's decision in a run's folder; BadInput where there is none, or it is damaged or of a newer version."""
+    path = run_dir / FILE
+    try:
+        data = json.loads(path.read_bytes())
+        version = data.get("schema_version", 0) if isinstance(data, dict) else 0
+        if isinstance(version, int) and version > VERSION:
+            raise BadInput(
+                f"version {version} of the format; this hil97 knows versions up to {VERSION}", where=str(path),
+                remedy="read it with the hil97 that wrote it, or a newer one",
+            )
+        return GateRecord.model_validate(data)
+    except OSError as error:
+        why = f"can't be read: {error.strerror}"
+        raise BadInput(why, where=str(path), remedy="name the folder of a gate") from None
+    except (ValueError, ValidationError) as error:
+        raise BadInput(f"is damaged: {str(error).splitlines()[0]}", where=str(path)) from None

@@ -1,0 +1,78 @@
+"""A transfer that is disturbed goes on, or is begun again; the version that ran runs on meanwhile."""
+
+import pytest
+
+from fixtures.update import fill, look, sells_on, wanted
+from harness.bench.bench import Bench
+from harness.bench.updating import ask_version, give, update
+from harness.history.events import WireFrame
+from harness.instruments.serial_noise import Noise, SecondSender, Stops
+from harness.lab.image_set import ImageSet
+from harness.terminal.drivers.panel_firmware import SenderStopped
+
+
+@pytest.mark.declares("FWU-05")
+def test_by_the_service_port(bench: Bench, images: ImageSet) -> None:
+    """A sender that stops, a second one in between, then noise in every twentieth block."""
+    fill(bench, reversal=False)
+    software = wanted(images.successor())
+    stopped = update(
+        bench, software, disturbed="the sender stops after 40 blocks",
+        through=lambda line: Stops(line, blocks=40, gone=SenderStopped),
+    )
+    assert not stopped.ok
+    look(bench)
+    other = software.path.read_bytes()[::-1]
+    disturbed = update(
+        bench, software, disturbed="a second sender from block 30 on",
+        through=lambda line: SecondSender(line, other=other, after=30),
+    )
+    if not disturbed.ok:
+        look(bench)
+        noisy = update(bench, software, disturbed="noise in 5 % of the blocks", through=lambda line: Noise(line))
+        if not noisy.ok:
+            assert update(bench, software).ok
+    look(bench)
+    sells_on(bench)
+
+
+@pytest.mark.declares("FWU-05")
+def test_from_the_host(bench: Bench, images: ImageSet) -> None:
+    """The cable is pulled out in the middle; when it is back, the download goes on where it broke off."""
+    fill(bench, reversal=False)
+    software = wanted(images.successor())
+    assert not update(bench, software, via="network", meanwhile=lambda: pull_out(bench, after=200)).ok
+    look(bench)
+    bench.cable.plug()
+    assert bench.once_connected(lambda: update(bench, software, via="network")).ok
+    look(bench)
+    sells_on(bench)
+
+
+@pytest.mark.nightly
+@pytest.mark.declares("FWU-05")
+def test_the_link_is_lost_at_every_block(bench: Bench, images: ImageSet) -> None:
+    """From the host: the answer to each block is lost once with its connection."""
+    fill(bench, reversal=False)
+    software = wanted(images.successor())
+    lost = 0
+    while True:
+        fault = bench.arm("rst only=3 at response to 0800")  # the question what there is, a block, and the next one
+        if give(bench, software, via="network").ok:
+            break
+        fault.heal()
+        lost += 1
+    assert lost > software.path.stat().st_size // 960 - 2
+    ask_version(bench)
+    look(bench)
+    sells_on(bench)
+
+
+def pull_out(bench: Bench, *, after: int) -> None:
+    """The cable, when that many messages of the download were answered."""
+    answered = iter(range(1, after))
+    bench.history.wait_for(
+        lambda e: isinstance(e, WireFrame) and e.hex[26:30] == "0810" and next(answered, None) is None,
+        60.0, f"{after} answers to the download",
+    )
+    bench.cable.unplug()
