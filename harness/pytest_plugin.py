@@ -69,7 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="only tests that declare one of these requirements, the most promising first; of the transaction cases, "
         "where transactions are named too, those of these",
     )
-    group.addoption("--quick", action="store_true", help="only the tests of suites/quick.txt, on one group of benches")
+    group.addoption("--quick", action="store_true", help="only the tests of suites/quick.txt")
     group.addoption("--nightly", action="store_true", help="the tests for the night too")
     group.addoption("--stop-at", metavar="ID", help="end the run with the first test in which this requirement FAILs")
 

@@ -38,6 +38,8 @@ def surroundings(bench: Bench) -> None:
             host.register_merchant()
         if host.suspended:
             host.restore()
+        if host.bound not in ("", bench.serial):
+            host.deregister()  # with it goes the binding of a unit that does not stand here
         if not host.terminal_registered:
             host.register()
     if not bench.front.powered:
@@ -218,9 +220,11 @@ def _by_update(bench: Bench) -> None:
     bench.terminal.await_idle(20.0)
     provision(bench)
     _serve(bench)
-    told = update(bench, sound(Image(str(bench.plan.image), own.name, own.version, own.sha256)))
+    software = sound(Image(str(bench.plan.image), own.name, own.version, own.sha256))
+    told = update(bench, software)
     if bench.runs != (own.name, own.version):
         raise _NotReadyError(told.text or f"it runs {' '.join(bench.runs)}")
+    bench.provisioned = not software.resets
 
 
 def _cycle(bench: Bench) -> None:

@@ -39,18 +39,21 @@ def _keep(config: pytest.Config, items: list[pytest.Item], only: Only) -> None:
 
 
 def _quick(config: pytest.Config, items: list[pytest.Item], benches: Mapping[str, int]) -> None:
-    """``--quick``: the listed tests, on the group with the most benches that has the most of them."""
+    """``--quick``: the listed tests, each on the group with the most benches that has the most of them."""
     listed = _listed(config)
-    by_label: dict[str, list[pytest.Item]] = {}
+    by_label: dict[str, dict[str, list[pytest.Item]]] = {}
     for item in items:
-        label = label_of(item.nodeid)
-        test = without_group(item.nodeid)
-        if label is not None and (test in listed or test.partition("[")[0] in listed):
-            by_label.setdefault(label, []).append(item)
-    best = max(by_label, key=lambda label: (benches.get(label, 1), len(by_label[label])), default=None)
-    kept = {id(item) for item in by_label[best]} if best is not None else set()
-    config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
-    items[:] = [item for item in items if id(item) in kept]
+        label, test = label_of(item.nodeid), without_group(item.nodeid)
+        names = (test, test.partition("[")[0], test.partition("::")[0])
+        name = next((one for one in names if one in listed), None)
+        if label is not None and name is not None and item.get_closest_marker("long") is None:
+            by_label.setdefault(label, {}).setdefault(name, []).append(item)
+    kept: dict[str, list[pytest.Item]] = {}
+    for label in sorted(by_label, key=lambda one: (benches.get(one, 1), len(by_label[one])), reverse=True):
+        kept = by_label[label] | kept
+    ids = {id(item) for found in kept.values() for item in found}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in ids])
+    items[:] = [item for item in items if id(item) in ids]
 
 
 def _listed(config: pytest.Config) -> set[str]:

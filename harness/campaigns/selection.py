@@ -45,7 +45,7 @@ QUICK = Path("suites/quick.txt")
 
 def quick_tests(text: str) -> list[str]:
     """The ids in :data:`QUICK`, one a line, without the group of benches; # begins a comment. One without
-    brackets stands for all of that function."""
+    brackets stands for all of that function, a file for all in it that are not long."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 

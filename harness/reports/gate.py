@@ -51,13 +51,14 @@ class Compared:
 
 @dataclass(frozen=True)
 class Section:
-    """What the page's section on the gate says."""
+    """What the page's section on the gate says. ``reasons``: where neither ``rows`` nor ``flaky`` say why."""
 
     record: GateRecord
     slug: str
     decision: Both
     sentence: Both
     rows: tuple[Row, ...]
+    reasons: tuple[str, ...]
     flaky: tuple[str, ...]
     baseline: Both | None
     compared: tuple[Compared, ...]
@@ -80,7 +81,7 @@ def section(run_dir: Path) -> Section | None:
         )
     return Section(
         record=record, slug=words.SLUGS[OF_DECISION[record.decision]], decision=DECISIONS[record.decision],
-        sentence=sentence(record), rows=tuple(_rows(record.requirements)),
+        sentence=sentence(record), rows=tuple(_rows(record.requirements)), reasons=_others(record),
         flaky=tuple(one.test for one in record.tests if one.flaky), baseline=baseline, compared=_compared(record),
         left_out=tuple(left_out(record.left_out, record.quick, record.came_by == "update")),
     )
@@ -103,7 +104,7 @@ def left_out(gone: LeftOut, quick: bool, updated: bool) -> list[Both]:
     if gone.suites:
         lines.append(_("This version has no suites {names}.").format(names=", ".join(gone.suites)))
     if quick:
-        text = _("Quick: only the {count} tests of suites/quick.txt, on one group of benches.")
+        text = _("Quick: only the {count} tests of suites/quick.txt, each on one group of benches.")
         lines.append(text.format(count=gone.of - gone.tests))
     if gone.requirements:
         lines.append(_("Not tried at all: {rules}.").format(rules=", ".join(gone.requirements)))
@@ -116,6 +117,7 @@ def lines(record: GateRecord, folder: Path) -> list[str]:
     for row in _rows(record.requirements)[:SHOWN]:
         change = f" ({row.change})" if row.change else ""
         said.append(f"  {row.rule} {VERDICTS[row.verdict]}{change}, {row.on}: {row.reason}")
+    said += [f"  {reason}" for reason in _others(record)]
     flaky = [one.test for one in record.tests if one.flaky]
     said += [f"  {VERDICTS['FLAKY']}: {test}" for test in flaky[:SHOWN]]
     for one in _compared(record):
@@ -134,6 +136,12 @@ def _rows(found: Sequence[Requirement]) -> list[Row]:
         )
         for one in bad
     ]
+
+
+def _others(record: GateRecord) -> tuple[str, ...]:
+    """Why it is no release, where no requirement and no flaky test says so."""
+    told = any(one.verdict in BAD for one in record.requirements) or any(one.flaky for one in record.tests)
+    return () if told else tuple(mask.text(reason) for reason in record.reasons[:SHOWN])
 
 
 def _compared(record: GateRecord) -> tuple[Compared, ...]:

@@ -16,6 +16,8 @@ from harness.campaigns.selftest import GATED
 from harness.verdicts import RunVerdict
 
 ROOT = Path(harness.__file__).resolve().parents[1]
+LONGEST_S = 30.0
+MATRIX = "suites/firmware/test_from_versions.py"
 HEAD = """\
 # What `hil97 gate --quick` runs: a few tests that decide most requirements in little time.
 # Made from a run of the reference: python -m harness.tests.quick_list RUN
@@ -27,10 +29,11 @@ def candidates(run: RunVerdict) -> dict[str, list[Candidate]]:
     found: dict[str, list[Candidate]] = {}
     for test in run.tests:
         decides = frozenset(rule for rule, verdict in test.rules.items() if verdict == "PASS")
-        if test.outcome == "passed" and test.test.startswith(tuple(f"suites/{name}/" for name in GATED)):
+        quick = test.outcome == "passed" and test.duration_s < LONGEST_S
+        if quick and test.test.startswith(tuple(f"suites/{name}/" for name in GATED)):
             name = without_group(test.test)
-            if "/firmware/" in name:
-                name = name.partition("[")[0]  # whatever it is updated from
+            if name.startswith(MATRIX):
+                name = MATRIX  # its tests share the versions that it is updated from
             one = Candidate(name, decides, test.duration_s)
             found.setdefault(test.group, []).append(one)
     return found

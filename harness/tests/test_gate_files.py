@@ -80,6 +80,14 @@ def test_the_lines_on_the_terminal_say_the_decision_and_why(tmp_path: Path) -> N
         assert words in text
 
 
+def test_where_no_requirement_says_why_the_runs_own_reasons_are_told(tmp_path: Path) -> None:
+    one = record(status=4, decision="undecided", requirements=[], tests=[], reasons=["2 of 5 tests never ran"])
+    assert "2 of 5 tests never ran" in "\n".join(section.lines(one, tmp_path))
+    one.write(tmp_path)
+    found = section.section(tmp_path)
+    assert found is not None and found.reasons == ("2 of 5 tests never ran",)
+
+
 # -- the bundle -------------------------------------------------------------------------------------------------------
 
 
