@@ -46,6 +46,7 @@ async def _serve(options: argparse.Namespace) -> int:
         profile=_read_profile(options.profile), database=options.db,
         cards=read_cards(options.cards) if options.cards else {},
         downloads=read_downloads(options.downloads) if options.downloads else None, control=options.control,
+        nii=options.nii,
         api=None if options.api is None else ApiSettings(
             *address_of(options.api, "--api"), read_tokens(options.api_token_file)
         ),
@@ -68,6 +69,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--profile", type=Path, metavar="FILE", help="profile as JSON (default: UnionPay)")
     parser.add_argument("--cards", type=Path, metavar="FILE", help="test cards as JSON (default: any card, any PIN)")
     parser.add_argument("--downloads", type=Path, metavar="FILE", help="what terminals download, as JSON")
+    parser.add_argument("--nii", default="", metavar="NNNN", help="answer to no TPDU of another one (default: any)")
     parser.add_argument("--api", metavar="ADDRESS:PORT", help="management API over HTTP")
     parser.add_argument("--api-token-file", type=Path, metavar="FILE", help="its tokens (default: HIL97_API_TOKEN)")
     parser.add_argument("--netns-fd", type=int, metavar="N", help="descriptor of the network namespace to enter")

@@ -69,6 +69,13 @@ class Control:
         for client in tuple(self.clients):
             client.send(_line({"ev": "trouble", "t": time.monotonic_ns(), "what": what}))
 
+    def tell_activated(self, mid: str, tid: str, tmk: bytes) -> None:
+        """A unit was activated over its link, to every client: with its (test) key, as ``register_terminal`` gives it.
+        """
+        key = self._office.key_reply(tmk)
+        for client in tuple(self.clients):
+            client.send(_line({"ev": "activated", "t": time.monotonic_ns(), "mid": mid, "tid": tid, **key}))
+
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to a request, without its number."""
         match request.get("op"):

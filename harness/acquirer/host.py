@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from harness.acquirer.activation import Activation
 from harness.acquirer.answers import Answer, Stamp
 from harness.acquirer.cards import IssuerCard
 from harness.acquirer.cases import Case, Desk
@@ -62,9 +63,11 @@ class Host:
 
     def __init__(
         self, store: Store, profile: Profile, cards: Mapping[str, IssuerCard] | None = None,
-        downloads: DownloadData | None = None,
+        downloads: DownloadData | None = None, nii: str = "",
     ) -> None:
-        """``downloads`` None: what comes with the program."""
+        """``downloads`` None: what comes with the program. ``nii``: the four digits of the TPDU that lead here, "" any.
+        """
+        self.nii = nii
         self.store, self.profile = store, profile
         self.ledger, self.journal, self.clock = Ledger(store), Journal(store), HostClock(store)
         self.registry = Registry(
@@ -73,6 +76,7 @@ class Host:
         self.troubles = Troubles()
         self.misbehaviour = Misbehaviour(self.journal.last_rule_id())
         self.uploads, self.downloads = Uploads(store), Downloads(store, downloads)
+        self.activation = Activation(store, self.registry, self.ledger, profile, cards or {})
         self._dressing = Dressing(self.registry, profile)
         self._transactions = Transactions(
             Desk(store, self.registry, self.ledger, self.uploads, profile, cards or {}, self.downloads)
@@ -90,6 +94,8 @@ class Host:
         if frame.tpdu[:2] != _TPDU_ID:
             reason = f"no message: offset {OFFSET_TPDU}: the TPDU begins {frame.tpdu[:2]}, expected {_TPDU_ID}"
             return self.garbage(connection, raw, reason, t)
+        if self.nii and frame.tpdu[2:6] != self.nii:
+            return self._elsewhere(connection, frame, t)
         if frame.is_response:
             return self.garbage(connection, raw, f"offset {OFFSET_MTI}: {frame.mti} is no request", t)
         try:
@@ -101,6 +107,12 @@ class Host:
                 came = self.journal.append(t, connection, "in", raw, "internal error of the acquirer, see its log")
                 sent = self._dressing.compose(frame, Answer("96", "internal error"), self._stamp())
                 return Outcome((came, self._row(connection, "out", sent, "96: internal error", None)), sent.raw)
+
+    def _elsewhere(self, connection: int, frame: Frame, t: int) -> Outcome:
+        """For a host that is not here: a network that routes by the TPDU drops it, and nobody answers."""
+        with self.store.messages():
+            note = f"dropped: NII {frame.tpdu[2:6]} leads elsewhere, this host is {self.nii}"
+            return Outcome((self.journal.append(t, connection, "in", frame.raw, note),))
 
     def garbage(self, connection: int, data: bytes, reason: str, t: int | None = None) -> Outcome:
         """Bytes that are no message: journal them and close the connection."""
@@ -186,6 +198,8 @@ class Host:
         return self._dressing.told(frame, rule)
 
     def _decide(self, frame: Frame, transaction: str, stamp: Stamp, *, keeps_keys: bool) -> Answer:
+        if transaction == "activation":
+            return self.activation.answer(frame)
         missing = _missing(frame)
         if missing:
             return Answer("30", f"{missing} missing")

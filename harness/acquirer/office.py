@@ -28,6 +28,7 @@ _TID = re.compile(r"[ -~]{8}")
 _SERIAL = re.compile(r"[0-9A-Za-z]{4,50}")
 _TMK = re.compile(r"[0-9A-Fa-f]{32}")
 _BATCH = re.compile(r"[0-9]{1,6}")
+_VALID_S = 72 * 3600
 
 
 class Office:
@@ -45,6 +46,8 @@ class Office:
             "suspend_terminal": self._suspend_terminal,
             "restore_terminal": self._restore_terminal,
             "set_terminal_state": self._set_terminal_state,
+            "offer_activation": self._offer_activation,
+            "swap_unit": self._swap_unit,
             "sign_out": self._sign_out,
             "issue_tmk": self._issue_tmk,
             "set_batch": self._set_batch,
@@ -105,9 +108,10 @@ class Office:
             self._host.ledger.write_off(mid, tid)
         if serial is not None:
             self._host.registry.bind(mid, tid, serial)
-        return self._key_reply(key)
+        return self.key_reply(key)
 
-    def _key_reply(self, tmk: bytes) -> Reply:
+    def key_reply(self, tmk: bytes) -> Reply:
+        """A TMK and its check value, as terminals show it."""
         algorithm = algorithm_of(self._host.profile.sign_in_network_code)
         return {"tmk": tmk.hex().upper(), "kcv": kcv_text(tmk, algorithm)}
 
@@ -133,6 +137,24 @@ class Office:
         self._host.registry.set_application_state(_mid(request), _tid(request), state)
         return {}
 
+    def _offer_activation(self, request: Request) -> Reply:
+        """The unit may become this terminal, against a code; without documents."""
+        offered = self._host.activation.terminals.offer(
+            _mid(request), _tid(request), _text(request, "serial", _SERIAL) or "", _seconds(request)
+        )
+        return {"code": offered.code, "expires": offered.expires}
+
+    def _swap_unit(self, request: Request) -> Reply:
+        """Another unit takes this one's place, once it is activated."""
+        write_off = request.get("write_off", False)
+        if not isinstance(write_off, bool):
+            raise BadInput(f"write_off is {write_off!r}, expected true or false")
+        offered = self._host.activation.terminals.swap(
+            _mid(request), _tid(request), _text(request, "serial", _SERIAL) or "", "02", _seconds(request),
+            write_off=write_off,
+        )
+        return {"code": offered.code, "expires": offered.expires}
+
     def _sign_out(self, request: Request) -> Reply:
         asked = request.get("state", "signed_off")
         for name, state in SIGNED_OUT.items():
@@ -142,7 +164,7 @@ class Office:
         raise BadInput(f"state is {asked!r}, expected one of {', '.join(SIGNED_OUT)}")
 
     def _issue_tmk(self, request: Request) -> Reply:
-        return self._key_reply(self._host.registry.issue_tmk(_mid(request), _tid(request)))
+        return self.key_reply(self._host.registry.issue_tmk(_mid(request), _tid(request)))
 
     def _set_batch(self, request: Request) -> Reply:
         self._host.registry.set_batch(_mid(request), _tid(request), _batch(request))
@@ -247,6 +269,14 @@ def _mid(request: Request) -> str:
 
 def _tid(request: Request) -> str:
     return _text(request, "tid", _TID) or ""
+
+
+def _seconds(request: Request) -> int:
+    """How long an activation code is good: 72 hours unless it says otherwise."""
+    value = request.get("valid_s", _VALID_S)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadInput(f"valid_s is {value!r}, expected a number of seconds")
+    return value
 
 
 def _kind(request: Request) -> Kind:

@@ -57,7 +57,8 @@ class ApiSettings:
 @dataclass(frozen=True)
 class Settings:
     """What to run. ``listen`` is an address and a port (0: one that is free); ``also``: more of them.
-    ``downloads`` None: those that come with the program."""
+    ``downloads`` None: those that come with the program. ``nii``: the four digits of a TPDU that lead here, "" any.
+    """
 
     listen: tuple[str, int]
     profile: Profile = DEFAULT_PROFILE
@@ -68,18 +69,21 @@ class Settings:
     link: LinkSettings = PLAIN
     also: tuple[tuple[str, int], ...] = ()
     downloads: DownloadData | None = None
+    nii: str = ""
 
 
 class Service:
     """A running acquirer. ``facts``: address, port, profile, database, api (its address), start_ms, start_cpu_ms."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        self.host, self.cards = Host(store, settings.profile, settings.cards, settings.downloads), settings.cards
+        self.host = Host(store, settings.profile, settings.cards, settings.downloads, settings.nii)
+        self.cards = settings.cards
         self.facts: dict[str, Any] = {"profile": settings.profile.name, "database": str(settings.database)}
         self.on_row: list[Callable[[JournalRow], None]] = []
         self.server = Server(self.host, self._push, link=settings.link, room=_room())
         self.control = Control(Office(self.host), last_jid=self.host.journal.last_jid, status=self.status)
         self.host.troubles.tell.append(self.control.tell_trouble)
+        self.host.activation.tell.append(lambda done: self.control.tell_activated(done.mid, done.tid, done.tmk))
 
     @property
     def shut_down(self) -> asyncio.Event:

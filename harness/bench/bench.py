@@ -23,8 +23,9 @@ from harness.bench.content import ArmedAtHost
 from harness.bench.door import Card, Door
 from harness.bench.host import Host
 from harness.bench.network import PLAIN, Network
-from harness.bench.ready import HOST_PORT
+from harness.bench.ready import HOST_PORT, TPDU
 from harness.bench.sign_ins import last_sign_ins
+from harness.bench.units import Standing, Units
 from harness.errors import BenchError
 from harness.history.events import (
     AnyEvent,
@@ -51,17 +52,13 @@ from harness.lab.firmware_images import Image
 from harness.lab.process import Child, spawn
 from harness.lab.scratch import scratch_folder
 from harness.protocol.profile import Profile
-from harness.terminal.cashier import Framing
 from harness.terminal.contracts import Completion
-from harness.terminal.drivers.panel import PanelTerminal
-from harness.terminal.front import Front
-from harness.terminal.links import CashierLink, ServicePort
 from harness.terminal.model import Model
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 from harness.wire.injector_client import InjectorClient
 from harness.wire.tap_client import TapClient
-from harness.wire.topology import BACKUP_ADDRESS, END, TERMINAL_PORT, Topology
+from harness.wire.topology import BACKUP_ADDRESS, Topology
 
 TICK_S = 0.25
 AGAIN_S = 0.25  # real time between two tries of a person
@@ -125,7 +122,6 @@ class Bench:
         self.model, self.profile = plan.model, plan.profile
         self._stack = contextlib.ExitStack()
         self._children: list[Child] = []
-        self._units = 0
         self.provisioned = False
         # name and version on the unit as far as is known ("": it has to be asked), the last known, the slot it lies in
         self.runs = self.ran = plan.firmware.name, plan.firmware.version
@@ -201,9 +197,9 @@ class Bench:
         self._stack.callback(self.cable.close)
         card = Card(self.name, plan.run, plan.scope, str(plan.folder))
         self._stack.callback(Door(self._scratch, card, self._injector_control).close)
-        self._unit = contextlib.ExitStack()
-        self._stack.callback(lambda: self._unit.close())
-        self._start_unit(image=plan.comes_from)
+        self.units = Units(plan, self._scratch, topology, self.history)
+        self._stand(self.units.new(plan.serial_number, "first unit of this bench", plan.comes_from))
+        self._stack.callback(lambda: self._standing.close())
 
     def _start_acquirer(self, topology: Topology) -> None:
         plan = self.plan
@@ -223,6 +219,8 @@ class Bench:
                 *(text for address in others for text in ("--also", f"{address}:{HOST_PORT}")),
                 "--profile",
                 str(self._scratch / "profile.json"),
+                "--nii",
+                TPDU[2:6],
                 *self._link_options(),
             ],
             netns_fd=topology.acquirer_fd,
@@ -284,77 +282,28 @@ class Bench:
         """The folder with the acquirer's certificates and the test authority's, where the link is TLS."""
         return self._scratch / "tls"
 
-    def _start_unit(self, why: str = "first unit of this bench", image: Image | None = None) -> None:
-        """A unit fresh from the factory: blank memory, ``image`` (None: the bench's) in slot A, supply on."""
-        plan = self.plan
-        firmware = Firmware(name=image.name, version=image.version, sha256=image.sha256) if image else plan.firmware
-        self._units += 1
-        control = self._scratch / f"panel-{self._units}.sock"
-        wire = self._topology.wire_fd
-        child = spawn(
-            [
-                sys.executable,
-                "-m",
-                "harness.emulator",
-                "--control",
-                str(control),
-                "--flash",
-                str(self.flash_file),
-                "--model",
-                str(self._scratch / "model.json"),
-                "--boot-key",
-                str(plan.boot_key),
-                "--serial-number",
-                plan.serial_number,
-                "--time-scale",
-                str(plan.time_scale),
-                "--image",
-                image.path if image else str(plan.image),
-                "--ethernet",
-                END,
-                *(("--data-port", TERMINAL_PORT, "--data-netns-fd", str(wire)) if plan.model.modem else ()),
-            ],
-            netns_fd=self._topology.terminal_fd,
-            pass_fds=(wire,),
-            log=plan.folder / "logs" / "terminal.log",
-            name="terminal",
-        )
-        self._unit.callback(child.stop)
-        self._children = [one for one in self._children if one.name != "terminal"] + [child]
-        self.runs = self.ran = firmware.name, firmware.version
-        self.slot = "A"
-        self.history.append(
-            UnitReplaced(t=time.monotonic_ns(), serial=plan.serial_number, why=why, firmware=firmware)
-        )
-        self.front = Front(control, plan.model, self.history, plan.folder, self.name)
-        self._unit.callback(self.front.close)
+    def _stand(self, standing: Standing) -> None:
+        """This unit is the bench's from now on."""
+        unit = standing.unit
+        self._standing = standing
+        self._children = [one for one in self._children if one.name != "terminal"] + [standing.child]
+        self.runs = self.ran = unit.runs
+        self.slot = unit.slot
+        self.front, self.terminal = standing.front, standing.terminal
         self.power = self.front.supply
         self.modem: Modem = self.front.modem
-        self.provisioned = self.second_host = False
-        cashier = service = None
-        if plan.model.cashier_link:
-            framing = Framing(plan.profile.cashier_length, plan.profile.cashier_lrc)
-            cashier = CashierLink(self.front.cashier_port, self.history, bench=self.name, framing=framing)
-            self._unit.callback(cashier.close)
-        if plan.model.service_port:
-            service = ServicePort(self.front.service_port, self.history, bench=self.name)
-            self._unit.callback(service.close)
-        self.terminal = PanelTerminal(
-            plan.model,
-            self.front,
-            self.history,
-            cashier=cashier,
-            service=service,
-            answer_s=3 * plan.timeout_s + 15,
-            keys_by_operator=plan.physical_like,
-            bench=self.name,
-        )
+        self.provisioned, self.second_host = unit.provisioned, unit.second_host
+
+    @property
+    def serial(self) -> str:
+        """The serial number of the unit that stands there."""
+        return self._standing.unit.serial
 
     @property
     def flash_file(self) -> Path:
         """The chip of the unit that stands here, byte by byte, and a page of registers. Not to be copied while it has
         power."""
-        return self._scratch / f"flash-{self._units}.bin"
+        return self._standing.unit.flash
 
     def replace_unit(self, why: str, image: Image | None = None) -> None:
         """Take the unit away and put a new one there (emulated benches only); it must be provisioned again. ``image``:
@@ -362,16 +311,32 @@ class Bench:
 
         The new unit brings an empty batch: what the old one held is lost with it, as its history says.
         """
-        self._unit.close()
-        self._unit = contextlib.ExitStack()
-        self._start_unit(why, image)
+        self._standing.close()
+        self._stand(self.units.new(self.plan.serial_number, why, image))
+
+    def put_unit(self, serial: str, why: str, *, new: bool = False) -> None:
+        """Another unit, without power yet: the one with this serial number that was taken away before, with its memory
+        as it was, or (there is none, or ``new``) one from its box. What stood there keeps its own memory (emulated
+        benches only)."""
+        if self.front.powered:
+            since = self.history.seq
+            self.power.off()
+            self.history.wait_for(
+                lambda e: isinstance(e, Power) and e.state == "off", 5.0, "the supply to be off", since=since
+            )
+        unit = self._standing.unit
+        unit.provisioned, unit.second_host = self.provisioned, self.second_host
+        unit.money_moved, unit.runs, unit.slot = self.terminal.money_moved, self.runs, self.slot
+        self.units.put_beside(self._standing)
+        kept = self.units.lies_beside(serial) and not new
+        self._stand(self.units.again(serial, why) if kept else self.units.new(serial, why))
 
     def _adopt(self, child: Child) -> None:
         self._children.append(child)
         self._stack.callback(child.stop)
 
     def _note_standing(self, event: AnyEvent) -> None:
-        if isinstance(event, OperationInvoked) and event.name == "load_tmk":
+        if isinstance(event, OperationInvoked) and event.name in ("load_tmk", "activate"):
             self._key_loads.add(event.op)
         if isinstance(event, HostLedger):
             self.standing = [

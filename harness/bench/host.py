@@ -37,11 +37,16 @@ class Host:
         self.terminal_registered = False
         self.merchant_registered = False
         self.suspended = False
+        self.bound = ""  # the serial number of the one unit that may be this terminal, "" any
         self.merchants: tuple[Host, ...] = (
             self, *(Host(client, recorder, mid=m, tid=t, bench=bench, listens=False) for t, m in others)
         )
         if listens:
             client.on_event(self._on_event)
+
+    def stranger(self, mid: str, tid: str) -> Host:
+        """Another merchant of the same acquirer, with a terminal of its own: neither is this bench's."""
+        return Host(self._client, self._recorder, mid=mid, tid=tid, bench=self._bench, listens=False)
 
     def for_merchant(self, number: int) -> Host:
         """The merchant with this number, from 1."""
@@ -65,8 +70,21 @@ class Host:
                 )
             )
 
+        elif event["ev"] == "activated":
+            self._activated(event)
+
         elif event["ev"] == "trouble":
             self._on_trouble(event["what"])
+
+    def _activated(self, event: dict[str, Any]) -> None:
+        """A unit has become one of these terminals by its code: registered, with a key that the bench learns here."""
+        for host in self.merchants:
+            if (host.mid, host.tid) == (event["mid"], event["tid"]):
+                host.terminal_registered, host.suspended = True, False
+                host._know(event["tmk"])
+                host._changed(
+                    "terminal_registered", event["t"], tmk_kcv=event["kcv"], by="activation", serial=host.bound
+                )
 
     def _ask(self, op: str, **arguments: Any) -> dict[str, Any]:
         reply = self._client.request({"op": op, **arguments})
@@ -74,11 +92,12 @@ class Host:
             raise BenchError(f"the acquirer refused {op}: {reply.get('error')}", bench=self._bench)
         return reply
 
-    def _changed(self, change: Any, **detail: str) -> None:
+    def _changed(self, change: Any, t: int | None = None, /, **detail: str) -> None:
         terminal_less = change.startswith(("merchant", "clock"))
         self._recorder.append(
             HostChanged(
-                t=time.monotonic_ns(), change=change, mid=self.mid, tid="" if terminal_less else self.tid, detail=detail
+                t=t or time.monotonic_ns(), change=change, mid=self.mid, tid="" if terminal_less else self.tid,
+                detail=detail,
             )
         )
 
@@ -94,23 +113,39 @@ class Host:
         self._changed("merchant_removed")
         self._ask("remove_merchant", mid=self.mid)
 
-    def register(self, *, new_tmk: bool = False, write_off: bool = False) -> str:
+    def register(self, *, new_tmk: bool = False, write_off: bool = False, serial: str = "") -> str:
         """Register the terminal; the row is new, so its first sign-in gets batch 000001. Returns the TMK (hex).
 
-        ``write_off``: for a new unit, whose predecessor's open batches nobody will settle any more.
+        ``write_off``: for a new unit, whose predecessor's open batches nobody will settle any more. ``serial``: the
+        unit that it is bound to, any other gets 97 at sign-in.
         """
         if not self.merchant_registered:
             self.register_merchant()
         keep = {} if new_tmk or not self.tmk else {"tmk": self.tmk}
+        if serial:
+            keep, self.bound = {**keep, "serial": serial}, serial
         reply = self._ask("register_terminal", mid=self.mid, tid=self.tid, write_off=write_off, **keep)
         self.terminal_registered, self.suspended = True, False
         self._know(reply["tmk"])
-        self._changed("terminal_registered", tmk_kcv=reply["kcv"], new_tmk="yes" if new_tmk else "no")
+        bound = {"serial": self.bound} if self.bound else {}
+        self._changed("terminal_registered", tmk_kcv=reply["kcv"], new_tmk="yes" if new_tmk else "no", **bound)
         return self.tmk
+
+    def offer_activation(self, serial: str, *, valid_s: int = 3600) -> str:
+        """This unit may become the terminal, which is not registered until then: the code of 12 digits."""
+        self.terminal_registered, self.bound = False, serial
+        self._changed("activation_offered", serial=serial)
+        return str(self._ask("offer_activation", mid=self.mid, tid=self.tid, serial=serial, valid_s=valid_s)["code"])
+
+    def swap_unit(self, serial: str) -> str:
+        """This unit takes the other's place once it is activated; until then both get 97. The code of 12 digits."""
+        self.terminal_registered, self.bound = False, serial
+        self._changed("unit_swapped", serial=serial)
+        return str(self._ask("swap_unit", mid=self.mid, tid=self.tid, serial=serial)["code"])
 
     def deregister(self) -> None:
         """The terminal's row is deleted: from now on 97."""
-        self.terminal_registered = False
+        self.terminal_registered, self.bound = False, ""
         self._changed("terminal_removed")
         self._ask("remove_terminal", mid=self.mid, tid=self.tid)
 

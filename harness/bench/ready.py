@@ -38,6 +38,8 @@ def surroundings(bench: Bench) -> None:
             host.register_merchant()
         if host.suspended:
             host.restore()
+        if host.bound not in ("", bench.serial):
+            host.deregister()  # with it goes the binding of a unit that does not stand here
         if not host.terminal_registered:
             host.register()
     if not bench.front.powered:

@@ -88,7 +88,7 @@ def period_of(reading: Reading, exchange: Exchange) -> Period | None:
 
 
 def _periods_of(reading: Reading) -> Iterator[Period]:
-    steps: list[Exchange | UnitReplaced] = [*reading.exchanges, *reading.all(UnitReplaced)]
+    steps: list[Exchange | UnitReplaced] = [*reading.exchanges, *reading.fresh_units]
     open_ones: dict[tuple[str, str, str], Period] = {}
     latest: dict[tuple[str, str, str], Period] = {}
     for step in sorted(steps, key=lambda s: s.t):
@@ -340,7 +340,7 @@ def gave_up(reading: Reading, exchange: Exchange) -> Event | None:
 
 def later(reading: Reading, exchange: Exchange) -> Iterator[Exchange]:
     """What the same terminal (mid, tid, unit) sent after this request, in order."""
-    unit = reading.after_moment(UnitReplaced, exchange.t)
+    unit = reading.fresh_unit_after(exchange.t)
     replaced = unit.t if unit else None
     for other in reading.exchanges_from(exchange.t):
         if (other.t, other.request.seq) <= (exchange.t, exchange.request.seq):
@@ -361,7 +361,7 @@ def later_with_its_trace(reading: Reading, exchange: Exchange) -> Iterator[Excha
         for e in reading.exchanges:
             index.setdefault((e.mid, e.tid, e.trace), []).append(e)
     same = _by_trace[reading][exchange.mid, exchange.tid, exchange.trace]
-    unit = reading.after_moment(UnitReplaced, exchange.t)
+    unit = reading.fresh_unit_after(exchange.t)
     for other in same:
         if unit is not None and other.t >= unit.t:
             return

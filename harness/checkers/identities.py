@@ -117,7 +117,8 @@ def _another_in_97(reading: Reading, operation: Operation, own: Identity) -> Exc
 
 def _last(reading: Reading, operation: Operation, own: Identity) -> Exchange | None:
     """The last sign-in of this identity before the operation, where it was approved and nothing declined came since."""
-    for e in reversed(reading.exchanges_between(0, operation.t)):
+    unit = reading.unit_at(operation.t)
+    for e in reversed(reading.exchanges_between(unit.t if unit else 0, operation.t)):
         if (e.mid, e.tid) != own or e.outcome != "answered":
             continue
         if e.is_sign_in(reading.profile) and e.approved(reading.profile):

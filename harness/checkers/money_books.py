@@ -14,7 +14,7 @@ from harness.checkers.money_batch import Upload, listed, upload_of
 from harness.checkers.reading import SECOND, Exchange, Reading
 from harness.checkers.shown import contains_any
 from harness.checkers.tables import KINDS, REVERSIBLE, STORED
-from harness.history.events import Event, FaultStruck, HostLedger, LedgerEntry, Slip, UnitReplaced
+from harness.history.events import Event, FaultStruck, HostLedger, LedgerEntry, Slip
 
 NOT_BALANCED = 2
 REVERSAL = "冲正"  # what a slip is headed with that records one
@@ -77,7 +77,7 @@ def reconciled(reading: Reading) -> Iterator[Finding]:
 
 def _start(reading: Reading, period: Period) -> int:
     """The end of the terminal's batch before, or its unit's first moment on the bench."""
-    ends = [e.t for e in reading.all(UnitReplaced) if e.t <= period.begun]
+    ends = [e.t for e in reading.fresh_units if e.t <= period.begun]
     for other in periods(reading):
         closed = other.closed.t if other.closed else None
         if (other.mid, other.tid) == (period.mid, period.tid) and closed is not None and closed < period.begun:

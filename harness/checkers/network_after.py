@@ -22,7 +22,7 @@ from harness.checkers.shown import contains
 from harness.history.events import Event, OperationInvoked, Power, UnitReplaced
 
 SIGN_IN_FIRST = "先签到"
-VISITS = frozenset({"load_tmk", "set_identity", "set_host"})
+VISITS = frozenset({"load_tmk", "set_identity", "set_host", "activate", "restore"})
 
 
 @dataclass(frozen=True)

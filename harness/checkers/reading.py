@@ -326,8 +326,24 @@ class Reading(Observed):
         return RegistrationTimeline(self.host_changes)
 
     def unit_at(self, t: int) -> UnitReplaced | None:
-        """The replacement that put the present unit on the bench; None for the first unit."""
-        return self.before(UnitReplaced, t)
+        """The replacement that put the present memory on the bench; None for the first unit."""
+        return next((unit for unit in reversed(self.fresh_units) if unit.t <= t), None)
+
+    def fresh_unit_after(self, t: int) -> UnitReplaced | None:
+        """The first replacement after ``t`` that brought another memory."""
+        return next((unit for unit in self.fresh_units if unit.t > t), None)
+
+    @cached_property
+    def fresh_units(self) -> tuple[UnitReplaced, ...]:
+        """The replacements with which what was stored went. A unit into which a backup is restored, and one that stood
+        there before and is put back, go on with it."""
+        units, found = self.all(UnitReplaced), []
+        restored = [o.t for o in self.operations if o.name == "restore" and o.outcome == "ok"]
+        for unit, following in itertools.zip_longest(units, units[1:]):
+            end = following.t if following else self.end + 1
+            if not unit.kept and not any(unit.t < t < end for t in restored):
+                found.append(unit)
+        return tuple(found)
 
     def lag_ms(self, start: int, end: int) -> float:
         """The bench's worst lag (ms) in the interval."""

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from harness.checkers.batches import later
 from harness.checkers.reading import END, Exchange, Operation, Reading
-from harness.history.events import Event, HostChanged, Key, Power, UnitReplaced
+from harness.history.events import Event, HostChanged, Key, Power
 
 TAKES_AWAY = frozenset({"terminal_removed", "terminal_pending", "terminal_rejected"})
 ENDS_SERVICE = TAKES_AWAY | {"terminal_suspended", "terminal_registered", "merchant_removed", "merchant_suspended"}
@@ -104,7 +104,7 @@ def _until(reading: Reading, registered: HostChanged) -> int:
         for c in reading.registration.changes(registered.mid, registered.tid)
         if c.t > registered.t and c.change in ENDS_SERVICE
     ]
-    ends += [u.t for u in reading.all(UnitReplaced) if u.t > registered.t]
+    ends += [u.t for u in reading.fresh_units if u.t > registered.t]
     return min(ends, default=END)
 
 
@@ -168,12 +168,13 @@ def stale_key(reading: Reading, mid: str, tid: str, t: int) -> Key | None:
 
 
 def loads(reading: Reading, start: int, end: int) -> list[Operation]:
-    """Master keys loaded in the interval, as far as the terminal said so."""
+    """Master keys loaded in the interval, by hand or by activation, as far as the terminal said so."""
     return [
         o
         for o in reading.operations
-        if o.name == "load_tmk" and o.outcome == "ok" and start <= o.t and o.done <= end
-    ]
+        if o.outcome == "ok" and o.done <= end
+        and ((o.name == "load_tmk" and start <= o.t) or (o.name == "activate" and start <= o.done))
+    ]  # an activation loads the key that is given out while it goes on
 
 
 def sound(reading: Reading, sign_in: Exchange) -> bool:

@@ -17,7 +17,7 @@ from harness.checkers.money_reversals import dues
 from harness.checkers.reading import END, FINANCIAL_OPERATIONS, SECOND, Exchange, Operation, Reading
 from harness.checkers.recoveries import Recovery, operation_of, proof_of, recoveries, sound, stale_key
 from harness.checkers.tables import STORED
-from harness.history.events import Event, Screen, UnitReplaced
+from harness.history.events import Event, Screen
 
 DAY_S = 86_400
 APART_S = 150.0  # clocks shown to the minute which differ by less may be the same
@@ -50,7 +50,7 @@ def held_then(reading: Reading, recovery: Recovery, sign_in: Exchange) -> Kept |
             continue
         if period.begun > sign_in.t or (period.closed is not None and period.closed.t < sign_in.t):
             continue
-        if any(period.begun <= u.t < sign_in.t for u in reading.all(UnitReplaced)):
+        if any(period.begun <= u.t < sign_in.t for u in reading.fresh_units):
             continue
         held = period.approved(sign_in.t)
         if held:

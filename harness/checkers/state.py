@@ -17,7 +17,7 @@ from harness.checkers.tables import ASKED_FOR_BY, DOWNLOADS, REVERSIBLE
 from harness.history.events import Event, Power, Slip, UnitReplaced
 
 KEY_BLOCK = 24  # bytes: the shortest F62 that can hold working keys
-MAKING_NEW = frozenset({"load_tmk", "set_identity"})
+MAKING_NEW = frozenset({"load_tmk", "set_identity", "activate", "restore"})
 
 
 def same_terminal(reading: Reading, exchange: Exchange, until: int = END) -> Iterator[Exchange]:
@@ -33,12 +33,13 @@ def same_terminal(reading: Reading, exchange: Exchange, until: int = END) -> Ite
 
 def _replaced_after(reading: Reading, t: int) -> int:
     """When another unit came (END: never)."""
-    unit = reading.after_moment(UnitReplaced, t)
+    unit = reading.fresh_unit_after(t)
     return unit.t if unit else END
 
 
 def next_sign_in(reading: Reading, exchange: Exchange) -> Exchange | None:
-    """The first sign-in after it that the host approved, and the terminal got to know."""
+    """The first sign-in after it that the host approved, and the terminal got to know. A terminal with one identity
+    may have got another one meanwhile."""
     after = exchange.answered_at or exchange.t
     replaced = _replaced_after(reading, after)
     sign_ins = reading.approved_sign_ins
@@ -46,7 +47,7 @@ def next_sign_in(reading: Reading, exchange: Exchange) -> Exchange | None:
     for sign_in in itertools.islice(sign_ins, first, None):
         if sign_in.t >= replaced:
             break
-        if (sign_in.mid, sign_in.tid) == (exchange.mid, exchange.tid):
+        if (sign_in.mid, sign_in.tid) == (exchange.mid, exchange.tid) or not several(reading):
             return sign_in
     return None
 

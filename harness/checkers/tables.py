@@ -20,6 +20,7 @@ OWN: dict[str, frozenset[str]] = {
     "ic_parameter_update": frozenset({"ic_parameter_query", "ic_parameter_download", "ic_parameter_end"}),
     "blacklist_update": frozenset({"blacklist_download", "blacklist_end"}),
     "software_update": frozenset({"software_query", "software_download", "software_end"}),
+    "activate": frozenset({"activation"}),
     "settle": frozenset({"settlement", "batch_upload", "batch_upload_chip", "batch_end"}),
     "load_firmware": frozenset({"software_query", "software_download", "software_end"}),  # where the host has it
     **{name: frozenset({name}) for name in KINDS},

@@ -196,6 +196,7 @@ class RegistrationTimeline:
     _TERMINAL = {
         "terminal_registered": "registered", "terminal_restored": "registered", "terminal_suspended": "suspended",
         "terminal_removed": "removed", "terminal_pending": "removed", "terminal_rejected": "removed",
+        "activation_offered": "removed", "unit_swapped": "removed",
     }
 
     def __init__(self, changes: Iterable[HostChanged]) -> None:

@@ -13,6 +13,7 @@ from harness.emulator import bus
 from harness.emulator.flash import Flash
 from harness.emulator.font import Font
 from harness.emulator.nor import Nor
+from harness.protocol.transport import transport_key
 
 if TYPE_CHECKING:
     from harness.emulator.services import Services
@@ -23,7 +24,8 @@ class Board:
 
     ``model``: the model file (ROM). ``flash``: the file system partition. ``events_fd`` is readable when
     :meth:`read_event` has something. ``cashier_fd``, ``service_fd``: non-blocking UARTs. ``firmware``: name and version
-    of the image that runs, as the boot loader found them. ``ethernet``: the network interface that is the terminal's
+    of the image that runs, as the boot loader found them. ``transport_key``: the unit's own, from the factory (TEST
+    ONLY, made of the serial number). ``ethernet``: the network interface that is the terminal's
     own; "": it has none, and uses the network of its namespace as it is.
     ``nor``: the whole chip, for the boot loader. ``boot``: its services, there when the application is started.
     ``modem_fd``: the serial line of a modem, -1 where there is none.
@@ -37,6 +39,7 @@ class Board:
         modem_fd: int = -1,
     ) -> None:
         self.model, self.serial_number, self.time_scale = model, serial_number, time_scale
+        self.transport_key = transport_key(serial_number)
         self.ethernet, self.modem_fd = ethernet, modem_fd
         self.flash = flash.partition(fatal=True)
         self.nor: Nor = flash

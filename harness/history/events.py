@@ -111,7 +111,7 @@ class HostChanged(Event):
     change: Literal[
         "merchant_registered", "merchant_removed", "merchant_suspended", "merchant_restored",
         "terminal_registered", "terminal_removed", "terminal_suspended", "terminal_restored",
-        "terminal_pending", "terminal_rejected",
+        "terminal_pending", "terminal_rejected", "activation_offered", "unit_swapped",
         "tmk_issued", "signed_out", "batch_set", "clock_set", "clock_cleared",
         "download_demanded", "downloads_replaced", "software_offered", "software_withdrawn",
     ]
@@ -349,13 +349,15 @@ class Key(Event):
 class UnitReplaced(Event):
     """From here on another unit stands on the bench (the emulated flash was made new): its memory is blank.
 
-    ``firmware``: what the factory put on it; None: the bench's own.
+    ``firmware``: what the factory put on it; None: the bench's own. ``kept``: it stood there before, and has all that
+    it had then.
     """
 
     kind: Literal["unit.replaced"] = "unit.replaced"
     serial: str
     why: str = ""
     firmware: Firmware | None = None
+    kept: bool = False
 
 
 class Heartbeat(Event):

@@ -62,6 +62,7 @@ _BY_F60: dict[str, dict[tuple[str, str | None], str]] = {
         ("00", "391"): "blacklist_end",
         ("00", "394"): "contactless_download",
         ("00", "395"): "contactless_end",
+        ("00", "396"): "activation",  # assumed: no public table has it
         ("00", "397"): "software_query",
         ("00", "398"): "software_download",
         ("00", "399"): "software_end",

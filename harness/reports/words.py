@@ -25,7 +25,8 @@ OPERATIONS: dict[str, Both] = {
     "completion": _("completion"), "completion_void": _("void of a completion"),
     "completion_advice": _("completion advice"), "offline_sale": _("offline sale"),
     "offline_chip_sale": _("offline chip sale"), "offline_adjust": _("offline adjustment"), "offline_tip": _("tip"),
-    "select_merchant": _("select the merchant"),
+    "select_merchant": _("select the merchant"), "activate": _("activation"), "back_up": _("backup"),
+    "restore": _("restore of a backup"),
 }  # fmt: skip
 VIA: dict[str, Both] = {
     "keypad": _("keypad"), "cashier": _("cashier link"), "service": _("service port"), "operator": _("operator"),
@@ -48,7 +49,7 @@ TRANSACTIONS: dict[str, Both] = {
     "software_download": _("software block"), "software_end": _("end of software download"),
     "offline_sale": _("offline sale"),
     "offline_chip_sale": _("offline chip sale"), "offline_adjust": _("offline adjustment"), "offline_tip": _("tip"),
-    "status_upload": _("status upload"), "unknown": _("unknown message"),
+    "status_upload": _("status upload"), "activation": _("activation"), "unknown": _("unknown message"),
 }  # fmt: skip
 
 CHANGES: dict[str, Both] = {
@@ -56,6 +57,7 @@ CHANGES: dict[str, Both] = {
     "merchant_suspended": _("merchant suspended"), "merchant_restored": _("merchant restored"),
     "terminal_registered": _("terminal registered"), "terminal_removed": _("terminal removed"),
     "terminal_suspended": _("terminal suspended"), "terminal_restored": _("terminal restored"),
+    "activation_offered": _("activation offered"), "unit_swapped": _("another unit to take its place"),
     "terminal_pending": _("registration under review"), "terminal_rejected": _("registration rejected"),
     "tmk_issued": _("new TMK issued"), "signed_out": _("signed out by the host"), "batch_set": _("batch number set"),
     "clock_set": _("host clock set"), "clock_cleared": _("host clock back to normal"),

@@ -20,7 +20,7 @@ from harness.errors import BadInput
 from harness.protocol.frames import decode
 from harness.robot import REQUIREMENT, session
 from harness.terminal.cards import CARDS, Card
-from harness.terminal.contracts import Completion, Order
+from harness.terminal.contracts import Completion, Order, Via
 from harness.terminal.orders import NEEDS, TAKES_PIN
 from harness.wire.faults import Fault, spoken
 
@@ -97,6 +97,35 @@ class TerminalLibrary:
     def application(self, state: str) -> None:
         """The merchant applied, the acquirer has not agreed."""
         self.bench.host.set_state(state)
+
+    # -- installation (docs/installation.md) --------------------------------------------------------------------------
+
+    @keyword("A unit from its box is on the bench")
+    def blank_unit(self) -> None:
+        """Nothing is set in it; the acquirer has the terminal in its books."""
+        from fixtures.installing import Installation, blank
+
+        blank(self.bench)
+        self._work = Installation(self.bench)
+
+    @keyword("The engineer sets ${what:the way|identity and key|everything}")
+    def set_up(self, what: str) -> None:
+        """By the service port: dialect, network and host; what the terminal is; or all of it."""
+        steps = {"the way": ("parameters", "network", "host"), "identity and key": ("identity", "key")}
+        self._work.do(*(steps[what] if what in steps else [step for part in steps.values() for step in part]))
+
+    @keyword("The engineer activates it by ${via:keypad|service}")
+    def activate_by_code(self, via: Via) -> None:
+        """With a code of the acquirer's."""
+        code = self.bench.host.offer_activation(self.bench.serial)
+        told = self.bench.once_connected(lambda: self.bench.terminal.activate(code, via=via))
+        assert told.ok, told.text
+        self._work.key_of_the_others()
+
+    @keyword("The first batch is sold and settled")
+    def first_batch(self) -> None:
+        """Sign-in, downloads, echo, sale, void, settlement."""
+        self._work.online()
 
     @keyword("The acquirer suspends the terminal")
     def suspend(self) -> None:

@@ -51,7 +51,7 @@ class Front:
     """Keypad, card slot, screen and printer of one terminal."""
 
     def __init__(self, control: Path, model: Model, recorder: Recorder, evidence: Path, bench: str) -> None:
-        self._recorder, self._bench, self._evidence = recorder, bench, evidence
+        self._recorder, self._bench, self.evidence = recorder, bench, evidence
         self._screen_reader = ScreenReader(model.screen)
         self._slip_reader = SlipReader()
         self._seen: list[Seen] = [Seen(0, 0, (), 0)]
@@ -119,7 +119,7 @@ class Front:
         if digest not in self._cache:
             reading = read(frame)
             name = f"{folder}/{digest.hex()[:16]}.png"
-            (self._evidence / name).write_bytes(reading.png)
+            (self.evidence / name).write_bytes(reading.png)
             self._cache[digest] = (name, tuple(reading.lines), reading.unreadable)
         return self._cache[digest]
 
@@ -157,7 +157,7 @@ class Front:
                         what,
                         deadline_s,
                         bench=self._bench,
-                        evidence=str(self._evidence / "screens"),
+                        evidence=str(self.evidence / "screens"),
                         seen="screen: " + (" | ".join(line.strip() for line in last.lines if line.strip()) or "blank"),
                     )
 
@@ -165,7 +165,7 @@ class Front:
         """Until more than ``before`` slips came out. Raises TerminalTimeout."""
         with self._recorder.waiting(), self._changed:
             if not self._changed.wait_for(lambda: len(self._slips) > before, deadline_s):
-                raise TerminalTimeout("a slip", deadline_s, bench=self._bench, evidence=str(self._evidence / "slips"))
+                raise TerminalTimeout("a slip", deadline_s, bench=self._bench, evidence=str(self.evidence / "slips"))
 
     # -- fingers ------------------------------------------------------------------------------------------------------
 

@@ -95,7 +95,9 @@ def _without_control(text: str) -> str:
     return "".join(character for character in (found.group() if found else text) if character.isprintable())
 
 
-_SECRET = re.compile(r"(?i)((?:TLS\s+KEY|KEY\s+\w+)\s+)[0-9A-Z+/=]+")
+_SECRET = re.compile(
+    r"(?i)((?:TLS\s+KEY|KEY\s+\w+|^(?:BACKUP|RESTORE)(?=\s+[0-9A-F]{32}$))\s+)[0-9A-Z+/=]+"
+)
 
 
 class ServicePort:

@@ -25,6 +25,7 @@ from harness.instruments.printer import SlipReader
 from harness.instruments.screen import ScreenReader
 from harness.protocol import keys
 from harness.protocol.frames import F48, Frame, build, decode, swap_tpdu
+from harness.protocol.transport import transport_key
 from harness.terminal import cashier
 from harness.terminal.cards import CHIP, MAGNETIC, Card
 from harness.tests.emulator_bench import model as lab_model
@@ -48,11 +49,13 @@ class FakeBoard:
 
     def __init__(
         self, flash: MemoryFlash, *, model: str = "HT-100", time_scale: float = 1.0, clock: float = CLOCK,
+        serial_number: str = "SN97000001",
     ) -> None:
         self.geometry = lab_model(model).screen
         self.model = lab_model(model).model_dump(mode="json")
-        self.serial_number, self.time_scale, self.flash, self.clock = "SN97000001", time_scale, flash, clock
+        self.serial_number, self.time_scale, self.flash, self.clock = serial_number, time_scale, flash, clock
         self.ethernet, self.modem_fd = "", -1
+        self.transport_key = transport_key(self.serial_number)
         self._model_name = model
         self.screens: list[list[str]] = []
         self.slips: list[list[str]] = []
@@ -261,11 +264,11 @@ class Bench:
 
     def __init__(
         self, *, model: str = "HT-100", time_scale: float = 1.0, flash: MemoryFlash | None = None,
-        application: Any = None, boot: Any = None,
+        serial_number: str = "SN97000001", application: Any = None, boot: Any = None,
     ) -> None:
-        self.host, self._model, self._time_scale = Host(), model, time_scale
+        self.host, self._model, self._time_scale, self._serial_number = Host(), model, time_scale, serial_number
         self.flash, self._application = flash or MemoryFlash(), application or main
-        self.board = FakeBoard(self.flash, model=model, time_scale=time_scale)
+        self.board = FakeBoard(self.flash, model=model, time_scale=time_scale, serial_number=serial_number)
         if boot is not None:
             self.board.boot = boot
         self.terminal: main.Terminal = self._application.Terminal(self.board)
@@ -303,7 +306,9 @@ class Bench:
         clock = self.board.clock
         self.board.close()
         self.flash = flash or MemoryFlash(bytes(self.flash.content))
-        self.board = FakeBoard(self.flash, model=self._model, time_scale=self._time_scale, clock=clock)
+        self.board = FakeBoard(
+            self.flash, model=self._model, time_scale=self._time_scale, clock=clock, serial_number=self._serial_number
+        )
         if boot is not None:
             self.board.boot = boot
         self.terminal = self._application.Terminal(self.board)

@@ -34,7 +34,7 @@ def test_idle_menu_and_management(model: str) -> None:
         bench.key("FUNC")
         assert bench.lines[1:] == ["功能菜单", *MENUS[model]]
         bench.key("9")
-        assert bench.lines[1:] == ["管理菜单", "1.终端参数", "2.主密钥", "3.版本"]
+        assert bench.lines[1:] == ["管理菜单", "1.终端参数", "2.主密钥", "3.版本", "4.激活"]
         bench.key("3")
         assert bench.lines[1:] == ["reference 1.0.0", "SN SN97000001"]
         bench.key("CANCEL")

@@ -37,6 +37,10 @@ class NotNow(BadInput):
     """The step does not go from the present state."""
 
 
+class MerchantNotActive(NotNow):
+    """Its merchant has no row at the switch, or not an active one."""
+
+
 def _uscc(value: str) -> str:
     problem = uscc.problem_with(value)
     if problem:

@@ -17,7 +17,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.acquirer.ledger import Ledger
-from harness.acquirer.registration.documents import Application, BindingRequest, Finding, NotNow, Refused, Unknown
+from harness.acquirer.registration.documents import (
+    Application,
+    BindingRequest,
+    Finding,
+    MerchantNotActive,
+    NotNow,
+    Refused,
+    Unknown,
+)
 from harness.acquirer.registration.merchants import Merchants
 from harness.acquirer.registration.steps import Step, Steps
 from harness.acquirer.registry import HAS_ROW, SIGNED_OUT, Binding, Registry, SignedOut, TerminalState
@@ -144,24 +152,56 @@ class Terminals:
             raise NotNow(f"no unit is bound to terminal {tid} of merchant {mid}")
         return self._new_code(mid, tid, valid_s)
 
-    def activate(self, serial_number: str, code: str) -> Activated:
-        """The unit is the terminal from now on. Raises :class:`Refused` for a code that is not, or no longer, good."""
+    def offer(self, mid: str, tid: str, serial_number: str, valid_s: int) -> ActivationCode:
+        """The short way, without documents: the unit is bound, approved, and gets a code. Raises :class:`Refused`."""
+        other = self._registry.binding_of(serial_number)
+        if other is not None and (other.mid, other.tid) != (mid, tid):
+            raise Refused([("serial_number", f"it is bound to terminal {other.tid} of merchant {other.mid}")])
+        if self._registry.merchant(mid) is None:
+            raise NotNow(f"merchant {mid} is not registered; its terminals are approved when it is")
+        self._registry.set_application_state(mid, tid, "approved")
+        self._registry.bind(mid, tid, serial_number)
+        self._steps.note("offer", mid, tid, serial_number=serial_number)
+        return self._new_code(mid, tid, valid_s)
+
+    def activate(self, serial_number: str, code: str, *, again: bool = False) -> Activated:
+        """The unit is the terminal from now on. Raises :class:`Refused` for a code that is not, or no longer, good,
+        :class:`MerchantNotActive` where the code stays good.
+
+        ``again``: a code that was used is good for the same unit once more until it has signed in, since the answer
+        may have been lost; it gets the same key.
+        """
         digest = _digest(code)
         row = self._db.execute("SELECT * FROM activations WHERE code = ?", (digest,)).fetchone()
         if row is None:
             raise Refused([("code", "it is not known, or another one was given out since")])
         mid, tid = row["mid"], row["tid"]
         if row["used"] is not None:
-            raise Refused([("code", "it was used")])
+            given = self._given_before(mid, tid, serial_number, row["serial_number"]) if again else None
+            if given is None:
+                raise Refused([("code", "it was used")])
+            return given
         if self._registry.seconds() >= row["expires"]:
             raise Refused([("code", "it has expired")])
         if row["serial_number"] != serial_number:
             raise Refused([("serial_number", "the code was given out for another unit")])
         self._in(mid, tid, "activate", "approved")
+        merchant = self._registry.merchant(mid)
+        if merchant is None or merchant.state != "active":
+            raise MerchantNotActive(f"merchant {mid} is {merchant.state if merchant else 'not registered'}")
         tmk = self._registry.register_terminal(mid, tid)
         self._db.execute("UPDATE activations SET used = ? WHERE code = ?", (self._registry.seconds(), digest))
         self._steps.note("activate", mid, tid, serial_number=serial_number)
         return Activated(mid, tid, tmk)
+
+    def _given_before(self, mid: str, tid: str, serial_number: str, bound: str) -> Activated | None:
+        """What this unit was given for the code, where it has not signed in since."""
+        row, binding = self._registry.terminal(mid, tid), self._registry.binding(mid, tid)
+        still_bound = binding is not None and serial_number == bound == binding.serial_number
+        known = self._registry.keys(mid, tid)
+        if row is None or row.ever_signed_in or not still_bound or known is None:
+            return None
+        return Activated(mid, tid, known.tmk)
 
     def issue_tmk(self, mid: str, tid: str) -> bytes:
         """A new TMK, which holds from the next sign-in."""

@@ -13,12 +13,13 @@ from harness.terminal.contracts import Completion, Order, Via
 from harness.terminal.drivers import dialogs
 from harness.terminal.drivers.panel_firmware import PanelFirmware
 from harness.terminal.drivers.panel_hands import ALERT, MANAGE, MENU, STEP_S
+from harness.terminal.drivers.panel_install import PanelInstall
 from harness.terminal.drivers.panel_operation import ENDED, PROGRESS, PanelOperation, code_of, completion_of
 from harness.terminal.model import Function
 from harness.terminal.orders import check
 
 
-class PanelTerminal(PanelFirmware):
+class PanelTerminal(PanelFirmware, PanelInstall):
     """One terminal in an operator's hands."""
 
     # -- operations ---------------------------------------------------------------------------------------------------

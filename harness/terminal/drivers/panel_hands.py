@@ -142,8 +142,8 @@ class PanelHands:
         self._recorder.append(OperationInvoked(t=time.monotonic_ns(), op=number, name=name, via=via, args=args or {}))
         return PanelOperation(self.front, self.cashier, self._recorder, number, name, self._answer_s)
 
-    def _served(self, command: str) -> Completion:
-        answer = self._port().ask(command)
+    def _served(self, command: str, deadline_s: float = 5.0) -> Completion:
+        answer = self._port().ask(command, deadline_s)
         status, _, rest = answer.partition(" ")
         if status == "OK":
             return Completion("ok", None, rest)

@@ -38,11 +38,18 @@ class Desk:
 
     def refusal(self) -> Result | None:
         """Why no financial transaction may begin now; None: it may."""
+        if self.state.handed_over:
+            return self.gone()
         if not (self.state.signed_in and self.state.complete):
             return results.local(results.SIGN_IN_FIRST, texts.SIGN_IN_FIRST)
         if rules.must_settle(self.state, self.store.log):
             return results.local(results.SETTLE_FIRST, texts.SETTLE_FIRST)
         return None
+
+    @staticmethod
+    def gone() -> Result:
+        """The batch is another unit's."""
+        return results.local(results.HANDED_OVER, texts.GONE)
 
     def failure(self, verdict: comms.Verdict) -> Result:
         """The result of a message that was not approved."""

@@ -12,7 +12,7 @@ from . import cards, emv, results, texts
 from .cards import Card
 from .hardware import Board
 from .kinds import CHIP, CONTACTLESS, MAGNETIC, MANUAL, SCAN
-from .loop import CASHIER, PANEL, TIMEOUT, Flow, Signal, Wait, now
+from .loop import PANEL, TIMEOUT, Flow, Signal, Wait, now
 from .results import Result
 from .screen import Screen
 from .slips import yuan
@@ -56,7 +56,7 @@ class Dialogs:
         self._screen.show((texts.ALERT, texts.code_line(code), texts.of_code(code, self._store.state.dialect)))
         while True:
             signal = yield Wait(panel=True, cashier=cashier)
-            if signal.kind == CASHIER:
+            if signal.commanded:
                 return signal
             if signal.key in (ENTER, CANCEL):
                 self._store.commit(note="")

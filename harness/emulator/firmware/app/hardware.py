@@ -59,7 +59,8 @@ class Board(Protocol):
     """``boot``: the boot loader's services.
 
     ``model`` is the model file; ``time_scale`` divides protocol timers; ``now`` is the battery-backed clock
-    (seconds since 1970). ``ethernet``: the name of the network interface that is the terminal's own, "" where it
+    (seconds since 1970). ``transport_key``: 16 bytes that the maker put into this unit's ROM, and reported to the
+    clearing organisation. ``ethernet``: the name of the network interface that is the terminal's own, "" where it
     has none and uses the network as it is. ``modem_fd``: the serial line of a modem, -1 where there is none.
 
     ``glyph`` gives 16 bytes (8x16) or 32 bytes (16x16), rows top down, MSB left, 1 = dark, or None. ``show`` takes a
@@ -74,6 +75,7 @@ class Board(Protocol):
     def boot(self) -> Boot: ...
 
     serial_number: str
+    transport_key: bytes
     time_scale: float
     ethernet: str
     flash: Any

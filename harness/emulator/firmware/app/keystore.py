@@ -41,6 +41,16 @@ def check_value(key: bytes, *, sm: bool = False) -> str:
     return crypto.kcv(key, sm=sm)[:3].hex().upper()
 
 
+def from_transport(transport_key: bytes, f62: bytes, *, sm: bool) -> bytes:
+    """The master key of an activation: enciphered, with its check value (assumed). Raises :class:`KeyFault`."""
+    if len(f62) != TMK_SIZE + crypto.KCV_SIZE:
+        raise KeyFault(f"F62 holds {len(f62)} bytes, not {TMK_SIZE + crypto.KCV_SIZE}")
+    tmk = crypto.decrypt(transport_key, f62[:TMK_SIZE], sm=sm)
+    if crypto.kcv(tmk, sm=sm) != f62[TMK_SIZE:]:
+        raise KeyFault("check value of the master key")
+    return tmk
+
+
 def unwrap(tmk: bytes, f62: bytes, network_code: str) -> WorkingKeys:
     """The working keys of a sign-in answer; each must have its check value. Raises :class:`KeyFault`.
 

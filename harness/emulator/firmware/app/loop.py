@@ -16,11 +16,12 @@ _T = TypeVar("_T")
 
 TICK_S = 0.25  # the loop turns at least this often: the watchdog wants to be fed
 READABLE, WRITABLE = selectors.EVENT_READ, selectors.EVENT_WRITE
-PANEL, CASHIER, READY, TIMEOUT = "panel", "cashier", "ready", "timeout"
+PANEL, CASHIER, SERVICE, READY, TIMEOUT = "panel", "cashier", "service", "ready", "timeout"
 
 
 class Wait(NamedTuple):
-    """What ends the wait: any of these. ``deadline`` on :func:`now`'s clock; ``until`` is asked after everything."""
+    """What ends the wait: any of these. ``deadline`` on :func:`now`'s clock; ``until`` is asked after everything;
+    ``cashier``: a command of the till or an engineer."""
 
     deadline: float | None = None
     panel: bool = False
@@ -31,10 +32,15 @@ class Wait(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """``kind`` PANEL (value: the event), CASHIER (value: the command), READY, TIMEOUT."""
+    """``kind`` PANEL (value: the event), CASHIER, SERVICE (value: the command), READY, TIMEOUT."""
 
     kind: str
     value: Any = None
+
+    @property
+    def commanded(self) -> bool:
+        """Till or engineer want something."""
+        return self.kind in (CASHIER, SERVICE)
 
     @property
     def key(self) -> str | None:
@@ -80,7 +86,7 @@ class Loop:
         self._advance(task, None)
 
     def offer(self, signal: Signal) -> bool:
-        """Gives a panel event or a cashier command to the flow that waits for one; False: none does."""
+        """Gives a panel event or a command to the flow that waits for one; False: none does."""
         for task in self._tasks:
             if task.wait and (task.wait.panel if signal.kind == PANEL else task.wait.cashier):
                 self._advance(task, signal)

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from . import cashier, migration, selftest, texts, version
+from . import backup, cashier, migration, selftest, texts, version
 from .comms import Line
 from .dialogs import Dialogs
 from .downloads import Downloads
 from .files import Files, FilesFault
 from .hardware import Board
-from .loop import CASHIER, PANEL, Loop, Signal, now
+from .loop import CASHIER, PANEL, SERVICE, Loop, Signal, now
 from .network import Network
 from .notice import Notice
 from .operator import RESULT_S, Merchant, Operator
@@ -76,6 +76,7 @@ class Terminal:
                 board.boot.confirm()
                 trial = False
             migration.finish(stores[0].files, board.feed_watchdog)
+            backup.finish(stores)
         except (StoreDamaged, selftest.SelfTestFailed, ImportError) as fault:
             if trial:
                 self.screen.show((texts.SELF_TEST_FAILED,))
@@ -122,6 +123,8 @@ class Terminal:
         self._service = ServicePort(
             stores, network, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
             has_interface=bool(board.ethernet), busy=lambda: self._line.busy,
+            order=lambda order: self._loop.offer(Signal(SERVICE, order)),
+            tell=lambda line: self._write(board.service_fd, line), random=board.random,
             updates=self._updates, loads=self._loads,
         )
         self._loop.start(network.run())

@@ -40,11 +40,16 @@ def network(state: State, message_type: str, network_code: str) -> dict[int, str
 
 
 def sign_in(state: State, serial_number: str) -> Request:
-    note = f"Sequence No{len(serial_number) + 4:02d}HT97{serial_number}"
+    note = unit_note(serial_number)
     fields = network(state, NO_TRANSACTION, state.dialect.sign_in_network_code)
     return Request(
         "0800", fields | {11: f"{state.trace:06d}", 62: note.encode().hex(), 63: state.dialect.operator}
     )
+
+
+def unit_note(serial_number: str) -> str:
+    """Which unit it is, with the vendor's four characters."""
+    return f"Sequence No{len(serial_number) + 4:02d}HT97{serial_number}"
 
 
 def echo(state: State) -> Request:

@@ -11,13 +11,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from . import cashier, provisioning, results, texts
+from .activation import CODE_DIGITS
 from .asking import NOTHING_GIVEN, Asking, Given
 from .comms import Show
 from .dialogs import ENTER, FUNC, LETTERS, Dialogs
 from .financial import Order
 from .hardware import Board
 from .kinds import KINDS
-from .loop import CASHIER, TIMEOUT, Flow, Signal, now
+from .loop import CASHIER, SERVICE, TIMEOUT, Flow, Signal, now
 from .notice import Notice
 from .results import Result
 from .screen import Printer, Screen
@@ -82,6 +83,8 @@ class Operator:
             if signal.kind == CASHIER:
                 command = signal.value
                 result = yield from self._obey(command)
+            elif signal.kind == SERVICE:
+                result = yield from signal.value.obeyed(self.activate)
             elif signal.key == ENTER:
                 result = yield from self._financial("sale")
             elif signal.key == FUNC:
@@ -120,7 +123,7 @@ class Operator:
         deadline = now() + RESULT_S / self._board.time_scale
         while True:
             signal = yield from self._rest(deadline)
-            if signal.kind == CASHIER:
+            if signal.commanded:
                 return signal
             if signal.kind == TIMEOUT or signal.key is not None:
                 return None
@@ -203,6 +206,8 @@ class Operator:
                     return (yield from self._enter_identity())
                 case 1:
                     return (yield from self._enter_master_key())
+                case 3:
+                    return (yield from self._enter_activation_code())
                 case 2:
                     return results.done(self._firmware, f"SN {self._board.serial_number}")
                 case _:
@@ -227,6 +232,21 @@ class Operator:
         if typed is None:
             return None
         return results.done(texts.SETTING_DONE, texts.KCV + provisioning.load_tmk(self.merchant.store, typed))
+
+    def _enter_activation_code(self) -> Flow[Result | None]:
+        code = yield from self._ask.digits(texts.ASK_ACTIVATION_CODE, CODE_DIGITS)
+        if code is None:
+            return None
+        return (yield from self.activate(self._merchants.index(self.merchant), code))
+
+    def activate(self, number: int, code: str) -> Flow[Result]:
+        """The merchant with that number, from 0. Each step is on the screen, whoever asked for it."""
+        merchant = self._merchants[number]
+        result = yield from merchant.transactions.activate(
+            code, lambda step: self._screen.show((texts.ACTIVATION, step))
+        )
+        merchant.online_ended(result)
+        return result
 
     # -- the till ------------------------------------------------------------------------------------------------------
 

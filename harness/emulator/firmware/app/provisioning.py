@@ -10,6 +10,8 @@ from .store import Store
 
 _NO_KEYS: dict[str, Any] = {"pik": "", "mak": "", "tdk": "", "signed_in": False}  # working keys are useless, or others
 
+_NEW_IDENTITY: dict[str, Any] = {"host_batch": 0, "handed_over": False}  # nothing is stored then
+
 
 class Refused(Exception):
     """Not done. ``number`` is the service port's error number; the text names the reason."""
@@ -29,13 +31,27 @@ def load_tmk(store: Store, text: str) -> str:
     return keystore.check_value(key, sm=store.state.dialect.sm)
 
 
+def activated(store: Store, tid: str, mid: str, tmk: bytes) -> None:
+    """Identity and master key as the host gave them, in one commit. What is stored keeps its identity."""
+    _check_identity(tid, mid)
+    same = (tid, mid) == (store.state.tid, store.state.mid)
+    if not same:
+        refuse_identity_change(store)
+    kept = {} if same else _NEW_IDENTITY
+    store.commit(tid=tid, mid=mid, tmk=tmk.hex(), **kept, **_NO_KEYS)
+
+
+def _check_identity(tid: str, mid: str) -> None:
+    if not (len(tid) == 8 and len(mid) == 15 and (tid + mid).isascii() and (tid + mid).isalnum()):
+        raise Refused("03", "TID has 8 and MID 15 letters or digits")
+
+
 def set_identity(store: Store, tid: str, mid: str) -> None:
     """Terminal number (8) and merchant number (15). Not while anything is stored under the old ones."""
     refuse_identity_change(store)
-    if not (len(tid) == 8 and len(mid) == 15 and (tid + mid).isascii() and (tid + mid).isalnum()):
-        raise Refused("03", "TID has 8 and MID 15 letters or digits")
+    _check_identity(tid, mid)
     if (tid, mid) != (store.state.tid, store.state.mid):
-        store.commit(tid=tid, mid=mid, host_batch=0, **_NO_KEYS)
+        store.commit(tid=tid, mid=mid, **_NEW_IDENTITY, **_NO_KEYS)
 
 
 def refuse_identity_change(store: Store) -> None:

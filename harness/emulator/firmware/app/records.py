@@ -89,6 +89,7 @@ class State:
 
     ``trace`` is the next number to use. ``host_batch``: the batch number of the last sign-in, where stored data had to
     keep its own first; 0 otherwise.
+    ``handed_over``: a backup was taken for another unit, which has the batch now.
     ``note``: the code of an unattended answer that the operator has not yet seen.
     ``undelivered``: trace numbers of stored transactions in the log that the host has not answered, oldest first;
     ``refused``: of those that it has declined. ``failed``: approved by the host, refused by the chip afterwards.
@@ -130,6 +131,7 @@ class State:
     signatures: tuple[Signature, ...] = ()
     last: Record | None = None
     note: str = ""
+    handed_over: bool = False
     dialect: Dialect = field(default_factory=Dialect)
     parameters: Parameters = field(default_factory=Parameters)
 

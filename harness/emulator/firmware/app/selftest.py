@@ -24,10 +24,13 @@ class SelfTestFailed(Exception):
 def modules() -> None:
     """Every module of the image can be imported, also those that are imported only when they are needed."""
     from . import (  # noqa: F401
+        activation,
         asking,
         at,
+        backup,
         batch,
         cards,
+        carrying,
         cashier,
         codec,
         comms,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from . import batch, link_setup, provisioning
+from . import batch, keystore, link_setup, provisioning, results
+from .activation import CODE_DIGITS
+from .carrying import Carrying
+from .loop import Flow
 from .provisioning import Refused
+from .results import Result
 from .store import Store
 
 if TYPE_CHECKING:
@@ -15,6 +19,10 @@ if TYPE_CHECKING:
     from .updates import Updates
 
 LONGEST_LINE = 8192  # a certificate in base64 fits
+_WHY = {
+    results.NOT_CONNECTED: "no connection", results.NO_ANSWER: "no answer", results.INVALID: "no valid answer",
+    results.SIGN_IN_FIRST: "no host is set",
+}
 
 
 class LineBuffer:
@@ -42,8 +50,28 @@ class LineBuffer:
         return lines
 
 
+class ActivationOrder(NamedTuple):
+    """The engineer wants merchant ``number`` (from 0) activated; ``tell`` gets the answer line when that has ended."""
+
+    number: int
+    code: str
+    store: Store
+    tell: Callable[[str], None]
+
+    def obeyed(self, activate: Callable[[int, str], Flow[Result]]) -> Flow[Result]:
+        result = yield from activate(self.number, self.code)
+        state = self.store.state
+        if result.ok:
+            check = keystore.check_value(bytes.fromhex(state.tmk), sm=state.dialect.sm)
+            self.tell(f"OK TID={state.tid} MID={state.mid} KCV={check}")
+        else:
+            self.tell(f"ERR {result.code} {_WHY.get(result.code, 'the host says no')}")
+        return result
+
+
 class ServicePort:
-    """``busy``: a transaction is under way, nothing may be changed.
+    """``busy``: a transaction is under way, nothing may be changed. ``order`` gives an order to the operator's flow,
+    False: the terminal is in use; ``tell`` sends a line later.
 
     ``stores``: one for each merchant. Identity, key and counters are those of the one that ``MERCHANT n`` chose last
     (the first after power-on); host, links and parameters are the whole terminal's.
@@ -51,26 +79,32 @@ class ServicePort:
 
     def __init__(
         self, stores: Sequence[Store], network: Network, *, model: str, firmware: str, serial_number: str,
-        has_interface: bool, busy: Callable[[], bool], updates: Updates, loads: SerialLoad,
+        has_interface: bool, busy: Callable[[], bool], order: Callable[[ActivationOrder], bool],
+        tell: Callable[[bytes], None], random: Callable[[int], bytes], updates: Updates, loads: SerialLoad,
     ) -> None:
+        self._order, self._tell = order, tell
         self._updates, self._loads = updates, loads
         self._stores, self._store, self._network, self._busy = stores, stores[0], network, busy
         self._has_interface = has_interface
         self._model, self._firmware, self._serial_number = model, firmware, serial_number
         self._lines = LineBuffer()
+        self._carrying = Carrying(stores, model=model, serial_number=serial_number, random=random)
 
     def feed(self, data: bytes) -> bytes:
         """What is answered to these bytes."""
-        answers = b"".join(self.answer(line).encode("ascii") + b"\r\n" for line in self._lines.feed(data))
+        answers = b"".join(map(_line, filter(None, map(self.answer, self._lines.feed(data)))))
         if self._loads.active:
             self._lines = LineBuffer()  # what stands behind LOAD is no command
         return answers
 
     def answer(self, line: str | None) -> str:
-        """One line's answer; None stands for a line that was too long."""
+        """One line's answer, "" where it comes later; None stands for a line that was too long."""
         if line is None:
             return f"ERR 02 line longer than {LONGEST_LINE} characters"
         try:
+            if line.startswith("RESTORE "):
+                self._refuse_while_busy()
+                return f"OK {self._carrying.restore(line.removeprefix('RESTORE '))}"
             if line.startswith("PARAM "):
                 return self._parameter(line.removeprefix("PARAM "))
             return self._obey(line.split())
@@ -97,6 +131,11 @@ class ServicePort:
             case ["KEY", "TMK", key]:
                 self._refuse_while_busy()
                 return f"OK KCV={provisioning.load_tmk(self._store, key)}"
+            case ["BACKUP", *what]:
+                self._refuse_while_busy()
+                return f"OK {self._carrying.back_up(what)}"
+            case ["ACTIVATE", code]:
+                return self._activate(code)
             case ["HOST", address, port, tpdu]:
                 self._refuse_while_busy()
                 for store in self._stores:
@@ -146,6 +185,16 @@ class ServicePort:
             return "ERR 01 unknown command"
         return f"OK {name}={provisioning.parameter(self._store, name)}"
 
+    def _activate(self, code: str) -> str:
+        """Answered when the host has."""
+        self._refuse_while_busy()
+        if not (len(code) == CODE_DIGITS and code.isascii() and code.isdigit()):
+            raise Refused("03", f"an activation code is {CODE_DIGITS} digits")
+        number = next(n for n, store in enumerate(self._stores) if store is self._store)
+        if not self._order(ActivationOrder(number, code, self._store, lambda line: self._tell(_line(line)))):
+            raise Refused("90", "busy: the terminal is in use")
+        return ""
+
     def _refuse_while_busy(self) -> None:
         if self._busy():
             raise Refused("90", "busy: a transaction is under way")
@@ -157,3 +206,7 @@ class ServicePort:
             f"OK batch={state.batch:06d} trace={state.trace:06d} sales={sums.debits}/{sums.debit_amount} "
             f"voids={sums.credits}/{sums.credit_amount} signed_in={int(state.signed_in)} reversal={reversal}"
         )
+
+
+def _line(text: str) -> bytes:
+    return text.encode("ascii") + b"\r\n"

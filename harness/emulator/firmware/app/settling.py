@@ -26,6 +26,8 @@ class Settling:
     def settle(self, show: Show) -> Flow[Result]:
         yield from self._desk.line.take(show)
         try:
+            if self._store.state.handed_over:
+                return self._desk.gone()
             if not self._may_settle():
                 return results.local(results.SIGN_IN_FIRST, texts.SIGN_IN_FIRST)
             stuck = yield from self._pending.deliver_all(show)

@@ -6,13 +6,14 @@ files is the ``layout``'s business.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from .files import Files, FilesFault
 from .hardware import BlockDevice
 from .layout import Layout, read_table, write_table
-from .records import Record
+from .records import Record, State
 
 
 class StoreDamaged(Exception):
@@ -57,6 +58,15 @@ class Store:
         self.commit(generation=self.state.generation + 1, log_bytes=0, **changes)
         self.log = []
         self._layout.tidy(self.state)
+
+    def replace(self, state: State, log: Sequence[Record]) -> None:
+        """Another state and another batch log in the place of these, with one commit."""
+        new = replace(state, generation=self.state.generation + 1, log_bytes=0)
+        for record in log:
+            new = replace(new, log_bytes=self._layout.append(new, record))
+        self._layout.save_state(new)
+        self.state, self.log = new, list(log)
+        self._layout.tidy(new)
 
     # -- what the whole terminal shares --------------------------------------------------------------------------------
 

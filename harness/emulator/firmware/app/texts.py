@@ -48,7 +48,8 @@ FUNCTIONS = {
     "ic_parameter_update": "IC卡参数下载", "blacklist_update": "黑名单下载", "select_merchant": "选择商户",
     "software_update": "软件更新",
 }
-MANAGEMENT = ("终端参数", "主密钥", "版本")
+MANAGEMENT = ("终端参数", "主密钥", "版本", "激活")
+ACTIVATION = "终端激活"
 
 # dialogs
 ASK_AMOUNT, ASK_CARD, ASK_PIN = "请输入金额", "请刷卡或插卡", "请输入密码"
@@ -56,6 +57,7 @@ ASK_TRACE, CONFIRM_VOID, CONFIRM_SETTLEMENT = "请输入原凭证号", "撤销�
 ASK_REFERENCE, ASK_DATE, ASK_AUTHORISATION = "请输入原参考号", "请输入原交易日期", "请输入授权码"
 ASK_TIP, ASK_EXPIRY, ASK_SIGNATURE, ASK_MERCHANT = "请输入小费", "请输入有效期", "请签名", "请选择商户"
 ASK_TID, ASK_MID, ASK_TMK = "请输入终端号", "请输入商户号", "请输入主密钥"
+ASK_ACTIVATION_CODE = "请输入激活码"
 ENTER_OR_CANCEL = "确认键继续 取消键退出"
 CARD_UNREADABLE, UNKNOWN_PAYMENT_CODE = "读卡错误,请重试", "不支持的付款码"
 
@@ -68,7 +70,7 @@ APPROVED, SIGN_IN_DONE, SETTLEMENT_DONE, ECHO_DONE = "交易成功", "签到成�
 SIGN_OFF_DONE, PARAMETERS_DONE, STATUS_DONE = "签退成功", "参数下载完成", "状态上送完成"
 CA_KEYS_DONE, CHIP_PARAMETERS_DONE, BLACKLIST_DONE = "公钥下载完成", "IC卡参数下载完成", "黑名单下载完成"
 BLACKLISTED, NOT_ALLOWED = "黑名单卡,拒绝交易", "不允许此交易"
-REPRINT_DONE, SETTING_DONE = "重打印完成", "设置成功"
+REPRINT_DONE, SETTING_DONE, ACTIVATED = "重打印完成", "设置成功", "激活成功"
 DECLINED, NO_ANSWER, NOT_CONNECTED, NO_VALID_ANSWER = "交易失败", "通讯超时", "连接失败", "应答无效"
 NAME_UNKNOWN, NETWORK_DOWN = "域名解析失败", "网络未就绪"  # no connection, and this is why
 NO_SIM, NO_SIGNAL, NOT_REGISTERED = "未插SIM卡", "无信号", "网络注册失败"
@@ -79,6 +81,7 @@ SCRIPT_STUCK, STORED_STUCK = "脚本通知未成功", "离线交易上送未成�
 REPEAT, TOTALS_RESET = "已重新签到,请重试", "总额已清零"
 CARD_REFUSED, WRONG_CARD, TIP_TOO_HIGH, NO_BALANCE = "卡片拒绝交易", "卡号与原交易不符", "小费超过限额", "余额未返回"
 CANCELLED, BUSY, BAD_COMMAND = "交易已取消", "终端忙", "命令错误"
+GONE = "数据已移交,请换机"  # to another unit
 NO_SUCH_TRANSACTION, ALREADY_VOIDED, NOTHING_TO_PRINT = "无此交易", "原交易已撤销", "无可打印凭证"
 ALREADY_REPLACED, REVERSAL_RECORD = "原交易已调整", "冲正记录"
 KEY_FAULT, SETTING_REFUSED, NOT_SET_UP, KCV = "密钥错误", "设置失败", "请先设置", "校验值:"

@@ -50,6 +50,12 @@ class Transactions(Desk):
             self.line.release()
         return results.done(texts.ECHO_DONE) if verdict.outcome is Outcome.APPROVED else self.failure(verdict)
 
+    def activate(self, code: str, show: Show) -> Flow[Result]:
+        """Identity and master key from the host, against a code."""
+        from .activation import activate
+
+        return (yield from activate(self, code, show))
+
     def perform(self, order: Order, show: Show) -> Flow[Result]:
         """A financial transaction."""
         if order.kind.stored:
@@ -84,7 +90,7 @@ class Transactions(Desk):
 
     @property
     def signature_due(self) -> bool:
-        return self.state.signed_in and self._pending.signature_due
+        return self.state.signed_in and not self.state.handed_over and self._pending.signature_due
 
     def deliver_signatures(self, show: Show) -> Flow[Result | None]:
         """Uploads those that wait; None: none does any more."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from . import rules
 from .downloads import Downloads
 from .loop import Flow, Wait, now
-from .results import SETTLE_FIRST, SIGN_IN_FIRST, Result
+from .results import HANDED_OVER, SETTLE_FIRST, SIGN_IN_FIRST, Result
 from .store import Store
 from .transactions import Transactions
 
@@ -72,7 +72,7 @@ class Unattended:
         """An operator's or the till's message to the host ended so."""
         if result.ok:
             self.back_off.reset()
-        elif result.code not in (SIGN_IN_FIRST, SETTLE_FIRST):
+        elif result.code not in (SIGN_IN_FIRST, SETTLE_FIRST, HANDED_OVER):
             self.back_off.hold()
 
     def _may_begin(self) -> bool:
@@ -90,6 +90,8 @@ class Unattended:
         return self._transactions.sign_in_due and self._store.state.complete
 
     def _reversal_due(self) -> bool:
+        if self._store.state.handed_over:
+            return False
         return self._store.state.reversal is not None and bool(self._store.state.mak) and self._store.state.complete
 
     def _attempt(self) -> Flow[None]:
