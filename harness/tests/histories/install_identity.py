@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from harness.protocol.nested import make_serial_number
 from harness.tests.golden import MID, TID, Outcome, World
 from harness.tests.golden_parts import Reply, reply_of
@@ -34,13 +36,18 @@ def says_other(world: World, code: str | None = "Z3") -> None:
     world.events[index] = world.events[index].model_copy(update={"code": code})
 
 
-def activate(world: World, reply: Reply | str | None = None) -> Outcome:
-    with world._operation("activate", "keypad") as operation:
+def activate(world: World, reply: Reply | str | None = None, via: Literal["keypad", "service"] = "keypad") -> Outcome:
+    with world._operation("activate", via) as operation:  # type: ignore[arg-type]
         fields = {
             11: world.terminal.next_trace(), 60: f"00{world.terminal.batch}396",
             62: make_serial_number("TEST97000009") + b"123456789012".hex(), 63: OPERATOR,
         }  # fmt: skip
         return world._finish(operation, world._exchange(Message("0800", fields), reply_of(reply)))
+
+
+def host_is_set(world: World) -> None:
+    operation = world.invoke("set_host", "service", address="10.97.0.1")
+    world.complete(operation, "ok")
 
 
 # -- INS-03 ------------------------------------------------------------------------------------------------------------
@@ -67,6 +74,21 @@ def a_wrong_activation_code(world: World) -> None:
     world.replaced("97000009")
     activate(world, "97")
     activate(world)
+
+
+@good("INS-03", "a wrong code was answered 97 and shown so; the right one was taken")
+def a_wrong_code_by_the_service_port(world: World) -> None:
+    world.replaced("97000009")
+    host_is_set(world)
+    activate(world, "97", "service")
+    activate(world, via="service")
+
+
+@no_occasion("INS-02")
+def a_code_that_is_not_known_is_no_failure(world: World) -> None:
+    world.replaced("97000009")
+    host_is_set(world)
+    activate(world, "97", "service")
 
 
 @bad("INS-03", "was answered 97, the terminal said code Z3")
