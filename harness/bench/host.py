@@ -81,7 +81,7 @@ class Host:
         for host in self.merchants:
             if (host.mid, host.tid) == (event["mid"], event["tid"]):
                 host.terminal_registered, host.suspended = True, False
-                host._know(event["tmk"])
+                host._know(event["tmk"], event["t"])
                 host._changed(
                     "terminal_registered", event["t"], tmk_kcv=event["kcv"], by="activation", serial=host.bound
                 )
@@ -220,10 +220,11 @@ class Host:
         """What this terminal last said of itself; {} before it did."""
         return dict(self._ask("downloads", mid=self.mid, tid=self.tid)["status"] or {})
 
-    def _know(self, tmk: str) -> None:
+    def _know(self, tmk: str, t: int = 0) -> None:
+        """The host has had this key since ``t`` (now), whenever the bench is told of it."""
         if tmk.upper() != self.tmk:
             self.tmk = tmk.upper()
-            self._recorder.append(Key(t=time.monotonic_ns(), mid=self.mid, tid=self.tid, value=self.tmk))
+            self._recorder.append(Key(t=t or time.monotonic_ns(), mid=self.mid, tid=self.tid, value=self.tmk))
 
     # -- misbehaviour -------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ _MONEY = frozenset({"0100", "0200", "0220", "0620", REVERSAL})
 _SETTLING = frozenset({"0220", "0320", "0500", "0620", REVERSAL})
 SENT_AGAIN = frozenset({REVERSAL, "0220", "0320", "0620"})  # may be repeated in one operation whatever was answered
 ONCE = frozenset({"settlement", "echo", "sign_off", "status_upload"})  # asked once: another trace makes it no other
+_BY_SERVICE = frozenset({"activate"})  # an order on the service port that sends a request
 SENDS = 4  # of one request in one operation: the first, and three repeats
 REFUSED_BY_ITSELF = frozenset({"Z4", "Z5", "Z6", "Z7", "Z8"})  # at the till: nothing was sent for it
 DO_FIRST = ("先签到", "先结算")  # how Chinese terminals word such a refusal on the screen
@@ -55,7 +56,7 @@ def attended(history: _History, exchanges: Iterable[Exchange], profile: Profile)
     during: dict[int, tuple[Operation, list[Exchange]]] = {}
     for exchange in exchanges:
         operation = history.operation_at(exchange.t)
-        if operation is None or operation.invoked.via == "service":
+        if operation is None or (operation.invoked.via == "service" and operation.name not in _BY_SERVICE):
             continue
         if explains(operation.name, exchange, profile):
             during.setdefault(operation.op, (operation, []))[1].append(exchange)

@@ -1,4 +1,5 @@
-"""INS-04: a way to the acquirer that is wrong is a communication error and never 97; put right, the terminal works."""
+"""INS-04: a way to the acquirer that is wrong is a communication error and never 97, unless who answers there says so;
+put right, the terminal works."""
 
 from __future__ import annotations
 
@@ -6,9 +7,9 @@ from collections.abc import Iterator
 
 from harness.checkers import shown
 from harness.checkers.finding import Finding, checker
-from harness.checkers.installing import IDENTITY, KEY, ONLINE, Life, lives, own, told
+from harness.checkers.installing import IDENTITY, KEY, ONLINE, Life, lives, own, told, undisturbed
 from harness.checkers.observing import interrupted
-from harness.checkers.reading import Operation, Reading
+from harness.checkers.reading import Exchange, Operation, Reading
 from harness.history.events import Event, Screen
 
 _LOCAL = (None, "Z1", "Z2")
@@ -72,3 +73,50 @@ def _put_right(reading: Reading, life: Life, before: Operation, after: Operation
         return Finding.failed("INS-04", reason, evidence, at=before.invoked)
     reason = f"nobody answered the {before.name}, and it was told as such; put right, {answered.name} was answered"
     return Finding.passed("INS-04", reason, evidence, at=before.invoked)
+
+
+@checker("INS-04")
+def another_acquirers_97(reading: Reading) -> Iterator[Finding]:
+    """Occasion: a unit that was never in service is answered not registered by one host, and its next sign-in after
+    another host was set is granted by that one. Decided by what it told of either."""
+    for life in lives(reading):
+        refused: tuple[Operation, Exchange] | None = None
+        for operation in life.operations:
+            if operation.name != "sign_in" or operation.completed is None or not _known(life, operation):
+                continue
+            answered = next((e for e in reversed(own(reading, operation)) if e.outcome == "answered"), None)
+            if answered is None:
+                continue
+            if answered.definite_97:
+                refused = refused or (operation, answered)
+            elif answered.approved(reading.profile):
+                if refused is not None:
+                    yield from _another_host(reading, life, refused, (operation, answered))
+                break
+
+
+def _another_host(
+    reading: Reading, life: Life, before: tuple[Operation, Exchange], after: tuple[Operation, Exchange]
+) -> Iterator[Finding]:
+    (first, refused), (second, granted) = before, after
+    there, here = refused.connection.peer, granted.connection.peer
+    moved = [o for o in life.operations if o.name == "set_host" and o.outcome == "ok" and first.t < o.t < second.t]
+    if not (there and here) or there == here or not moved or not undisturbed(reading, second):
+        return
+    evidence: list[Event | None] = [
+        life.unit, *refused.events, *told(first), *told(moved[-1]), *granted.events, *told(second)
+    ]
+    what = f"the host at {there} answered {refused.code}"
+    if first.code != refused.code:
+        said = f"code {first.code}" if first.code else _detail(first)
+        yield Finding.failed("INS-04", f"{what}, and the terminal said {said}", evidence, at=first.invoked)
+    elif second.outcome == "ok":
+        reason = f"{what} and the terminal showed it; set to {here}, it signed in"
+        yield Finding.passed("INS-04", reason, evidence, at=first.invoked)
+    else:
+        reason = f"{what}; set to {here}, its sign-in was granted, and the terminal said {_detail(second)}"
+        yield Finding.failed("INS-04", reason, evidence, at=first.invoked)
+
+
+def _detail(operation: Operation) -> str:
+    return operation.completed.detail if operation.completed else "nothing"

@@ -20,6 +20,7 @@ from harness.protocol.nested import settlement_totals
 _BASE64 = re.compile(r"[0-9A-Za-z+/]{16,}={0,2}")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 _CARD_FIELDS = (2, 35, 36)
+_HANDED_OVER = frozenset({"0100", "0200", "0220", "0320", "0400", "0500", "0620"})  # what only one unit may send
 Sums = tuple[int, int, int, int]
 
 
@@ -94,16 +95,36 @@ def the_batch_goes_on(reading: Reading) -> Iterator[Finding]:
 
 @checker("REC-09")
 def the_old_unit_sells_no_more(reading: Reading) -> Iterator[Finding]:
-    """Occasion: money that a unit asks for after its backup was taken, before it was told that nobody restores it."""
+    """Occasion: money that a unit asks for, or a reversal, a stored transaction or a settlement that it delivers, after
+    its backup was taken, also when it is put back later; before it was told that nobody restores it."""
     for taken in reading.all(BackupTaken):
         old = reading.before(UnitReplaced, taken.t)
-        following = reading.after_moment(UnitReplaced, taken.t)
-        end = following.t if following else reading.end + 1
-        lines = reading.between(Service, taken.t, end)
-        until = next((line.t for line in lines if line.text.startswith("BACKUP CANCEL")), end)
-        for e in reading.financial_between(taken.t, until):
-            yield Finding.failed("REC-09", f"a unit whose batch was handed over sent {e.name}", [old, taken, e.request],
-                                 at=e.request)  # fmt: skip
+        for start, end in _stands_after(reading, taken, old):
+            for e in reading.exchanges_between(start, end):
+                if e.mti in _HANDED_OVER:
+                    reason = f"a unit whose batch was handed over sent {e.name}"
+                    yield Finding.failed("REC-09", reason, [old, taken, e.request], at=e.request)
+
+
+def _stands_after(reading: Reading, taken: BackupTaken, old: UnitReplaced | None) -> Iterator[tuple[int, int]]:
+    """When the unit that gave the backup is on the bench, until it works again or another has its serial number."""
+    spans, start = [], taken.t
+    for unit in (u for u in reading.all(UnitReplaced) if u.t > taken.t):
+        if start:
+            spans.append((start, unit.t))
+        its = old is not None and unit.serial == old.serial
+        if its and not unit.kept:
+            start = 0
+            break
+        start = unit.t if its else 0
+    if start:
+        spans.append((start, reading.end + 1))
+    for begin, end in spans:
+        lines = reading.between(Service, begin, end)
+        cancelled = next((line.t for line in lines if line.text.startswith("BACKUP CANCEL")), None)
+        yield begin, cancelled or end
+        if cancelled is not None:
+            return
 
 
 def _restored(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from harness.history.events import OperationInvoked, WireFrame
 from harness.protocol import frames
+from harness.protocol.nested import make_serial_number
 from harness.protocol.profile import Profile
 from harness.protocol.transactions import KINDS
 from harness.terminal.cashier import TYPES
@@ -54,6 +55,7 @@ class GoodTerminal(Log):
         self.host_at, self.second_host = FIRST_HOST, ""  # the address in use, and one to fall back to
         self.second_ac = ""  # what a bad terminal asks an inserted chip for at the end ("": the right thing)
         self.card_gives = ""  # what a card with a mind of its own gives then
+        self.serial = ""  # that a sign-in names ("": it names none)
 
     def _request(self, mti: str, fields: Fields) -> Message:
         return request_of(mti, fields, tid=self.tid, mid=self.mid)
@@ -119,6 +121,8 @@ class GoodTerminal(Log):
 
     def _sign_in(self, reply: Reply) -> Outcome:
         fields: Fields = {11: self.terminal.next_trace(), 60: f"00{self.terminal.batch}003", 63: OPERATOR}
+        if self.serial:
+            fields[62] = make_serial_number(f"TEST{self.serial}")
         outcome = self._exchange(self._request("0800", fields), reply)
         if outcome.code == "00":
             loaded = self.terminal.load_working_keys(outcome.fields.get(62))

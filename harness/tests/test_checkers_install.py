@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.tests.golden_stories import Story
-from harness.tests.histories.install import stories
+from harness.tests.golden_stories import Stories, Story
+from harness.tests.histories import install, install_identity, installation
+
+stories = Stories.joined(install.stories, installation.stories, install_identity.stories)
 
 
 @pytest.mark.parametrize("story", stories.kept, ids=str)

@@ -131,6 +131,52 @@ def test_a_unit_with_transactions_of_its_own_is_refused() -> None:
         assert [record.amount for record in new.log] == [700]
 
 
+def test_one_batch_is_not_settled_twice_by_one_unit() -> None:
+    """The successor gets the same backup once more, and the old one its own after it was cancelled: 87."""
+    lines, old = taken()
+    with old, Bench() as new:
+        for unit in (old, new):
+            if unit is new:
+                assert restore(new, lines).startswith("OK ")
+                assert new.serve(f"KEY TMK {TMK.hex()}").startswith("OK ")
+                assert new.serve(f"HOST 127.0.0.1 {new.host.port} 6000030000").startswith("OK ")
+            else:
+                old.host.script = lambda request: None
+                assert old.serve("BACKUP CANCEL").startswith("OK ")
+            unit.key("CANCEL")
+            assert unit.sign_in()["DF07"] == "00"
+            assert unit.settle()["DF07"] == "00"
+            unit.key("CANCEL")
+            assert restore(unit, lines) == "ERR 87 this unit has sold under that number itself"
+            assert not unit.log and unit.state.batch == 2
+
+
+def test_a_number_that_never_sold_does_not_hinder_a_restore() -> None:
+    lines, old = taken()
+    with old, Bench().ready() as new:
+        assert new.state.tid == old.state.tid
+        assert restore(new, lines) == "OK RESTORED merchants=1 records=3"
+
+
+def test_what_waits_for_the_line_while_the_batch_is_handed_over_is_not_sent() -> None:
+    """Another merchant's message holds the line; in the moment it ends, the backup is taken."""
+    with Bench().ready() as bench:
+        bench.host.script = lambda request: Answer(act="close") if request.mti == "0200" else None
+        assert bench.sale(4000)["DF07"] == "Z2"
+        bench.key("CANCEL")
+        operator = bench.terminal._operator
+        assert operator is not None
+        desk = operator.merchant.transactions
+        waiting = desk.deliver_reversal(lambda step: None)
+        back_up(bench)
+        before = len(bench.host.requests)
+        with pytest.raises(StopIteration) as ended:
+            while True:
+                next(waiting)
+        assert ended.value.value is not None and ended.value.value.code == "ZC"
+        assert len(bench.host.requests) == before
+
+
 def test_a_blank_unit_has_nothing_to_hand_over() -> None:
     with Bench() as bench:
         assert bench.serve(f"BACKUP {KEY}").startswith("ERR 77 ")

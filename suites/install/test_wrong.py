@@ -8,6 +8,7 @@ import pytest
 from fixtures.installing import Installation, blank
 from harness.bench.bench import Bench
 from harness.bench.network import GIVES
+from harness.terminal.contracts import Via
 from harness.wire.topology import BACKUP_ADDRESS, ROUTER_ADDRESS
 
 MERCHANT_UNKNOWN = "03"
@@ -47,8 +48,11 @@ def test_a_wrong_identity(bench: Bench, what: str) -> None:
 
 
 @pytest.mark.declares("INS-03")
-@pytest.mark.parametrize("why", ["unknown", "another unit's", "expired"])
-def test_a_wrong_activation_code(bench: Bench, why: str) -> None:
+@pytest.mark.parametrize(
+    ("why", "via"),
+    [("unknown", "keypad"), ("unknown", "service"), ("another unit's", "keypad"), ("expired", "keypad")],
+)
+def test_a_wrong_activation_code(bench: Bench, why: str, via: Via) -> None:
     """It is answered not registered, nothing is stored of it; with the right one the unit comes into service."""
     blank(bench, registered=False)
     work = Installation(bench)
@@ -58,12 +62,12 @@ def test_a_wrong_activation_code(bench: Bench, why: str) -> None:
         "expired": lambda: bench.host.offer_activation(bench.serial, valid_s=0),
     }[why]()
     work.do("parameters", "network", "host")
-    told = bench.once_connected(lambda: bench.terminal.activate(wrong))
+    told = bench.once_connected(lambda: bench.terminal.activate(wrong, via=via))
     assert told.code == bench.profile.not_registered[0], told.text
     assert not bench.terminal.sign_in().ok
     if len(bench.host.merchants) > 1:
         bench.host.for_merchant(2).register(write_off=True)
-    assert bench.terminal.activate(bench.host.offer_activation(bench.serial)).ok
+    assert bench.terminal.activate(bench.host.offer_activation(bench.serial), via=via).ok
     work.key_of_the_others()
     work.online()
 

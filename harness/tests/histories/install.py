@@ -5,6 +5,8 @@ from __future__ import annotations
 from harness.tests.golden import World
 from harness.tests.golden_parts import MID, TID, Reply
 from harness.tests.golden_stories import Stories
+from harness.tests.golden_terminal import FIRST_HOST, SECOND_HOST
+from harness.tests.histories.steps import deny_success
 
 stories = Stories("INS-")
 good, bad, undecided, no_occasion = stories.good, stories.bad, stories.undecided, stories.no_occasion
@@ -69,6 +71,53 @@ def never_put_right(world: World) -> None:
     world.replaced("97000009")
     set_up(world)
     world.sign_in(Reply(delivery="refused"))
+
+
+@good("INS-04", "the host at 10.97.0.3:8583 answered 97 and the terminal showed it")
+def another_acquirer_says_97(world: World) -> None:
+    at_another_acquirer(world)
+    move(world, FIRST_HOST)
+    world.sign_in()
+
+
+@bad("INS-04", "answered 97, and the terminal said code Z1")
+def another_acquirers_97_is_told_as_no_connection(world: World) -> None:
+    at_another_acquirer(world)
+    index = max(i for i, e in enumerate(world.events) if e.kind == "operation.completed")
+    world.events[index] = world.events[index].model_copy(update={"code": "Z1"})
+    move(world, FIRST_HOST)
+    world.sign_in()
+
+
+@bad("INS-04", "its sign-in was granted, and the terminal said")
+def moved_it_still_says_no(world: World) -> None:
+    at_another_acquirer(world)
+    move(world, FIRST_HOST)
+    world.sign_in()
+    deny_success(world)
+
+
+@no_occasion("INS-04")
+def the_same_acquirer_says_97(world: World) -> None:
+    world.replaced("97000009")
+    set_up(world)
+    world.sign_in("97")
+    move(world, FIRST_HOST)
+    world.sign_in()
+
+
+def at_another_acquirer(world: World) -> None:
+    """Which does not know the unit."""
+    world.replaced("97000009")
+    set_up(world)
+    move(world, SECOND_HOST)
+    world.sign_in("97")
+
+
+def move(world: World, host: str) -> None:
+    address = host.partition(":")[0]
+    world.host_at = host
+    world.complete(world.invoke("set_host", "service", address=address), "ok")
 
 
 @good("INS-05", "approved, it signed in")

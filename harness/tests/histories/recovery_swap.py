@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.history.events import UnitReplaced
 from harness.history.update_events import BackupTaken
 from harness.protocol.frames import decode
-from harness.tests.golden import World
+from harness.tests.golden import World, withheld
 from harness.tests.golden_stories import Stories
 
 stories = Stories("REC-")
@@ -67,6 +67,44 @@ def a_key_is_in_it(world: World) -> None:
 @bad("REC-09", "a unit whose batch was handed over sent sale")
 def the_old_unit_sells_on(world: World) -> None:
     sold(world)
+    world.sale(1100)
+
+
+@bad("REC-09", "a unit whose batch was handed over sent reversal")
+def both_units_deliver_the_reversal(world: World) -> None:
+    """The old one when it is put back."""
+    world.sign_in()
+    world.sale(1000, withheld())
+    back_up(world)
+    due = world.terminal.pending
+    swap(world)
+    world.sign_in()
+    world.send_reversal()
+    put_back(world, "97000001")
+    world.terminal.pending = due
+    world.send_reversal()
+
+
+@bad("REC-09", "a unit whose batch was handed over sent settlement")
+def both_units_settle(world: World) -> None:
+    sold(world)
+    world.settle()
+
+
+@no_occasion("REC-09")
+def it_was_cancelled(world: World) -> None:
+    sold(world)
+    world.service("to_terminal", "BACKUP CANCEL")
+    world.service("from_terminal", "OK BACKUP CANCELLED")
+    world.sale(1100)
+    world.settle()
+
+
+@no_occasion("REC-09")
+def another_unit_with_its_serial_number(world: World) -> None:
+    sold(world)
+    world.replaced("97000001")
+    world.sign_in()
     world.sale(1100)
 
 

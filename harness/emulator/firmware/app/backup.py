@@ -79,10 +79,19 @@ def restore(stores: Sequence[Store], lines: Sequence[str], key: bytes, *, model:
     for store in stores:
         provisioning.refuse_identity_change(store)
     carried = opened(lines, key, model=model, merchants=len(stores))
+    for store, one in zip(stores, carried, strict=True):
+        _refuse_what_is_past(store.state, one.state)
     packed = _packed([{"state": to_json(one.state), "log": list(map(asdict, one.log))} for one in carried])
     stores[0].put_table(_RESTORING, base64.b64encode(packed).decode())
     finish(stores)
     return carried
+
+
+def _refuse_what_is_past(state: State, carried: State) -> None:
+    """A unit that has sold under the number of the backup has had that batch, or is ahead of it: it would be settled
+    once more."""
+    if state.last is not None and (state.tid, state.mid) == (carried.tid, carried.mid):
+        raise Refused("87", "this unit has sold under that number itself")
 
 
 def finish(stores: Sequence[Store]) -> None:

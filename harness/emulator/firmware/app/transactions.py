@@ -69,6 +69,8 @@ class Transactions(Desk):
         """Sends the reversal that is due; None: there is none (any more)."""
         yield from self.line.take(show)
         try:
+            if self.state.handed_over:  # meanwhile: another unit delivers it
+                return self.gone()
             return (yield from self._pending.deliver_reversal(show))
         finally:
             self.line.release()
@@ -96,6 +98,8 @@ class Transactions(Desk):
         """Uploads those that wait; None: none does any more."""
         yield from self.line.take(show)
         try:
+            if self.state.handed_over:
+                return self.gone()
             return (yield from self._pending.deliver_signatures(show))
         finally:
             self.line.release()
