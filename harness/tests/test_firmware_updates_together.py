@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from harness.emulator.build import build
+from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY
 from harness.instruments.serial_noise import Stops
 from harness.protocol.frames import Frame
 from harness.tests.firmware_acquirer import AcquirerBench
@@ -149,3 +151,14 @@ def test_one_that_resets_by_design_waits_for_the_settlement_of_a_sale_that_came_
         bench.settle_down(50)
         assert not bench.board.boot.wanted and status(bench)["last"] == "85"
         assert restarted(bench, bench.settle).wanted
+
+
+def test_what_is_cut_short_is_not_made_whole_by_what_lay_in_the_slot(tmp_path: Path) -> None:
+    """The same image came before, whole; this time it ends where a block of the flash does."""
+    image = tmp_path / "1.1.0.img"
+    build(REFERENCE_SOURCE, "1.1.0", TEST_KEY, image)
+    data = image.read_bytes()
+    with AcquirerBench() as bench:
+        assert load(bench, data) == "OK LOADED reference 1.1.0"
+        assert load(bench, data[: 20 * 4096]).startswith("ERR 70 cut short") and status(bench)["state"] == "none"
+        assert bench.serve("INSTALL").startswith("ERR 77 ") and not bench.board.boot.wanted

@@ -67,7 +67,6 @@ class Updates:
         self._shown = -1
         self.restart_due = False
         self.progress = self._read()
-        self._after_start()
 
     # -- an image comes ------------------------------------------------------------------------------------------------
 
@@ -234,6 +233,8 @@ class Updates:
         found = self._boot.check_spare()
         if found["refused"]:
             raise Refused(REFUSED_AS.get(str(found["refused"]), DAMAGED), str(found["reason"]))
+        if int(found["size"]) > self.progress.size:  # what lay in the slot before makes it whole
+            raise Refused(DAMAGED, f"cut short: {self.progress.size} bytes of {found['size']}")
         if int(found["data_format"]) < self._data_format:
             raise Refused(DATA_FORMAT, f"its data format is {found['data_format']}, what is stored has "
                                        f"{self._data_format}")
@@ -241,8 +242,8 @@ class Updates:
             raise Refused(TOO_OLD, f"version {found['version']} is not above {self._version}")
         return found
 
-    def _after_start(self) -> None:
-        """How an installation ended is known at the next start."""
+    def tell_how_it_ended(self) -> None:
+        """An installation, which is known at the next start."""
         there = self.progress
         if self._boot.returned:
             after = Progress(last=RETURNED_BECAUSE.get(self._boot.returned, RETURNED))
