@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness.checkers.finding import Finding, checker
 from harness.checkers.installing import Life, binding, lives, own, told, undisturbed, unit_said
 from harness.checkers.reading import Exchange, Operation, Reading
-from harness.history.events import Event, HostChanged, UnitReplaced
+from harness.history.events import Event, HostChanged
 
 _MERCHANT_UNKNOWN = "03"
 _NAMES = frozenset({"set_identity", "activate"})
@@ -176,8 +176,7 @@ def another_unit_is_not_registered(reading: Reading) -> Iterator[Finding]:
         cause = _bound_elsewhere(reading, refused)
         if cause is None:
             continue
-        unit = reading.before(UnitReplaced, operation.t)
-        evidence: list[Event | None] = [unit, cause, *refused.events, *told(operation)]
+        evidence: list[Event | None] = [cause, *refused.events, *told(operation)]
         what = f"unit {unit_said(refused)} as {refused.tid} of {refused.mid} was answered {refused.code}"
         if operation.code == refused.code:
             yield Finding.passed("INS-06", f"{what} and showed it", evidence, at=operation.invoked)

@@ -64,9 +64,11 @@ def _put_right(reading: Reading, life: Life, before: Operation, after: Operation
     answered = next(e for e in own(reading, after) if e.response is not None)
     evidence: list[Event | None] = [life.unit, *told(before), *answered.events, *told(after)]
     granted = answered.approved(reading.profile)
+    if after.completed is None:
+        reason = f"nobody answered the {before.name}; how the {after.name} that was answered ended was not seen"
+        return Finding.undecided("INS-04", reason, evidence, at=before.invoked)
     if granted and after.outcome == "fail":
-        said = after.completed.detail if after.completed else "nothing"
-        reason = f"the way was put right, {answered.name} was approved, and the terminal said {said}"
+        reason = f"the way was put right, {answered.name} was approved, and the terminal said {after.completed.detail}"
         return Finding.failed("INS-04", reason, evidence, at=before.invoked)
     reason = f"nobody answered the {before.name}, and it was told as such; put right, {answered.name} was answered"
     return Finding.passed("INS-04", reason, evidence, at=before.invoked)

@@ -76,7 +76,7 @@ def network_set(reading: Reading, life: Life, before: int) -> list[Event]:
     for line in reading.between(Service, life.start, before):
         if line.direction == "to_terminal" and line.text.startswith(("NET DHCP", "NET STATIC")):
             answer = next((s for s in reading.between(Service, line.t, before) if s.direction == "from_terminal"), None)
-            if answer is not None and answer.text.startswith("OK"):
+            if answer is not None and answer.text.startswith("OK NET"):
                 return [line, answer]
     return []
 

@@ -144,6 +144,10 @@ def _restored(
         else:
             yield Finding.undecided("REC-09", "the restored batch was not settled", evidence, at=restored.invoked)
         return
+    if not settlement.approved(reading.profile):
+        yield Finding.undecided("REC-09", "the answer to the settlement of the restored batch was not seen", evidence,
+                                at=restored.invoked)  # fmt: skip
+        return
     yield _old_one_refused(reading, old, settle, evidence, restored)
 
 

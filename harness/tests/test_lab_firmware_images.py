@@ -53,6 +53,16 @@ def test_they_reach_every_bench_and_every_worker(tmp_path: Path) -> None:
     assert RunPlan.make(open_lab(LAB), tmp_path / "results").bench_plan("bench-1").from_images == ()
 
 
+def test_without_from_a_firmware_is_updated_from_every_released_version_below_it(tmp_path: Path) -> None:
+    plan = RunPlan.make(open_lab(LAB), tmp_path / "results")
+    below = [version for version in released() if version_key(version) < version_key("1.0.0")]
+    assert below and list(plan.from_versions("reference")) == below
+    assert plan.bench_plan("bench-3").from_versions == tuple(below)
+    assert plan.bench_plan("bench-1").from_versions == ()  # it runs no tests of updates
+    first = plan.from_image(below[0])
+    assert (first.version, plan.from_image(below[0])) == (below[0], first)
+
+
 def test_a_version_that_there_is_not_is_refused_before_a_folder_is_made(tmp_path: Path) -> None:
     damaged = tmp_path / "bad.img"
     damaged.write_bytes(b"\0" * 100)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cli import lab as command
+from harness.emulator.shipped import version_sources
 from harness.errors import BadInput
 from harness.lab.catalogue import load_model, load_profile
 from harness.lab.firmware_images import make_image
@@ -97,6 +98,22 @@ def test_a_bench_that_names_suites_runs_those_alone() -> None:
     old, new = Path("suites/recovery/test_recovery.py"), Path("suites/transactions/test_97_and_back.py")
     assert everything.runs(old) and everything.runs(new)
     assert one.runs(new) and not one.runs(old)
+
+
+def test_a_bench_runs_no_suite_that_it_is_without() -> None:
+    lab = load_lab(CONFIG / "emulated.yaml")
+    without, full = lab.benches[0], lab.benches[2]
+    update = Path("suites/firmware/test_images.py")
+    assert without.without == ("firmware",)
+    assert full.runs(update) and not without.runs(update)
+    assert lab.unpacked(lab.packed()).benches == lab.benches
+
+
+def test_the_matrix_of_versions_has_a_bench_for_each_that_others_are_updated_to() -> None:
+    lab = load_lab(CONFIG / "versions.yaml")
+    versions = [version for version in version_sources() if f"reference-{version}" in {b.firmware for b in lab.benches}]
+    assert versions == ["0.9.0", "1.0.0", "1.1.0", "2.0.0", "2.1.0"]
+    assert all(bench.suites == ("firmware",) for bench in lab.benches)
 
 
 def test_a_link_that_the_model_has_not_is_refused(tmp_path: Path) -> None:
