@@ -425,6 +425,22 @@ def test_build_check_and_keygen(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.usefixtures("_only_firmware")
+@pytest.mark.parametrize("output", [".", "file/image", "no/such/folder/image"])
+def test_what_can_not_be_written_is_bad_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str,
+) -> None:
+    (tmp_path / "file").touch()
+    target = str(tmp_path / output)
+    build = ["firmware", "build", "--source", str(PROBE), "--version", "1.0.0", "--key", str(SIGNING_KEY), "-o", target]
+    commands = [["firmware", "keygen", "-o", target], build]
+    for command in commands if output != "no/such/folder/image" else commands[:1]:  # a build makes its folder
+        assert main(["--lang", "en", *command]) == 2
+        shown = capsys.readouterr().err
+        assert str(tmp_path) in shown and "Errno" not in shown and "Traceback" not in shown
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+@pytest.mark.usefixtures("_only_firmware")
 @pytest.mark.parametrize(("damage", "reason"), [
     (lambda data: data[:20], "only 20 bytes"), (lambda data: data[:5000], "cut short"),
     (lambda data: data[:100] + b"?" + data[101:], "hash does not match"),
