@@ -268,7 +268,11 @@ def _has(entry: BenchEntry, test: pytest.Item) -> bool:
                     return False
                 continue
             declared = getattr(entry.model, name)
-            if not (wanted in declared if isinstance(declared, list) else declared >= wanted):
+            if isinstance(wanted, bool):
+                fits = declared is wanted
+            else:
+                fits = wanted in declared if isinstance(declared, list) else declared >= wanted
+            if not fits:
                 return False
     return True
 

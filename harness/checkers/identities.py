@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import watched
 from harness.checkers.reading import FINANCIAL_OPERATIONS, Exchange, Operation, Reading
+from harness.checkers.recovery_swap import handed_over
 from harness.history.events import UnitReplaced
 
 Identity = tuple[str, str]  # MID, TID
@@ -101,6 +102,8 @@ def _judged(reading: Reading, operation: Operation) -> Finding | None:
         reason = f"{what} was sent, and not approved ({last.code or last.outcome})"
         return Finding.undecided("STA-08", reason, [*evidence, *last.events])
     if operation.outcome == "fail":
+        if handed_over(reading, operation.t):
+            return None
         return Finding.failed("STA-08", f"{what} was refused by the terminal, and nothing was sent", evidence)
     return Finding.undecided("STA-08", f"{what}: nothing was sent, and how it ended is not known", evidence)
 
@@ -112,7 +115,19 @@ def _another_in_97(reading: Reading, operation: Operation, own: Identity) -> Exc
     for e in reading.exchanges_between(unit.t if unit else 0, operation.t):
         if e.outcome == "answered" and (e.mid, e.tid) != own:
             last[e.mid, e.tid] = e
-    return next((e for e in last.values() if e.definite_97), None)
+    gone = _gone(reading, unit.t if unit else 0, operation.t)
+    return next((e for e in last.values() if e.definite_97 and (e.mid, e.tid) not in gone), None)
+
+
+def _gone(reading: Reading, start: int, end: int) -> set[Identity]:
+    """Identities that were set in this time, and others since, as many as the terminal has: no merchant's any more."""
+    found: dict[Identity, None] = {}
+    for o in reading.operations:
+        if o.name == "set_identity" and o.outcome == "ok" and start <= o.t < end:
+            identity = o.invoked.args.get("mid", ""), o.invoked.args.get("tid", "")
+            found.pop(identity, None)
+            found[identity] = None  # the latest last
+    return set(list(found)[: -reading.model.identities])
 
 
 def _last(reading: Reading, operation: Operation, own: Identity) -> Exchange | None:

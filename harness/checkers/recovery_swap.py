@@ -106,6 +106,15 @@ def the_old_unit_sells_no_more(reading: Reading) -> Iterator[Finding]:
                     yield Finding.failed("REC-09", reason, [old, taken, e.request], at=e.request)
 
 
+def handed_over(reading: Reading, t: int) -> bool:
+    """The unit on the bench has given its batch away: that it sells nothing is right."""
+    return any(
+        start <= t < end
+        for taken in reading.all(BackupTaken)
+        for start, end in _stands_after(reading, taken, reading.before(UnitReplaced, taken.t))
+    )
+
+
 def _stands_after(reading: Reading, taken: BackupTaken, old: UnitReplaced | None) -> Iterator[tuple[int, int]]:
     """When the unit that gave the backup is on the bench, until it works again or another has its serial number."""
     spans, start = [], taken.t

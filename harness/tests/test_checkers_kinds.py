@@ -8,6 +8,7 @@ import pytest
 
 from harness.checkers import tables
 from harness.checkers.reading import Reading
+from harness.history.update_events import BackupTaken
 from harness.judge import judge_bench
 from harness.protocol import codes
 from harness.protocol.frames import Frame
@@ -424,6 +425,31 @@ def test_the_other_merchant_is_blocked_too() -> None:
     world = shared(second_is_asked=False)
     assert_verdict(world.events, "STA-08", "FAIL")
     assert verdict(world.events, "STA-01") == ""
+
+
+def test_a_number_that_was_corrected_is_no_merchants_any_more() -> None:
+    """It was answered 97, and is of nobody who shares the terminal now: that a sale is refused has another cause."""
+    world = World(declaration={"identities": 2})
+    world.share()
+    right = world.tid, world.mid
+    world.sign_in()
+    for tid, code in (("97000778", "97"), (right[0], None)):
+        for identity in ((world._others["2"][1], world._others["2"][0]), (tid, right[1])):
+            world.complete(world.invoke("set_identity", "service", tid=identity[0], mid=identity[1]), "ok")
+        world.tid = tid
+        world.sign_in(code)
+    operation = world.invoke("sale", amount="700", entry="magnetic")
+    world.complete(operation, "fail", "Z8")
+    assert_verdict(world.events, "STA-08", "")
+
+
+def test_a_unit_that_has_handed_over_is_not_blocked_by_another_merchants_97() -> None:
+    world = shared()
+    world.append(BackupTaken(t=0, op=97, file="backups/backup-97.txt", text="HIL97-BACKUP 1\n"))
+    operation = world.invoke("sale", amount="700", entry="magnetic")
+    world.display("数据已移交,请换机")
+    world.complete(operation, "fail", "ZC")
+    assert_verdict(world.events, "STA-08", "PASS")
 
 
 def test_the_first_merchant_still_may_not() -> None:

@@ -13,7 +13,12 @@ def _with_the_power_cut(bench: Bench, work: Installation, name: str, *, torn: bo
     """The step loses its power at a flash operation, and is done again."""
     bench.power.cut_at(operation, torn=torn)
     try:
-        work.attempt(name)
+        if name in ONLINE:
+            under_way = work.begin(name)
+            bench.power.wait_cut(5)
+            under_way.wait(0.5)  # the screen is dark
+        else:
+            work.attempt(name)
     except TerminalTimeout:
         bench.power.wait_cut(5)
     else:
@@ -33,7 +38,7 @@ def test_power_cut_at_each_setting(bench: Bench, torn: bool) -> None:
     work.online()
 
 
-@pytest.mark.parametrize("operation", [1, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("operation", [1, 4, 5, 6, 7, 8, 9])
 def test_power_cut_in_the_activation(bench: Bench, operation: int) -> None:
     """At its first commit before the request leaves, and at those after the answer came."""
     blank(bench)
@@ -70,42 +75,60 @@ def test_the_answer_to_the_activation_is_lost(bench: Bench) -> None:
     work.online()
 
 
-@pytest.mark.parametrize("name", [name for name in ONLINE if name not in ("sale", "void")])
-def test_the_line_is_cut_in_a_step(bench: Bench, name: str) -> None:
-    """Its request leaves, the answer does not come, the cable is out; it is put back, and the step done again."""
+MTI = {
+    "sign_in": "0800", "parameter_download": "0800", "capk_update": "0820", "echo": "0820", "sale": "0200",
+    "void": "0200", "settle": "0500",
+}  # fmt: skip
+
+
+def _up_to(bench: Bench, name: str) -> Installation:
+    """A unit with everything set, and done what comes before this step."""
     blank(bench)
     work = Installation(bench)
     work.do(*SETTINGS)
-    for before in ONLINE[: ONLINE.index(name)]:
-        told = bench.once_connected(lambda: work.attempt(before))  # noqa: B023
-        assert told.ok, f"{before}: {told.text}"
+    _do(bench, work, ONLINE[: ONLINE.index(name)])
+    return work
+
+
+def _from(bench: Bench, work: Installation, name: str) -> None:
+    """This step and what comes after it."""
+    _do(bench, work, ONLINE[ONLINE.index(name) :])
+    work.done()
+
+
+def _do(bench: Bench, work: Installation, names: tuple[str, ...]) -> None:
+    for name in names:
+        told = bench.once_connected(lambda: work.attempt(name))  # noqa: B023
+        assert told.ok, f"{name}: {told.text}"
+
+
+@pytest.mark.parametrize("name", ONLINE)
+def test_the_line_is_cut_in_a_step(bench: Bench, name: str) -> None:
+    """Its request leaves, the answer does not come, the cable is out; it is put back, and the step done again."""
+    work = _up_to(bench, name)
     bench.host.misbehave(MTI[name], "never")
     first = bench.once_connected(lambda: work.attempt(name))
     assert not first.ok
     bench.cable.unplug()
     bench.host.behave()
     bench.cable.plug()
-    for rest in ONLINE[ONLINE.index(name) :]:
-        told = bench.once_connected(lambda: work.attempt(rest))  # noqa: B023
-        assert told.ok, f"{rest}: {told.text}"
-    work.done()
+    _from(bench, work, name)
 
 
-MTI = {"sign_in": "0800", "parameter_download": "0800", "capk_update": "0820", "echo": "0820", "settle": "0500"}
-
-
-@pytest.mark.parametrize("name", ["sign_in", "parameter_download", "capk_update", "sale", "settle"])
+@pytest.mark.parametrize("name", ONLINE)
 def test_power_cut_in_a_step(bench: Bench, name: str) -> None:
-    """At its first commit: nothing has left yet. It is done again."""
-    blank(bench)
-    work = Installation(bench)
-    work.do(*SETTINGS)
-    for before in ONLINE[: ONLINE.index(name)]:
-        told = bench.once_connected(lambda: work.attempt(before))  # noqa: B023
-        assert told.ok, f"{before}: {told.text}"
+    """At its first commit, when nothing has left yet; then while its answer is awaited. It is done again."""
+    work = _up_to(bench, name)
     _with_the_power_cut(bench, work, name, torn=False)
-    assert bench.once_connected(bench.terminal.sign_in).ok
-    for rest in ONLINE[ONLINE.index(name) :]:
-        told = bench.once_connected(lambda: work.attempt(rest))  # noqa: B023
-        assert told.ok, f"{rest}: {told.text}"
-    work.done()
+    _do(bench, work, ("sign_in",))
+    bench.host.misbehave(MTI[name], "never")
+    under_way = work.begin(name)
+    bench.await_frame(MTI[name])
+    bench.power.off()
+    with pytest.raises(TerminalTimeout):
+        under_way.wait(0.5)
+    bench.host.behave()
+    bench.power.on()
+    bench.terminal.await_idle(20)
+    _do(bench, work, ("sign_in",))
+    _from(bench, work, name)
