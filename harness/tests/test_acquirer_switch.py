@@ -285,11 +285,11 @@ def test_a_request_without_what_it_needs_is_a_format_error(missing: int) -> None
 def test_unsupported_transactions_are_refused_in_order() -> None:
     lab = InProcess()
     pos = lab.terminal()
-    assert pos.ask("0800", {11: "000001", 60: "00000001399"}).get(39) == "40"
+    assert pos.ask("0800", {11: "000001", 60: "00000001900"}).get(39) == "40"
     assert pos.ask("0200", {3: "630000", 11: "000002", 60: "46000001000"}, sealed=True).get(39) == "40"
     assert "F60.1 46" in lab.notes()[-1] and "offset" in lab.notes()[-1]
     remove(lab, pos)
-    assert pos.ask("0800", {11: "000003", 60: "00000001399"}).get(39) == "97"
+    assert pos.ask("0800", {11: "000003", 60: "00000001900"}).get(39) == "97"
 
 
 def test_answers_have_the_usual_fields_and_swapped_tpdu() -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 
-from stdnum.cn import uscc as stdnum_uscc
-
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 SHAPE = f"[{ALPHABET}]{{2}}[0-9]{{6}}[{ALPHABET}]{{10}}"
 
@@ -24,5 +22,7 @@ def problem_with(code: str) -> str:
             return f"character {position} is {character!r}; only digits and capitals but I, O, S, V, Z may stand there"
     if not re.fullmatch(SHAPE, code):
         return "characters 3 to 8, the registering region, are not six digits"
+    from stdnum.cn import uscc as stdnum_uscc  # only who reviews applications pays for it
+
     expected = stdnum_uscc.calc_check_digit(code[:17])
     return "" if code[17] == expected else f"the check character is {code[17]}, expected {expected}"
