@@ -21,8 +21,8 @@ def _with_the_power_cut(bench: Bench, work: Installation, name: str, *, torn: bo
             work.attempt(name)
     except TerminalTimeout:
         bench.power.wait_cut(5)
-    else:
-        bench.power.disarm()  # it needs fewer operations than that
+    finally:
+        bench.power.disarm()  # it may need fewer operations than that
     if not bench.front.powered:
         bench.power.on()
     bench.terminal.await_idle(20)
@@ -119,8 +119,9 @@ def test_the_line_is_cut_in_a_step(bench: Bench, name: str) -> None:
 def test_power_cut_in_a_step(bench: Bench, name: str) -> None:
     """At its first commit, when nothing has left yet; then while its answer is awaited. It is done again."""
     work = _up_to(bench, name)
-    _with_the_power_cut(bench, work, name, torn=False)
-    _do(bench, work, ("sign_in",))
+    if name != "echo":  # it commits nothing
+        _with_the_power_cut(bench, work, name, torn=False)
+        _do(bench, work, ("sign_in",))
     bench.host.misbehave(MTI[name], "never")
     under_way = work.begin(name)
     bench.await_frame(MTI[name])
