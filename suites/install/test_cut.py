@@ -5,6 +5,7 @@ import pytest
 from fixtures.installing import ONLINE, SETTINGS, Installation, blank
 from harness.bench.bench import Bench
 from harness.errors import TerminalTimeout
+from harness.terminal.contracts import Completion
 
 pytestmark = pytest.mark.declares("INS-07")
 
@@ -38,6 +39,16 @@ def test_power_cut_at_each_setting(bench: Bench, torn: bool) -> None:
     work.online()
 
 
+def _activated_or_dark(bench: Bench, code: str) -> Completion:
+    """What it says; raises TerminalTimeout where it loses its power, soon after."""
+    under_way = bench.terminal.begin_activation(code)
+    try:
+        bench.power.wait_cut(3)
+    except TerminalTimeout:
+        return under_way.wait()
+    return under_way.wait(0.5)
+
+
 @pytest.mark.parametrize("operation", [1, 4, 5, 6, 7, 8, 9])
 def test_power_cut_in_the_activation(bench: Bench, operation: int) -> None:
     """At its first commit before the request leaves, and at those after the answer came."""
@@ -48,10 +59,11 @@ def test_power_cut_in_the_activation(bench: Bench, operation: int) -> None:
     assert bench.once_connected(bench.terminal.sign_in).code != "00"
     bench.power.cut_at(operation, torn=operation % 4 == 0)
     try:
-        bench.once_connected(lambda: bench.terminal.activate(code))
+        bench.once_connected(lambda: _activated_or_dark(bench, code))
     except TerminalTimeout:
         bench.power.wait_cut(5)
-    bench.power.disarm()
+    finally:
+        bench.power.disarm()
     if not bench.front.powered:
         bench.power.on()
     bench.terminal.await_idle(20)
