@@ -36,7 +36,7 @@ MARKERS = (
     " network='dhcp' and resolve='name': only on benches that are so",
     "long: takes long; is started early",
     "nightly: takes too long for every run; only with --nightly",
-    "oldest: of the versions from which updates begin (from_version) only the first",
+    "oldest: of the versions from which updates begin (from_version) only the first, where --from names none",
 )
 DEFAULT_LAB = Path("lab_config/emulated.yaml")
 DEFAULT_SEED = "hil97"
@@ -209,7 +209,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     ]
     asked = next((name for name in CASES if name in metafunc.fixturenames), None)
     if "from_version" in metafunc.fixturenames:
-        few = slice(1) if any(metafunc.definition.iter_markers("oldest")) else slice(None)
+        oldest = any(metafunc.definition.iter_markers("oldest")) and not metafunc.config.getoption("--from")
+        few = slice(1) if oldest else slice(None)
         pairs = [(label, old) for label in wanted for old in _from_versions(metafunc.config, labels[label])[few]]
         ids = [f"{old}-@{label}" for label, old in pairs]
         metafunc.parametrize(("bench", "from_version"), pairs, ids=ids, indirect=["bench"])

@@ -2,7 +2,8 @@
 
 Each defect is a run of its own (``hil97 run --firmware DEFECT``) on one emulated bench of an inventory made for it. It
 is shown the tests that declare the requirement which it breaks, the most promising first, and ends at the first FAIL of
-it. The reference is run as well, on all tests, and its other versions on those of a gate; they must be clean.
+it. The reference is run as well, on all tests, and its other versions on those about updates and 97; they must be
+clean.
 ``self-test.json`` holds the outcome of all (docs/defects.md).
 """
 
@@ -52,6 +53,7 @@ KNOWN_CASES = frozenset(
 )  # what the ``cases`` of a defect may name
 ALL = ("suites",)
 GATED = ("install", "firmware", "registration", "recovery", "network")  # what the gate runs
+OF_VERSIONS = ("firmware", "registration")  # of these, what the other versions of the reference are shown
 Result = Literal["caught", "clean", "missed", "unexpected", "undecided", "error"]
 GOOD: tuple[Result, ...] = ("caught", "clean")
 
@@ -178,10 +180,10 @@ def run_one(source: Source, plan: Plan) -> Outcome:
 
 
 def _suites(source: Source, plan: Plan) -> list[str]:
-    """Where they are looked for: another version of the reference is shown what a gate shows it."""
+    """Where they are looked for: another version of the reference is shown what differs from version to version."""
     if plan.suites != ALL or plan.whole or source.name == REFERENCE or source.breaks:
         return list(plan.suites)
-    return [f"{ALL[0]}/{name}" for name in GATED if Path(ALL[0], name).is_dir()]
+    return [f"{ALL[0]}/{name}" for name in OF_VERSIONS if Path(ALL[0], name).is_dir()]
 
 
 def chosen(source: Source, plan: Plan) -> list[str]:
@@ -290,8 +292,9 @@ def all_names() -> list[str]:
 
 
 def _versions() -> dict[str, Path]:
-    """reference-2.0.0 -> its source; without the reference itself."""
-    return {f"{REFERENCE}-{v}": path for v, path in version_sources().items() if v != REFERENCE_VERSION}
+    """reference-2.0.0 -> its source; without the reference itself, and the oldest, which nobody updates to."""
+    offered = list(version_sources().items())[1:]
+    return {f"{REFERENCE}-{v}": path for v, path in offered if v != REFERENCE_VERSION}
 
 
 def source_of(name: str) -> Source:

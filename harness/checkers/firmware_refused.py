@@ -43,11 +43,12 @@ def _refused(reading: Reading, update: Update) -> Finding:
             return Finding.failed(rule, reason, evidence, at=update.offered)
         return Finding.undecided(rule, f"{what}; what runs afterwards is not known", evidence, at=update.offered)
     if update.accepted:
-        return Finding.passed(rule, f"{what}; it was not started, and {update.old} runs on", evidence)
+        reason = f"{what}; it was not started, and {update.old} runs on"
+        return Finding.passed(rule, reason, evidence, at=update.offered)
     told = reason_told(reading, update)
     if not told:
         return Finding.failed(rule, f"{what}: refused without a reason", evidence, at=update.offered)
-    return Finding.passed(rule, f"{what}: refused ({told}), and {update.old} runs on", evidence)
+    return Finding.passed(rule, f"{what}: refused ({told}), and {update.old} runs on", evidence, at=update.offered)
 
 
 @checker("FWU-06")
@@ -87,7 +88,7 @@ def _came_back(reading: Reading, update: Update) -> Finding:
         reason = f"{what}; the version before is back, and nothing shows that the host still serves it"
         return Finding.undecided(rule, reason, evidence, at=update.offered)
     reason = f"{what}; {update.old} is back by itself, and {served.name} was approved"
-    return Finding.passed(rule, reason, [*evidence, *served.events])
+    return Finding.passed(rule, reason, [*evidence, *served.events], at=update.offered)
 
 
 def _stuck(reading: Reading, update: Update) -> Screen | None:

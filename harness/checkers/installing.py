@@ -17,13 +17,15 @@ from harness.terminal.contracts import NOT_CONNECTED
 KEY, IDENTITY = frozenset({"load_tmk", "activate"}), frozenset({"set_identity", "activate"})
 SETTINGS = KEY | IDENTITY | {"set_host"}
 ONLINE = ("sign_in", "parameter_download", "capk_update", "echo", "sale", "void", "settle")
+AFTER = ("back_up", "load_firmware")  # what is done with a unit that is installed
 _CERTIFICATE = 4  # characters before a serial number in F62
 
 
 @dataclass(frozen=True)
 class Life:
     """A unit from its box: from ``start`` on it stands on the bench, until ``end``. ``operations``: what was done with
-    it in the test in which it came, until it was backed up. ``settled``: that which settled its first batch."""
+    it in the test in which it came, until it was backed up or given other software. ``settled``: that which settled
+    its first batch."""
 
     unit: UnitReplaced
     start: int
@@ -59,7 +61,7 @@ def _lives_of(reading: Reading) -> Iterator[Life]:
         following = reading.after_moment(UnitReplaced, unit.t)
         end = following.t if following else reading.end + 1
         here = (o for o in reading.outermost if unit.t < o.t < end and o.invoked.span == unit.span)
-        found = tuple(itertools.takewhile(lambda o: o.name != "back_up", here))
+        found = tuple(itertools.takewhile(lambda o: o.name not in AFTER, here))
         if unit.kept or any(o.name == "restore" and o.outcome == "ok" for o in found):
             continue
         settled = next((o for o in found if o.name == "settle" and o.outcome == "ok"), None)

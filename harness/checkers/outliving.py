@@ -119,7 +119,9 @@ def _end(operation: Operation) -> list[Event]:
 def _keys(reading: Reading, update: Update) -> Iterator[Fate]:
     """By the first request with a MAC; and by a sign-in that the host grants and the terminal can't use."""
     sign_in: Exchange | None = None
+    refused = False
     for exchange in after(reading, update):
+        refused = refused or exchange.definite_97
         if made_new(reading, update.t, exchange.t) or stale_key(reading, exchange.mid, exchange.tid, exchange.t):
             return
         if exchange.request_mac != "absent":
@@ -132,6 +134,8 @@ def _keys(reading: Reading, update: Update) -> Iterator[Fate]:
             asked = operation_of(reading, exchange)
             lost_power = asked and reading.power_lost_within(exchange.t, asked.done + 1)
             if asked and asked.completed and asked.outcome == "fail" and not lost_power:
+                if refused:  # what it can't do since a 97 is not the update's: STA-03 and REC-01 tell
+                    return
                 reason = "the host grants the sign-in, and the terminal can't use its keys"
                 yield _lost("keys", reason, [*exchange.events, asked.completed], update, exchange.t)
                 return

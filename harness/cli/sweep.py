@@ -61,6 +61,8 @@ def _sweep(args: argparse.Namespace) -> int:
     if args.workers < 1 or args.confirm < 0:
         text = f"{args.workers}, {args.confirm}"
         raise BadInput(_("{text!r} is no number of processes or results").format(text=text))
+    if args.output and (args.output.is_dir() or not args.output.parent.is_dir()):
+        raise BadInput(_("the report can't be written there"), where=str(args.output))
     model = _model(args.lab_config, args.model)
     with tempfile.TemporaryDirectory(prefix="hil97-sweep-") as folder:
         images = make_from([args.old, args.image], Path(folder))

@@ -85,10 +85,12 @@ def generate_key(private: Path, public: Path, kind: Algorithm = "ed25519") -> No
         if path.exists():
             raise BadInput("is there already and is not overwritten", where=str(path))
     pair = keys.Ed25519.generate() if kind == "ed25519" else keys.ECDSA256P1.generate()
-    with contextlib.suppress(FileExistsError):
+    try:
         os.close(os.open(private, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    pair.export_private(str(private))
-    pair.export_public(str(public))
+        pair.export_private(str(private))
+        pair.export_public(str(public))
+    except OSError as error:
+        raise BadInput(f"can't be written: {error.strerror}", where=str(private)) from error
 
 
 def compile_module(text: str, path: str, origin: Path) -> bytes:
@@ -147,8 +149,7 @@ def sign(content: Content, key: Path | None, folder: Path, *, largest: int = LAR
     tlvs = {MODELS: ",".join(content.models).encode(), DATA_FORMAT: struct.pack("<I", content.data_format)}
     if content.resets:
         tlvs[RESETS] = TRUE
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as temporary, contextlib.redirect_stdout(io.StringIO()):
+    with _temporary(folder) as temporary, contextlib.redirect_stdout(io.StringIO()):
         path = Path(temporary) / "payload.bin"
         path.write_bytes(pack(entries))
         image.load(str(path))
@@ -158,6 +159,15 @@ def sign(content: Content, key: Path | None, folder: Path, *, largest: int = LAR
             raise BadInput(f"no image can be made: {error.message}") from error
         image.save(str(path))
         return path.read_bytes()
+
+
+def _temporary(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """In ``folder``, which is made where it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=folder)
+    except OSError as error:
+        raise BadInput(f"nothing can be written there: {error.strerror}", where=str(folder)) from error
 
 
 def _load_key(path: Path) -> Any:
@@ -177,7 +187,11 @@ def _load_key(path: Path) -> Any:
 
 
 def write(output: Path, data: bytes) -> None:
-    """All or nothing: a bench must never find half an image."""
+    """All or nothing: a bench must never find half an image. Raises :class:`BadInput`."""
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.replace(output)
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(output)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BadInput(f"can't be written: {error.strerror}", where=str(output)) from error

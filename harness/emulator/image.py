@@ -30,7 +30,7 @@ PYTHON_TAG = sys.implementation.cache_tag or sys.implementation.name
 _HEADER = struct.Struct("<IIHHIIBBHII")
 _TLV = struct.Struct("<HH")
 TRUE = struct.pack("<I", 1)
-_VERSION = re.compile(r"([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+)(?:\+([0-9]+))?)?)?\Z")
+_VERSION = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,10})(?:\.([0-9]{1,10})(?:\+([0-9]{1,10}))?)?)?\Z")
 
 Refusal = Literal["empty", "damaged", "signature", "model", "old"]
 
@@ -141,9 +141,10 @@ def read(data: bytes, key: bytes | None) -> Application:
         manifest: dict[str, Any] = json.loads(entries.pop(MANIFEST))
         name, version, python = str(manifest["name"]), str(manifest["version"]), str(manifest["python"])
         models, data_format = tuple(map(str, manifest["models"])), int(manifest["data_format"])
-    except (KeyError, TypeError, ValueError) as error:
+        said = ",".join(models).encode(), struct.pack("<I", data_format)
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, struct.error) as error:
         raise ImageRefused(f"manifest can't be used: {error!r}", at) from error
-    if (protected[MODELS], protected[DATA_FORMAT]) != (",".join(models).encode(), struct.pack("<I", data_format)):
+    if (protected[MODELS], protected[DATA_FORMAT]) != said:
         raise ImageRefused("manifest and protected TLVs differ about models or data format", at)
     if version_order(version) != order:
         raise ImageRefused("manifest and header differ about the version", at)

@@ -21,6 +21,7 @@ CHIPS = 24
 ALIKE = 4  # findings of one rule and verdict told in one test; more of the same are counted
 SHORT_EXCHANGES = 24
 _MORE = re.compile(r"(.*) \(and (\d+) more\)", re.DOTALL)
+REFUSALS = ("FWU-04", "FWU-06")  # what these passed with is told: the reason of each refusal belongs in the report
 AROUND = 12  # events told before and after the evidence of a finding that is in no test
 
 
@@ -48,7 +49,8 @@ class FindingView:
 
 @dataclass(frozen=True)
 class TestView:
-    """A test, told. ``rows`` and ``timeline`` are empty where only the short form is wanted."""
+    """A test, told. ``rows`` and ``timeline`` are empty where only the short form is wanted. ``refusals``: what the
+    terminal said of images that it rightly did not run."""
 
     __test__ = False
 
@@ -64,6 +66,7 @@ class TestView:
     first_seq: int
     last_seq: int
     events: int
+    refusals: tuple[Both, ...] = ()
     rows: tuple[Row, ...] = ()
     earlier: tuple[Row, ...] = ()
     timeline: Timeline | None = None
@@ -138,6 +141,10 @@ def _view(
         findings=tuple(_finding(number, f, anchors, log, zero) for number, f in enumerate(shown, 1)),
         alike=tuple((rule, verdict, count) for (rule, verdict), count in sorted(counted.items()) if count),
         passed=tuple(sorted(rule for rule, verdict in test.record.rules.items() if verdict == "PASS")),
+        refusals=tuple(
+            reasons.both(mask.text(f.record.reason)) for f in test.findings
+            if f.rule in REFUSALS and f.record.verdict == "PASS"
+        ),
         undecided=tuple(undecided), message=_message(test), rerun=run.rerun(test.record.test),
         first_seq=min((e.seq for e in events), default=0), last_seq=max((e.seq for e in events), default=0),
         events=len(events), rows=rows, earlier=earlier, timeline=line,

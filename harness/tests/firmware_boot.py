@@ -40,7 +40,7 @@ class FakeBoot(Services):
         self._was_on_trial = trial
 
     def check_spare(self) -> dict[str, Any]:
-        return super().check_spare() if self.verdict is None else dict(self.verdict)
+        return super().check_spare() if self.verdict is None else {"size": 0, **self.verdict}
 
     def load(self, image: bytes) -> None:
         """As if the application had programmed ``image`` into the spare slot."""

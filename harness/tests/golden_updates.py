@@ -6,7 +6,7 @@ from typing import Literal
 
 from harness.history.events import Firmware, UnitReplaced
 from harness.history.update_events import FirmwareTold, ImageOffered, Route, UpdateCut
-from harness.tests.golden import Reply, World
+from harness.tests.golden import MID, TID, Reply, World
 
 NAME = "golden"
 HELD = {
@@ -21,8 +21,10 @@ def firmware(version: str) -> Firmware:
 
 
 def unit_with(world: World, version: str) -> None:
-    """A unit with that version from its factory takes the place of the first."""
+    """A unit with that version from its factory takes the place of the first, and gets its key and number."""
     world.append(UnitReplaced(t=0, serial="97000002", why="another version", firmware=firmware(version)))
+    world.load_tmk()
+    world.complete(world.invoke("set_identity", "service", tid=TID, mid=MID), "ok")
 
 
 def told(world: World, version: str, via: Literal["service", "host"] = "service") -> None:

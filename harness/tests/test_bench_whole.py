@@ -232,7 +232,8 @@ def test_a_span_takes_what_it_needs_from_before(ready: Bench) -> None:
     assert any(isinstance(event, TestClosed) and event.test == "window" for event in seen)
     assert any(isinstance(event, WireFrame) and event.hex[26:30] == "0820" for event in seen)
     before = {event.kind for event in seen if event.span != "window"}
-    known = {"run.opened", "key", "unit.replaced", "operation.invoked", "operation.completed", "host.ledger"}
+    operations = {"operation.invoked", "operation.completed"}
+    known = operations | {"run.opened", "key", "unit.replaced", "firmware.told", "host.ledger"}
     assert before <= known
 
 

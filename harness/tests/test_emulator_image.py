@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import struct
@@ -226,6 +228,35 @@ def test_a_signature_of_the_other_kind_under_the_right_key_hash_is_refused(signe
         read(data[:at] + struct.pack("<H", other) + data[at + 2 :], key)
 
 
+def test_a_manifest_that_can_not_be_used_is_refused(image: bytes) -> None:
+    """Whoever made it: without a key only its hash is checked, which anybody can make fit."""
+    good = read(image, None)
+    modules = {f"{name.replace('.', '/')}{'/__init__' if name in good.packages else ''}.pyc": pyc
+               for name, pyc in good.modules.items()}
+    sound: dict[str, Any] = {"name": "probe", "version": good.version, "python": PYTHON_TAG,
+                             "models": list(good.models), "data_format": good.data_format}
+    header = bytearray(image[:32])
+    protected_at = 32 + int.from_bytes(image[12:16], "little")
+    protected = image[protected_at : protected_at + int.from_bytes(image[10:12], "little")]
+
+    def made(manifest: bytes) -> bytes:
+        payload = pack({**modules, "manifest.json": manifest})
+        header[12:16] = len(payload).to_bytes(4, "little")
+        body = bytes(header) + payload + protected
+        tlvs = b"".join(struct.pack("<HH", kind, len(value)) + value for kind, value in (
+            (0x10, hashlib.sha256(body).digest()), (0x01, bytes(32)), (ED25519, bytes(64))))
+        return body + struct.pack("<HH", 0x6907, len(tlvs) + 4) + tlvs
+
+    assert read(made(json.dumps(sound).encode()), None).models == good.models
+    wrong: list[dict[str, Any]] = [
+        {"models": ["\ud800"]}, {"data_format": -1}, {"data_format": 1 << 40}, {"data_format": float("inf")},
+        {"version": "1" * 5000}, {"version": f"{good.version}\n"}, {"models": 7},
+    ]
+    for manifest in [json.dumps({**sound, **one}).encode() for one in wrong] + [b"[" * 100_000, b"", b"null"]:
+        with pytest.raises(ImageRefused):
+            read(made(manifest), None)
+
+
 def test_an_image_without_a_signature_is_named_so(tmp_path: Path) -> None:
     content = builder.Content("base", "1.0.0", ("HT-100",), 1, None, False, {"app/main.pyc": b""})
     unsigned = builder.sign(content, None, tmp_path)
@@ -422,6 +453,22 @@ def test_build_check_and_keygen(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["--lang", "en", "firmware", "check", str(target)]) == 0
     assert "not checked" in capsys.readouterr().out
     assert main(["firmware", "check", str(target), "--boot-key", str(BOOT_KEY)]) == 2
+
+
+@pytest.mark.usefixtures("_only_firmware")
+@pytest.mark.parametrize("output", [".", "file/image", "no/such/folder/image"])
+def test_what_can_not_be_written_is_bad_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str,
+) -> None:
+    (tmp_path / "file").touch()
+    target = str(tmp_path / output)
+    build = ["firmware", "build", "--source", str(PROBE), "--version", "1.0.0", "--key", str(SIGNING_KEY), "-o", target]
+    commands = [["firmware", "keygen", "-o", target], build]
+    for command in commands if output != "no/such/folder/image" else commands[:1]:  # a build makes its folder
+        assert main(["--lang", "en", *command]) == 2
+        shown = capsys.readouterr().err
+        assert str(tmp_path) in shown and "Errno" not in shown and "Traceback" not in shown
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
 @pytest.mark.usefixtures("_only_firmware")

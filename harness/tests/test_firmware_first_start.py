@@ -146,7 +146,7 @@ def everything() -> tuple[State, Record]:
         tls_ca="QQ==", tls_cert="Qg==", tls_key="Qw==", timeout_s=97, auto_sign_in=False, tmk="97" * 16, pik="98" * 16,
         mak="99" * 8, tdk="9A" * 16, signed_in=True, trace=9797, batch=97, host_batch=98, generation=3, log_bytes=1,
         reversal=Reversal(due, "98", 7), script=Script(due), settlement=Settlement(True, 2, "95"), undelivered=(7, 8),
-        refused=(5,), failed=(record,), signatures=(Signature(due, 2),), last=record, note="97",
+        refused=(5,), failed=(record,), signatures=(Signature(due, 2),), last=record, note="97", handed_over=True,
         dialect=Dialect(network="gicc", operator="01 ", categories=(("77", "B"),), f60_digits=14),
         parameters=Parameters("店", "60", False, 97, False, False, 97, "97979797"),
     )
@@ -314,6 +314,21 @@ def test_a_module_that_is_missing_fails_the_self_test(monkeypatch: pytest.Monkey
     with pytest.raises(Rebooted):
         start(main_of_the_tree(), boot.flash, boot)
     assert start(main_of_the_tree(), MemoryFlash(), FakeBoot()).screens[-1][1:] == ["欢迎使用", "请按确认键消费"]
+
+
+@pytest.mark.parametrize("part", ["Network", "Operator", "ServicePort", "Updates", "Unattended"])
+def test_a_part_that_can_not_be_made_is_found_before_it_is_confirmed(
+    part: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A version that dies here at every start would never come back once it is confirmed."""
+    def dies(*_: object, **__: object) -> None:
+        raise RuntimeError(part)
+
+    monkeypatch.setattr(main_of_the_tree(), part, dies)
+    boot = OnTrial(MemoryFlash())
+    with pytest.raises(RuntimeError, match=part):
+        start(main_of_the_tree(), boot.flash, boot)
+    assert boot.confirmed_after is None and boot.flash.operations == []
 
 
 def test_no_key_is_taken_before_a_trial_is_confirmed_and_nothing_is_sent() -> None:

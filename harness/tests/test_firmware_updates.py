@@ -3,41 +3,41 @@ nothing is under way. The board is in memory, the boot loader's services are the
 
 from __future__ import annotations
 
-import contextlib
-import io
 import random
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from xmodem import XMODEM1k
 
 from harness.emulator.build import build
 from harness.emulator.firmware.app import serial_load
-from harness.emulator.firmware.app.main import Terminal
 from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY
 from harness.instruments.serial_noise import Noise, SecondSender, Stops
 from harness.protocol.frames import Frame
 from harness.terminal.contracts import LoadsFirmware
 from harness.terminal.drivers.panel import PanelTerminal
 from harness.tests.firmware_acquirer import AcquirerBench
-from harness.tests.firmware_bench import Answer, Bench, FakeBoot, MemoryFlash, Rebooted
+from harness.tests.firmware_bench import Answer, Bench, FakeBoot, MemoryFlash
 from harness.tests.firmware_flash import cuts
-
-SOFTWARE = "24"
-Line = Any
+from harness.tests.firmware_update_bench import (
+    SOUND,
+    Gone,
+    Line,
+    Serial,
+    fetch,
+    install,
+    load,
+    offer,
+    power_cycle,
+    restarted,
+    status,
+)
 
 
 def is_the_contract(terminal: PanelTerminal) -> LoadsFirmware:
     """For the type checker."""
     return terminal
-
-
-SOUND: dict[str, Any] = {
-    "refused": "", "reason": "", "name": "reference", "version": "2.0.0", "data_format": 1, "resets": False,
-}
 
 
 @pytest.fixture(scope="module")
@@ -46,94 +46,6 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("image") / "1.1.0.img"
     build(REFERENCE_SOURCE, "1.1.0", TEST_KEY, path)
     return path
-
-
-class Serial:
-    """The engineer's end of the service port of a bench, for a sender in the same thread."""
-
-    def __init__(self, bench: Bench) -> None:
-        self._bench, self.held = bench, bytearray()
-
-    def getc(self, size: int, timeout: float = 1) -> bytes | None:
-        for _ in range(int(timeout * 200)):
-            self._pull()
-            if len(self.held) >= size:
-                got = bytes(self.held[:size])
-                del self.held[:size]
-                return got
-        return None
-
-    def putc(self, data: bytes, timeout: float = 1) -> int:
-        while data:
-            try:
-                data = data[self._bench.board.engineer.send(data) :]
-            except BlockingIOError:
-                self._pull()
-        return 0
-
-    def line(self) -> str:
-        """The next line that answers a command, whatever stands before it."""
-        found = self._bench.run(self._line, 20)
-        self.held.clear()
-        return str(found)
-
-    def _line(self) -> str:
-        self._pull()
-        found = re.search(rb"((OK|ERR) [ -~]*)\r\n", self.held)
-        return found.group(1).decode("ascii") if found else ""
-
-    def _pull(self) -> None:
-        self._bench.settle_down(1)
-        try:
-            self.held += self._bench.board.engineer.recv(4096)
-        except BlockingIOError:
-            return
-
-
-class Gone(Exception):
-    pass
-
-
-def load(bench: Bench, data: bytes, through: Callable[[Line], Line] = lambda line: line) -> str:
-    """``LOAD`` and the transfer; what the terminal says at its end."""
-    line = Serial(bench)
-    line.putc(b"LOAD %d\r\n" % len(data))
-    answer = line.line()
-    if answer.startswith("ERR"):
-        return answer
-    noisy = through(line)
-    with contextlib.suppress(Gone):
-        XMODEM1k(noisy.getc, noisy.putc, pad=b"\xff").send(io.BytesIO(data), retry=16, timeout=5, quiet=True)
-    return line.line()
-
-
-def status(bench: Bench) -> dict[str, str]:
-    words = bench.serve("UPDATE?").split()
-    assert words[:2] == ["OK", "UPDATE"]
-    return dict(word.split("=") for word in words[2:])
-
-
-def power_cycle(bench: Bench, boot: FakeBoot | None = None) -> None:
-    """With the slots as they are, or as the boot loader would then have it."""
-    nor = bench.board.boot.nor
-    bench.reboot()
-    bench.board.boot = boot or FakeBoot(nor=nor)
-    bench.terminal = Terminal(bench.board)
-
-
-def install(bench: Bench) -> str:
-    """``INSTALL``, again while the terminal is at work by itself; its refusal."""
-    while (answer := bench.serve("INSTALL")).startswith("ERR 90"):
-        bench.settle_down()
-    return answer
-
-
-def restarted(bench: Bench, act: Callable[[], object]) -> FakeBoot:
-    """Does it, and the terminal restarts."""
-    with pytest.raises(Rebooted):
-        act()
-        bench.run(lambda: False, 60)
-    return bench.board.boot
 
 
 # -- by the service port -----------------------------------------------------------------------------------------------
@@ -326,18 +238,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("image") / "small.img"
     path.write_bytes(random.Random(1).randbytes(120_000))
     return path
-
-
-def offer(bench: AcquirerBench, image: Path, version: str = "1.1.0", *, good: bool = True) -> None:
-    bench.acquirer.do("offer_software", path=str(image), version=version)
-    if good:
-        bench.board.boot.verdict = SOUND | {"version": version}
-
-
-def fetch(bench: AcquirerBench) -> dict[str, str]:
-    """The till has it fetched; a whole image takes its time."""
-    bench.send_order(SOFTWARE)
-    return bench.till_answer(60)
 
 
 def test_nothing_new_is_a_success_and_fulfils_the_wish(small: Path) -> None:

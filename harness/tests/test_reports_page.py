@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -207,6 +208,23 @@ def test_it_opens_in_the_language_in_force(folder: Path, language: str, checked:
 
 def test_the_same_run_gives_the_same_page(folder: Path) -> None:
     assert write(folder)[0] == write(folder)[0]
+
+
+def test_why_an_image_was_refused_is_told_though_the_test_passed(tmp_path: Path) -> None:
+    """Of no other rule the occasions that passed are listed."""
+    folder = write_run(tmp_path / "run", {"bench-1": quiet_day()})
+    path = folder / "verdicts.json"
+    judged = json.loads(path.read_text(encoding="utf-8"))
+    requirements = judged["groups"][0]["requirements"]
+    passed = next(one["findings"][0] for one in requirements if one["findings"] and one["verdict"] == "PASS")
+    reason = "an image that must be refused (corrupt) was given by service: refused (70 <hash>), and old 1.0.0 runs on"
+    refused = next(one for one in requirements if one["id"] == "FWU-04")
+    refused["findings"] = [{**passed, "reason": reason}]
+    path.write_text(json.dumps(judged), encoding="utf-8")
+    text, _parsed = write(folder)
+    (told,) = re.findall(r'<ul class="refusals">.*?</ul>', text, re.DOTALL)
+    assert "refused (70 &lt;hash&gt;), and old 1.0.0 runs on" in told and told.count("<li>") == 1
+    assert "被拒绝（70 &lt;hash&gt;），old 1.0.0 继续运行" in told
 
 
 def test_findings_between_tests_are_told(tmp_path: Path) -> None:

@@ -23,3 +23,14 @@ def test_the_last_slip_is_still_there(bench: Bench, reboot: bool) -> None:
     assert bench.terminal.sign_in().ok
     assert bench.terminal.reprint().ok
     assert bench.terminal.sale(11_00, card=MAGNETIC).ok
+
+
+def test_nothing_is_fetched_anew(bench: Bench) -> None:
+    """Registered again and left alone for a while: what it had, it still has, and asks for none of it."""
+    bench.host.deregister()
+    assert bench.terminal.sign_in().code == "97"
+    bench.host.register()
+    assert bench.terminal.sign_in().ok
+    bench.terminal.to_idle()
+    bench.observe_terminal_time(30, "whether it asks for what it had before the 97")
+    assert bench.terminal.sale(12_00, card=MAGNETIC).ok

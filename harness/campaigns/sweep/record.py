@@ -44,7 +44,7 @@ def record(starter: Starter, content: bytes, image: File) -> Recording:
     marks: list[int] = []
     end = _install(starter, chip, data, on_loaded=lambda: marks.append(len(chip.journal)))
     if end.how != "reset":
-        raise BadInput(f"the terminal does not take the image: {end.how} {end.detail}", where=str(image))
+        raise BadInput(f"the terminal does not take the image: {end.detail or end.how}", where=str(image))
     installed = len(chip.journal)
     after = starter.to_idle(chip)
     if after.trouble or after.version == before.version:

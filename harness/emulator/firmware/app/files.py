@@ -115,7 +115,7 @@ class Files:
     def read_checked(self, name: str) -> bytes | None:
         """What :meth:`write_checked` wrote; None: there is no such file. Raises ValueError where it was changed."""
         raw = self.read(name)
-        if not raw:  # an empty one: the power went between its making and its first commit
+        if raw is None:
             return None
         checksum, _, data = raw.partition(b"\n")
         if checksum != b"%08x" % zlib.crc32(data):

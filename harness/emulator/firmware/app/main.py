@@ -54,15 +54,15 @@ class Terminal:
         stores = self._open()
         if stores:
             self._store = stores[0]
-            self._build(stores[0], stores)
+            self._begin()
 
     def turn(self, longest: float = 1.0) -> None:
         """Waits for something to happen, at most ``longest`` seconds, and handles it."""
         self._loop.turn(longest)
 
     def _open(self) -> list[Store]:
-        """The start of a version, before anything else is possible: self-test, what is stored in its format, and then
-        it stays. None: it can't work; on trial it does not even return."""
+        """The start of a version, before anything else is possible: self-test, what is stored in its format, all its
+        parts are made, and then it stays. None: it can't work; on trial it does not even return."""
         board, trial = self._board, self._board.boot.trial
         if trial:
             self.screen.show((texts.SELF_TEST,))
@@ -72,6 +72,7 @@ class Terminal:
             selftest.hardware(board)
             stores = self._open_stores(trial)
             selftest.records(stores)
+            self._build(stores[0], stores)
             if trial:
                 board.boot.confirm()
                 trial = False
@@ -97,13 +98,14 @@ class Terminal:
         return [Store(board.flash, merchant=number, files=files) for number in merchants]
 
     def _build(self, store: Store, stores: Sequence[Store]) -> None:
+        """Makes the parts; none does anything yet."""
         board = self._board
         self._by_itself: list[Unattended] = []
         image = getattr(board, "firmware", None) or {}
         firmware = f"{image.get('name', version.NAME)} {image.get('version', version.VERSION)}"
-        self._modem = self._start_modem(store) if board.modem_fd >= 0 else None
-        network = Network(board, lambda: store.state, self._modem)
-        self._line = Line(board.time_scale, network)
+        self._modem = self._make_modem(store) if board.modem_fd >= 0 else None
+        self._network = Network(board, lambda: store.state, self._modem)
+        self._line = Line(board.time_scale, self._network)
         self._dialogs = Dialogs(board, store, self.screen)
         self._till = cashier.Receiver(lambda: store.state.dialect)
         self._till_read_at, self._till_answer = 0.0, b""
@@ -121,29 +123,34 @@ class Terminal:
             firmware=firmware, to_till=self._answer_till, note_seen=lambda: self._note(""), notice=self.notice,
         )
         self._service = ServicePort(
-            stores, network, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
+            stores, self._network, model=str(board.model["name"]), firmware=firmware, serial_number=board.serial_number,
             has_interface=bool(board.ethernet), busy=lambda: self._line.busy,
             order=lambda order: self._loop.offer(Signal(SERVICE, order)),
             tell=lambda line: self._write(board.service_fd, line), random=board.random,
             updates=self._updates, loads=self._loads,
         )
-        self._loop.start(network.run())
+
+    def _begin(self) -> None:
+        """From here on it shows idle, and takes whatever comes."""
+        assert self._operator is not None
+        self._updates.tell_how_it_ended()
+        if self._modem is not None:
+            self._loop.listen(self._board.modem_fd, self._modem.heard)
+            self._loop.start(self._modem.run())
+        self._loop.start(self._network.run())
         self._loop.start(self._operator.run())
         for unattended in self._by_itself:
             self._loop.start(unattended.run())
         self._loop.start(self._line.links.tend())
         self._loop.start(self._loads.run())
         self._loop.start(self._updates.run())
-        self._loop.listen(board.cashier_fd, self._read_till)
-        self._loop.listen(board.service_fd, self._read_service)
+        self._loop.listen(self._board.cashier_fd, self._read_till)
+        self._loop.listen(self._board.service_fd, self._read_service)
 
-    def _start_modem(self, store: Store) -> Modem:
+    def _make_modem(self, store: Store) -> Modem:
         from .modem import Modem
 
-        modem = Modem(self._board.modem_fd, self._board.time_scale, lambda: store.state.apn)
-        self._loop.listen(self._board.modem_fd, modem.heard)
-        self._loop.start(modem.run())
-        return modem
+        return Modem(self._board.modem_fd, self._board.time_scale, lambda: store.state.apn)
 
     def _merchant(self, store: Store, about: tuple[str, str, str]) -> Merchant:
         """One of those that share the terminal, with what it does by itself."""

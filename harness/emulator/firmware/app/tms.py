@@ -14,7 +14,7 @@ from .comms import Show, Verdict
 from .loop import Flow
 from .provisioning import Refused
 from .results import Result
-from .updates import BROKEN_OFF, BUSY, NETWORK, TOO_OLD, Updates, newer
+from .updates import BROKEN_OFF, BUSY, NETWORK, Updates
 
 if TYPE_CHECKING:
     from .downloads import Ask
@@ -63,17 +63,28 @@ class Software:
         if refused is not None and refused.number in (BUSY, BROKEN_OFF):
             return of_refusal(refused)
         told = f"{refused.number if refused else results.OK}{offer.version}".encode("ascii", "replace")
-        yield from self._ask("0800", END, show, told)
         if refused is not None:
+            yield from self._ask("0800", END, show, told)
             return of_refusal(refused)
-        self._updates.want()
+        yield from self._take(told, show)
         return results.done(texts.UPDATE_DONE, offer.version)
+
+    def _take(self, told: bytes, show: Show) -> Flow[None]:
+        """Tells the host that it is taken. It is wanted before that, since a host that was told asks no more, and the
+        power may go before its answer is here. Without its yes it is not."""
+        updates = self._updates
+        updates.want()
+        try:
+            yield from self._ask("0800", END, show, told)
+        except Exception:
+            updates.unwant()
+            raise
+        finally:
+            updates.pause()
 
     def _fetch(self, offer: Offer, show: Show, gives_way: Callable[[], bool]) -> Flow[bool]:
         """Every block that is missing; False: not all of them, somebody wants to use the terminal."""
         updates = self._updates
-        if offer.size and not newer(offer.version, updates.running.rpartition(" ")[2]):
-            raise updates.failed(TOO_OLD, f"version {offer.version} is not above what runs")
         at = updates.begin(NETWORK, offer.size, sha256=offer.sha256, version=offer.version)
         try:
             while at < offer.size:

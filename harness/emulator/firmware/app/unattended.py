@@ -58,10 +58,10 @@ class Unattended:
         self._again_s = BACK_OFF_S[0] / time_scale
         self._sign_in_at = 0.0  # none by itself before: a host that asks for one in every answer makes no loop
         self._download_at: dict[str, float] = {}  # the same for each download
-        transactions.sign_in_due = store.state.auto_sign_in and store.state.complete
 
     def run(self) -> Flow[None]:
         """For ever."""
+        self._transactions.sign_in_due = self._store.state.auto_sign_in and self._store.state.complete
         while True:
             wake_at = max(self.back_off.due_at, min(self._times(), default=0.0))
             yield Wait(until=self._may_begin, deadline=wake_at if wake_at > now() else None)

@@ -22,7 +22,8 @@ from .store import Store
 SERVICE, NETWORK = "service", "network"
 DAMAGED, SIGNATURE, MODEL, BROKEN_OFF, TOO_OLD, DATA_FORMAT = "70", "71", "72", "73", "74", "75"
 NO_ROOM, NOTHING, RETURNED, STORED, REVERSAL, BUSY = "76", "77", "78", "85", "86", "90"
-LATER = frozenset({BROKEN_OFF, STORED, REVERSAL, BUSY})  # no fault of the image: worth another attempt
+UNTIL_SETTLED = (STORED, REVERSAL)
+LATER = frozenset({BROKEN_OFF, *UNTIL_SETTLED, BUSY})  # no fault of the image: worth another attempt
 REFUSED_AS: Mapping[str, str] = {  # by the boot loader
     "empty": DAMAGED, "damaged": DAMAGED, "signature": SIGNATURE, "model": MODEL, "old": TOO_OLD,
 }
@@ -35,8 +36,8 @@ _TABLE = "update"
 class Progress:
     """What the spare slot holds, and how the last attempt ended. ``received`` bytes of ``size`` are there, of an image
     with that ``sha256`` where the host told it; ``loaded``: all of them, and they were found good; ``installing``: the
-    boot loader is being asked for it; ``wanted``: it is to be, as soon as nobody uses the terminal. ``last``: a reason,
-    "" none."""
+    boot loader is being asked for it; ``wanted``: it is to be, as soon as nobody uses the terminal and, where it
+    resets, nothing is stored. ``last``: a reason, "" none."""
 
     sha256: str = ""
     version: str = ""
@@ -60,12 +61,12 @@ class Updates:
     ) -> None:
         self._boot, self._stores, self._idle, self._tell, self._reboot = boot, stores, idle, tell, reboot
         self.running, self._data_format = running, data_format
+        self._version = running.rpartition(" ")[2]
         self._spare = boot.spare
         self.sender = ""  # SERVICE or NETWORK while an image is coming
         self._shown = -1
         self.restart_due = False
         self.progress = self._read()
-        self._after_start()
 
     # -- an image comes ------------------------------------------------------------------------------------------------
 
@@ -81,12 +82,14 @@ class Updates:
             raise Refused(BUSY, "busy: a transaction is under way")
 
     def begin(self, sender: str, size: int, *, sha256: str = "", version: str = "") -> int:
-        """An image of so many bytes is about to come; the bytes of it that are there already. Raises
-        :class:`.provisioning.Refused`."""
+        """An image of so many bytes is about to come; the bytes of it that are there already. ``version``: what it is
+        said to be. Raises :class:`.provisioning.Refused`."""
         if self.sender or self._boot.trial:
             raise Refused(BUSY, "busy: another transfer" if self.sender else "busy: this version is on trial")
         if not size:
             raise self.failed(DAMAGED, "an image of no bytes")
+        if version and not newer(version, self._version):
+            raise self.failed(TOO_OLD, f"version {version} is not above what runs")
         if size > self.room:
             raise self.failed(NO_ROOM, f"{size} bytes, a slot has {self.room}")
         self.sender, self._shown = sender, -1
@@ -145,7 +148,7 @@ class Updates:
         Returns what may be raised."""
         self.sender = ""
         there = self.progress if number in LATER and (self.progress.sha256 or self.progress.loaded) else Progress()
-        self._put(replace(there, wanted=False, last=number))
+        self._put(replace(there, wanted=there.wanted and number in UNTIL_SETTLED, last=number))
         self._tell(texts.UPDATE, texts.UPDATE_FAILED, texts.update_reason(number), stays=True)
         return Refused(number, why)
 
@@ -162,22 +165,39 @@ class Updates:
             self.refuse_loss(found)
         except Refused as refused:
             raise self.failed(refused.number, str(refused)) from refused
-        self._put(replace(self.progress, installing=True, wanted=False, last=""))
+        self._put(replace(self.progress, installing=True, last=""))
         self._boot.request_trial()
         self.restart_due = True
         return str(found["version"])
 
     def want(self) -> None:
-        """What is loaded is to be installed by itself."""
+        """What is loaded is to be installed by itself, but not before :meth:`pause`: its sender is not done yet."""
+        self.sender = NETWORK
         self._put(replace(self.progress, wanted=True))
+
+    def unwant(self) -> None:
+        """It stays loaded."""
+        self._put(replace(self.progress, wanted=False))
 
     def run(self) -> Flow[None]:
         """For ever: installs what is wanted when nobody uses the terminal."""
         while True:
-            yield Wait(until=lambda: self.progress.wanted and self._idle() and not self.sender)
+            yield Wait(until=self._is_due)
             with contextlib.suppress(Refused):
                 self.install()
                 self.restart()
+
+    def _is_due(self) -> bool:
+        return self.progress.wanted and self._idle() and not self.sender and not self._held_back()
+
+    def _held_back(self) -> bool:
+        """It was refused because something is stored, and that still is."""
+        try:
+            if self.progress.last in UNTIL_SETTLED:
+                self._refuse_while_stored()
+        except Refused:
+            return True
+        return False
 
     def restart(self) -> None:
         """What was installed is started."""
@@ -187,8 +207,10 @@ class Updates:
     def refuse_loss(self, found: Mapping[str, Any] | None = None) -> None:
         """An image that begins with nothing stored is not for a terminal that has something. Raises
         :class:`.provisioning.Refused`."""
-        if not (found or self._boot.check_spare())["resets"]:
-            return
+        if (found or self._checked())["resets"]:
+            self._refuse_while_stored()
+
+    def _refuse_while_stored(self) -> None:
         numbers = {rules.identity_refusal(store.state, store.log) for store in self._stores}
         if STORED in numbers or any(store.state.signatures for store in self._stores):
             raise Refused(STORED, "transactions stored, and this version begins with nothing")
@@ -198,7 +220,7 @@ class Updates:
     def status(self) -> str:
         """What ``UPDATE?`` tells."""
         there = self.progress
-        state = "trial" if self._boot.trial else "loading" if self.sender else "loaded" if there.loaded else "none"
+        state = "trial" if self._boot.trial else "loaded" if there.loaded else "loading" if self.sender else "none"
         return (
             f"UPDATE state={state} version={there.version or '-'} received={there.received}/{there.size} "
             f"last={there.last or '-'}"
@@ -211,22 +233,24 @@ class Updates:
         found = self._boot.check_spare()
         if found["refused"]:
             raise Refused(REFUSED_AS.get(str(found["refused"]), DAMAGED), str(found["reason"]))
+        if int(found["size"]) > self.progress.size:  # what lay in the slot before makes it whole
+            raise Refused(DAMAGED, f"cut short: {self.progress.size} bytes of {found['size']}")
         if int(found["data_format"]) < self._data_format:
             raise Refused(DATA_FORMAT, f"its data format is {found['data_format']}, what is stored has "
                                        f"{self._data_format}")
-        if not newer(str(found["version"]), self.running.rpartition(" ")[2]):
-            raise Refused(TOO_OLD, f"version {found['version']} is not above {self.running.rpartition(' ')[2]}")
+        if not newer(str(found["version"]), self._version):
+            raise Refused(TOO_OLD, f"version {found['version']} is not above {self._version}")
         return found
 
-    def _after_start(self) -> None:
-        """How an installation ended is known at the next start."""
+    def tell_how_it_ended(self) -> None:
+        """An installation, which is known at the next start."""
         there = self.progress
         if self._boot.returned:
             after = Progress(last=RETURNED_BECAUSE.get(self._boot.returned, RETURNED))
             if after != there:  # the boot loader may say it at every start
                 self._put(after)
                 self._tell(texts.UPDATE, texts.UPDATE_FAILED, texts.update_reason(after.last), stays=True)
-        elif there.installing and there.version == self.running.rpartition(" ")[2]:
+        elif there.installing and there.version == self._version:
             self._put(Progress())
         elif there.installing:  # the power went before the boot loader was asked
             self._put(replace(there, installing=False))
