@@ -69,7 +69,7 @@ def offered(world: World, code: str) -> None:
 
 
 def test_every_operation_of_a_model_has_a_row() -> None:
-    assert {*get_args(Transaction), "load_firmware"} == set(tables.OWN)
+    assert {*get_args(Transaction), "load_firmware", "activate"} == set(tables.OWN)
     assert set(tables.OWN) - {"load_firmware"} == tables.ONLINE_OPERATIONS | STORED
     assert set(KINDS) <= set(tables.OWN)
 
