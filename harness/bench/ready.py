@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FIRST_BATCH = "000001"  # where a new registration begins too, so that 97 and recovery leave the number as it is
 HOST_PORT, TPDU = 8583, "6000030000"
+BUSY, AGAIN_S = "90", 0.25  # what the service port says while a message is under way; how soon one asks again
 
 
 def surroundings(bench: Bench) -> None:
@@ -76,7 +77,7 @@ def provision(bench: Bench) -> None:
         seconds = f"{bench.plan.receive_timeout_s:.0f}"
         steps.append(("set the receive time-out", lambda: bench.terminal.set_parameter("timeout", seconds)))
     for what, step in steps:
-        completion = step()
+        completion = _once_at_rest(bench, step)
         if not completion.ok:
             raise BenchError(
                 f"could not {what}: the terminal said {completion.text!r}",
@@ -85,6 +86,14 @@ def provision(bench: Bench) -> None:
                 remedy="the unit must be empty before it is provisioned: settle it, or use another unit",
             )
     bench.provisioned = True
+
+
+def _once_at_rest(bench: Bench, step: Callable[[], Completion]) -> Completion:
+    """A unit that has an identity may be signing in by itself, and takes no setting meanwhile."""
+    end = time.monotonic() + bench.profile.limits.recovery_s
+    while (completion := step()).code == BUSY and time.monotonic() < end:
+        time.sleep(AGAIN_S)
+    return completion
 
 
 def make_ready(bench: Bench) -> None:

@@ -77,7 +77,8 @@ def _another_identity(
     reading: Reading, life: Life, index: int, refused: Exchange, evidence: list[Event | None]
 ) -> Iterator[Finding]:
     operation, wrong = life.operations[index], (refused.tid, refused.mid)
-    set_to: Operation | None = None
+    given_since: dict[tuple[str, str], Operation] = {}  # merchants that share a unit are each given theirs
+    activated = False
     for later in life.operations[index + 1 :]:
         if later.name == "set_identity":
             given = later.invoked.args.get("tid", ""), later.invoked.args.get("mid", "")
@@ -87,16 +88,23 @@ def _another_identity(
                 reason = f"{refused.tid} was answered {refused.code}; the correction was refused: {_detail(later)}"
                 yield Finding.failed("INS-03", reason, [*evidence, *told(later)], at=operation.invoked)
                 return
-            set_to = later if later.outcome == "ok" else set_to
+            if later.outcome == "ok":
+                given_since[given] = later
             continue
-        if later.name != "sign_in" or set_to is None or not undisturbed(reading, later):
+        activated = activated or (later.name == "activate" and later.outcome == "ok")
+        if later.name != "sign_in" or not given_since or not undisturbed(reading, later):
             continue
         sent = own(reading, later)
         if not sent:
             continue
-        args, last = set_to.invoked.args, sent[-1]
+        last = sent[-1]
+        named = last.tid, last.mid
+        if activated and named not in given_since:
+            return  # which the activation gave
+        set_to = given_since.get(named, list(given_since.values())[-1])
+        args = set_to.invoked.args
         evidence = [*evidence, *told(set_to), *last.events, *told(later)]
-        if (last.tid, last.mid) != (args.get("tid"), args.get("mid")):
+        if named not in given_since:
             reason = f"corrected to {args.get('tid')} of {args.get('mid')}, it signed in as {last.tid} of {last.mid}"
             yield Finding.failed("INS-03", reason, evidence, at=operation.invoked)
         elif last.approved(reading.profile) and later.outcome == "ok":

@@ -57,7 +57,7 @@ def _lives_of(reading: Reading) -> Iterator[Life]:
     whole, spans = reading.begins_with_the_log, {opened.test for opened in reading.all(TestOpened)}
     for unit in reading.all(UnitReplaced):
         if unit.span is None or (not whole and unit.span not in spans):
-            continue  # it came between tests, or what was set in it before this part of the log is not here
+            continue  # it came before the tests, or what was set in it before this part of the log is not here
         following = reading.after_moment(UnitReplaced, unit.t)
         end = following.t if following else reading.end + 1
         here = (o for o in reading.outermost if unit.t < o.t < end and o.invoked.span == unit.span)

@@ -183,14 +183,20 @@ def _rows(reading: Reading) -> Iterator[_Row]:
             continue
         broken = row.met and reading.power_lost_within(row.met[-1].t, exchange.t)
         if row.met and (broken or not exchange.definite_97):
-            row.ended = exchange.t
+            row.ended = min(exchange.t, _another_unit(reading, row))
             yield row
             row = _Row()
         if exchange.definite_97:
             row.met.append(exchange)
     if row.met:
-        row.ended = reading.end + 1
+        row.ended = min(reading.end + 1, _another_unit(reading, row))
         yield row
+
+
+def _another_unit(reading: Reading, row: _Row) -> int:
+    """When another stood there: what that one does is not of the row."""
+    following = reading.after_moment(UnitReplaced, row.met[-1].t)
+    return following.t if following else reading.end + 1
 
 
 def _idle_deadline(reading: Reading, answered: int) -> int:

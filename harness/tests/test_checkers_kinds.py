@@ -493,10 +493,12 @@ def test_one_merchant_has_no_occasion() -> None:
 # -- STA-06: busy with nothing -----------------------------------------------------------------------------------------
 
 
-def busy(seconds: float, *, connects: bool = False) -> World:
+def busy(seconds: float, *, connects: bool = False, replaced: bool = False) -> World:
     world = World()
     world.sign_in()
     world.sale(500, "97")
+    if replaced:
+        world.replaced("97000002", "the 97 was the other's")
     operation = world.invoke("sale", amount="700", entry="magnetic")
     world.display("正在连接...")
     if connects:
@@ -516,6 +518,10 @@ def test_a_terminal_that_is_busy_with_nothing_is_stuck() -> None:
 def test_a_terminal_that_waits_for_somebody_is_not() -> None:
     assert_verdict(busy(10).events, "STA-06", "")
     assert_verdict(busy(60, connects=True).events, "STA-06", "")
+
+
+def test_another_unit_is_not_stuck_by_the_97_of_the_first() -> None:
+    assert_verdict(busy(60, replaced=True).events, "STA-06", "")
 
 
 # -- what no table has -------------------------------------------------------------------------------------------------

@@ -91,6 +91,27 @@ def a_code_that_is_not_known_is_no_failure(world: World) -> None:
     activate(world, "97", "service")
 
 
+@good("INS-03", "a wrong identity was answered 97 and shown so; corrected, it signed in")
+def the_other_merchant_is_given_its_number_too(world: World) -> None:
+    """Who shares the unit, after the correction; it signs in as the first."""
+    wrongly_set(world, tid=WRONG_TID)
+    world.sign_in("97")
+    identify(world)
+    world.complete(world.invoke("set_identity", "service", tid=TID_2, mid=MID_2), "ok")
+    world.sign_in()
+
+
+@no_occasion("INS-03")
+def it_was_activated_instead(world: World) -> None:
+    """The number came from the acquirer; only the other merchant's was set."""
+    wrongly_set(world, tid=WRONG_TID)
+    world.sign_in("97")
+    activate(world)
+    world.tid = TID
+    world.complete(world.invoke("set_identity", "service", tid=TID_2, mid=MID_2), "ok")
+    world.sign_in()
+
+
 @bad("INS-03", "was answered 97, the terminal said code Z3")
 def the_97_is_hidden(world: World) -> None:
     wrongly_set(world, tid=WRONG_TID)
