@@ -28,7 +28,8 @@ ORIGINALS: Mapping[str, tuple[str, ...]] = {  # a stored one is delivered, so th
 }
 MANAGEMENT = [name for name in NEEDS if name not in KINDS and name not in ("settle", "reprint")]
 DONE = (
-    "交易成功", "结算成功", "签到成功", "签退成功", "回响成功", "下载完成", "状态上送完成", "无新版本", "余额:", "应答码:",
+    "交易成功", "结算成功", "签到成功", "签退成功", "回响成功", "下载完成", "状态上送完成", "无新版本",
+    "余额:", "应答码:",
 )
 VIAS: list[Via] = ["keypad", "cashier"]
 
