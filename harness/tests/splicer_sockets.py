@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -95,6 +96,13 @@ class Host:
             self.ended = "broken"
         except OSError as error:
             self.ended = f"failed: {error}"
+
+    def leave(self, end: socket.socket) -> None:
+        """Ends it, before its socket is closed: who still waits at a descriptor would read what comes to the next
+        connection that is given its number."""
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        self.join()
 
     def join(self) -> None:
         self._thread.join(10.0)

@@ -194,7 +194,7 @@ def test_another_version_of_the_reference_is_shown_what_differs(monkeypatch: pyt
     monkeypatch.chdir(ROOT)
     plan = Plan(Path("runs"), ROOT / "lab_config", "HT-200")
     other = replace(source(breaks=""), name="reference-2.0.0")
-    assert selftest._suites(other, plan) == ["suites/firmware", "suites/registration"]
+    assert selftest._suites(other, plan) == ["suites/firmware", "suites/recovery"]
     for one in (replace(other, name="reference"), source()):
         assert selftest._suites(one, plan) == ["suites"]
 

@@ -56,7 +56,11 @@ class Linked:
                 stack.callback(terminal.close)
             if "http" in self._name:
                 ends = HttpEnd(ends[0], terminal=True), HttpEnd(ends[1], terminal=False)  # type: ignore[arg-type]
-            yield ends[0], Host(ends[1], approve)
+            host = Host(ends[1], approve)
+            try:
+                yield ends[0], host
+            finally:
+                host.leave(pair[1] if self._name not in ENCRYPTED else acquirer)
 
     def arm(self, **values: Any) -> int:
         return self.bed.injector.arm(faults.read(values))

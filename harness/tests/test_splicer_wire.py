@@ -41,7 +41,10 @@ def exchange(wire: Bed) -> Iterator[tuple[socket.socket, Host]]:
     """A terminal's socket, and a host that approves."""
     with connection(wire.topology) as (terminal, acquirer):
         host = Host(acquirer, approve)
-        yield terminal, host
+        try:
+            yield terminal, host
+        finally:
+            host.leave(acquirer)
 
 
 def arm(wire: Bed, **values: Any) -> int:
