@@ -60,8 +60,8 @@ class BenchEntry:
 
     def runs(self, test: Path) -> bool:
         """Whether the tests of that file are for this bench."""
-        folders = {folder.name for folder in test.parents}
-        return (not self.suites or bool(folders & set(self.suites))) and not folders & set(self.without)
+        names = {folder.name for folder in test.parents} | {test.stem}
+        return (not self.suites or bool(names & set(self.suites))) and not names & set(self.without)
 
     @property
     def firmware_name(self) -> str:

@@ -104,8 +104,10 @@ def test_a_bench_runs_no_suite_that_it_is_without() -> None:
     lab = load_lab(CONFIG / "emulated.yaml")
     without, full = lab.benches[0], lab.benches[2]
     update = Path("suites/firmware/test_images.py")
-    assert without.without == ("firmware",)
+    assert without.without == ("firmware", "install")
     assert full.runs(update) and not without.runs(update)
+    some, cut, whole = lab.benches[9], Path("suites/install/test_cut.py"), Path("suites/install/test_whole.py")
+    assert full.runs(cut) and some.runs(whole) and not some.runs(cut)
     assert lab.unpacked(lab.packed()).benches == lab.benches
 
 
