@@ -60,8 +60,9 @@ class BenchEntry:
 
     def runs(self, test: Path) -> bool:
         """Whether the tests of that file are for this bench."""
-        names = {folder.name for folder in test.parents} | {test.stem}
-        return (not self.suites or bool(names & set(self.suites))) and not names & set(self.without)
+        folders = {folder.name for folder in test.parents}
+        names = folders | ({test.stem} if test.suffix == ".py" else set())  # robot/network.robot is not suites/network
+        return (not self.suites or bool(folders & set(self.suites))) and not names & set(self.without)
 
     @property
     def firmware_name(self) -> str:

@@ -108,6 +108,7 @@ def test_a_bench_runs_no_suite_that_it_is_without() -> None:
     assert full.runs(update) and not without.runs(update)
     some, cut, whole = lab.benches[9], Path("suites/install/test_cut.py"), Path("suites/install/test_whole.py")
     assert full.runs(cut) and some.runs(whole) and not some.runs(cut)
+    assert not some.runs(Path("suites/robot/network.robot")) and without.runs(Path("suites/robot/firmware.robot"))
     assert lab.unpacked(lab.packed()).benches == lab.benches
 
 
