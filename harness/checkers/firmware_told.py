@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.checkers.finding import Finding, checker
-from harness.checkers.observed import LASTING
 from harness.checkers.reading import END, Exchange, Reading
 from harness.checkers.updates import Update, Version, cut, updates, version_of
-from harness.history.events import Event, UnitReplaced
+from harness.history.events import Event, TestOpened, UnitReplaced
 from harness.history.update_events import FirmwareTold
 
 RULE = "FWU-07"
@@ -55,7 +54,8 @@ def _all_running(reading: Reading) -> Iterator[Running]:
 
 
 def _first_seen(reading: Reading) -> int:
-    return next((e.t for e in reading.events if not isinstance(e, LASTING)), END)
+    """Where the part of the log begins; before it stands only what the bench keeps of the past."""
+    return next((e.t for e in reading.events if isinstance(e, TestOpened)), END)
 
 
 def _ends(update: Update) -> tuple[Event, ...]:
