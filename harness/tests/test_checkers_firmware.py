@@ -6,7 +6,7 @@ import pytest
 
 from harness.checkers.firmware import missing_pairs
 from harness.checkers.reading import Reading
-from harness.history.events import HostLedger, RunOpened, TestOpened, UnitReplaced
+from harness.history.events import AnyEvent, HostLedger, RunOpened, TestOpened, UnitReplaced
 from harness.history.update_events import FirmwareTold
 from harness.judge import judge_bench
 from harness.tests.golden import World
@@ -77,9 +77,9 @@ def test_pairs_that_were_planned_and_not_decided_are_named() -> None:
 def test_what_a_test_knows_of_the_past_is_no_update_that_it_saw() -> None:
     """An earlier test updated the unit: of that a later one has what was told, not how it came about."""
     header = next(e for e in stories.kept[0].events() if isinstance(e, RunOpened))
-    past = [
-        HostLedger(seq=2, t=header.t + 1, mid="898100000000001", tid="29000001", entries=[]),
-        UnitReplaced(seq=3, t=header.t + 2, serial="97000001", firmware=header.firmware),
+    past: list[AnyEvent] = [
+        HostLedger(seq=5, t=header.t + 1, mid="898100000000001", tid="29000001", entries=[]),
+        UnitReplaced(seq=6, t=header.t + 2, serial="97000001", firmware=header.firmware),
         FirmwareTold(seq=9, t=header.t + 3, via="service", name=header.firmware.name, version="1.0.1"),
     ]
     opened = TestOpened(seq=20, t=header.t + 4, span="later", test="later", title="later", declares=[])
