@@ -39,7 +39,9 @@ class PanelInstall(PanelHands):
         operation = self._invoke("activate", via)
         with operation.guarded():
             self.to_idle()
-            return operation.complete(self._served(f"ACTIVATE {code}", self._answer_s))
+            told = self._served(f"ACTIVATE {code}", self._answer_s)
+            self.front.press("CANCEL")  # its result, which may not have been read yet: the next key is not for that
+            return operation.complete(told)
         raise AssertionError("guarded() re-raises")
 
     # -- backup and restore -------------------------------------------------------------------------------------------
