@@ -21,6 +21,7 @@ def no_answer_is_no_97(reading: Reading) -> Iterator[Finding]:
     what it shows, and by the first attempt that is answered afterwards."""
     for life in lives(reading):
         before: Operation | None = None
+        served = False  # once in service, an answer that fails to come says nothing about how it was installed
         for operation in life.operations:
             if operation.name not in (*ONLINE, "activate") or not _known(life, operation):
                 continue
@@ -28,6 +29,7 @@ def no_answer_is_no_97(reading: Reading) -> Iterator[Finding]:
                 if before is not None:
                     yield _put_right(reading, life, before, operation)
                 before = None
+                served = served or operation.outcome == "ok"
             elif _in_vain(reading, operation) and before is None:
                 says = _says_97(reading, operation)
                 if operation.code not in _LOCAL or says is not None:
@@ -36,7 +38,7 @@ def no_answer_is_no_97(reading: Reading) -> Iterator[Finding]:
                     yield Finding.failed("INS-04", reason, [life.unit, *told(operation), says], at=operation.invoked)
                 else:
                     before = operation
-        if before is not None:
+        if before is not None and not served:
             reason = f"nobody answered the {before.name}; no later attempt was answered"
             yield Finding.undecided("INS-04", reason, [life.unit, *told(before)], at=before.invoked)
 
