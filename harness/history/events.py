@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from harness.history.base import Event as Event
 from harness.history.base import Firmware as Firmware
 from harness.history.base import Hex
+from harness.history.instrument_events import InstrumentEvent
 from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, UpdateCut
 
 SCHEMA_VERSION = 1
@@ -329,11 +330,11 @@ class ChipCommand(Event):
 
 class Power(Event):
     """Supply on or off. reason: operator (switched), cut (pulled at a chosen moment), watchdog (the terminal reset
-    itself)."""
+    itself), brown_out (the supply was too low for too long), battery (it is empty)."""
 
     kind: Literal["power"] = "power"
     state: Literal["on", "off"]
-    reason: Literal["operator", "cut", "watchdog"]
+    reason: Literal["operator", "cut", "watchdog", "brown_out", "battery"]
 
 
 class Key(Event):
@@ -390,7 +391,8 @@ AnyEvent = Annotated[
     | HostChanged | HostArmed | HostJournal | HostLedger | WireFrame | WireConnection | WireBytes | WireLink
     | FaultArmed | FaultStruck | FaultHealed | Radio
     | Screen | Slip | Cashier | Service | Counters | ChipCommand | Power | Key | UnitReplaced | Heartbeat
-    | BenchFailed | Measurement | ImageOffered | FirmwareTold | UpdateCut | BackupTaken,
+    | BenchFailed | Measurement | ImageOffered | FirmwareTold | UpdateCut | BackupTaken
+    | InstrumentEvent,
     Field(discriminator="kind"),
 ]
 

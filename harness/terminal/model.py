@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.terminal.surroundings import Surroundings
+
 Transaction = Literal[
     "sign_in", "sign_off", "echo", "parameter_download", "status_upload", "capk_update", "ic_parameter_update",
     "blacklist_update", "software_update", "balance", "sale", "void", "refund", "pre_authorisation",
@@ -58,6 +60,7 @@ class Model(BaseModel):
     offers: list[Literal["wire", "host_journal", "screen", "slip", "cashier", "counters", "power", "chip"]]
     transactions: list[Transaction]
     idle_texts: list[str]
+    surroundings: Surroundings | None = None  # None: nothing is declared, and ENV rules are undecided
     not_applicable: dict[str, str] = {}  # requirement -> the vendor's reason; some requirements can't be waived
 
     def keys_to(self, function: str) -> tuple[str, ...] | None:
