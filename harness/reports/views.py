@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.history.events import AnyEvent, Cashier, HostJournal, Screen, Slip, WireFrame
-from harness.reports import mask, reasons, story, timeline
+from harness.reports import diagnosed, mask, reasons, story, timeline
 from harness.reports.bilingual import Both, _, same
+from harness.reports.diagnosed import DiagnosisView
 from harness.reports.images import Album
 from harness.reports.run import SEVERITY, BenchLog, Judged, Run, Test
 from harness.reports.story import Exchange, Row, Teller
@@ -72,6 +73,7 @@ class TestView:
     timeline: Timeline | None = None
     exchanges: tuple[Exchange, ...] = ()
     more_exchanges: int = 0
+    diagnoses: tuple[DiagnosisView, ...] = ()
 
 
 def rule_title(rule: str) -> Both:
@@ -149,6 +151,7 @@ def _view(
         first_seq=min((e.seq for e in events), default=0), last_seq=max((e.seq for e in events), default=0),
         events=len(events), rows=rows, earlier=earlier, timeline=line,
         exchanges=tuple(exchanges[:SHORT_EXCHANGES]), more_exchanges=max(0, len(exchanges) - SHORT_EXCHANGES),
+        diagnoses=diagnosed.views(test.record.diagnoses, lambda seq: (_chip(seq, log), anchors.get(seq, ""))),
     )  # fmt: skip
 
 
