@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from harness.checkers.finding import Finding, checker
 from harness.checkers.outliving import losses
 from harness.checkers.reading import Reading
-from harness.checkers.updates import Update, cut, dead, disturbed, reason_told, untroubled, updates
+from harness.checkers.updates import Update, cut, dead, disturbed, held, reason_told, untroubled, updates
 from harness.history.events import Event
 from harness.history.update_events import UpdateCut
 
@@ -128,6 +128,8 @@ def _went_on(
 
 
 def _same_again(reading: Reading, update: Update, other: Update) -> bool:
-    """The same image, to the same unit, with nothing in the way (or taken although something was)."""
+    """The same image, to the same unit, with nothing in the way (or taken although something was). What is stored is in
+    the way of an image that resets."""
     same = other.offered.firmware.sha256 == update.offered.firmware.sha256 and other.t < update.unit
-    return same and other.sound and (other.taken or untroubled(reading, other))
+    barred = other.offered.resets and bool(held(reading, other))
+    return same and other.sound and (other.taken or (untroubled(reading, other) and not barred))
