@@ -1,5 +1,5 @@
-"""The drivers of instruments, by name: one a file here, and those of other packages, by the entry point group
-``hil97.instruments``.
+"""The drivers of instruments, by name: one a file here, and those of other packages (entry points
+``hil97.instruments``).
 
 A driver is a class with the methods of a kind of :mod:`harness.instruments.contracts`, its ``name``, and
 ``Driver(address, **options)``, which opens the instrument or raises :class:`InstrumentError`.
@@ -25,8 +25,7 @@ def known() -> Mapping[str, type[Any]]:
     found: dict[str, type[Any]] = {}
     for module in pkgutil.iter_modules(__path__):
         if not module.name.startswith("_"):
-            members: list[Any] = list(vars(importlib.import_module(f"{__name__}.{module.name}")).values())
-            for one in members:
+            for one in vars(importlib.import_module(f"{__name__}.{module.name}")).values():
                 if inspect.isclass(one) and one.__module__ == f"{__name__}.{module.name}" and is_driver(one):
                     found[one.name] = one
     for point in importlib.metadata.entry_points(group=GROUP):
@@ -36,6 +35,6 @@ def known() -> Mapping[str, type[Any]]:
     return found
 
 
-def is_driver(one: object) -> TypeGuard[type[Any]]:
+def is_driver(one: Any) -> TypeGuard[type[Any]]:
     """Whether it has what every driver has."""
     return inspect.isclass(one) and all(hasattr(one, member) for member in _MEMBERS)
