@@ -1,4 +1,4 @@
-"""Instruments as an inventory describes them: what can't be so, and what their drivers and emulated servers are told."""
+"""Instruments as an inventory describes them: what can't be so; what drivers and emulated servers are told."""
 
 from __future__ import annotations
 
