@@ -36,11 +36,11 @@ from harness.history.instrument_events import (
     OperatorAnswered,
     StressStep,
 )
-from harness.history.update_events import UpdateCut
+from harness.history.update_events import StoredChanged, UpdateCut
 
 NEVER: tuple[type[Event], ...] = (
     HostChanged, HostArmed, HostLedger, FaultArmed, FaultStruck, FaultHealed, HardwareState, Disturbed, StressStep,
-    InstrumentSet, InstrumentsSafe, OperatorAnswered, Key, WireLink, Radio, UpdateCut, BenchFailed, Measurement,
+    InstrumentSet, InstrumentsSafe, OperatorAnswered, Key, WireLink, Radio, UpdateCut, StoredChanged, BenchFailed, Measurement,
 )  # fmt: skip
 Observer = Callable[[Reading], Iterator[Seen]]
 
