@@ -40,7 +40,8 @@ from harness.history.update_events import StoredChanged, UpdateCut
 
 NEVER: tuple[type[Event], ...] = (
     HostChanged, HostArmed, HostLedger, FaultArmed, FaultStruck, FaultHealed, HardwareState, Disturbed, StressStep,
-    InstrumentSet, InstrumentsSafe, OperatorAnswered, Key, WireLink, Radio, UpdateCut, StoredChanged, BenchFailed, Measurement,
+    InstrumentSet, InstrumentsSafe, OperatorAnswered, Key, WireLink, Radio, UpdateCut, StoredChanged, BenchFailed,
+    Measurement,
 )  # fmt: skip
 Observer = Callable[[Reading], Iterator[Seen]]
 
