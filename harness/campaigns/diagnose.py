@@ -6,6 +6,7 @@ test card, a sign-in, a reprint. None settles, sets or loads anything, and an un
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,13 +15,15 @@ from harness.bench.looking import Look
 from harness.diagnosis.diagnosing import Diagnosis, of_looking
 from harness.diagnosis.signs import Level
 from harness.errors import BenchError, TerminalTimeout
+from harness.history.diagnosis_events import Asked
 from harness.history.events import AnyEvent, RunOpened, Screen
 from harness.history.instrument_events import Readings
 from harness.instruments.contracts import InstrumentError
 from harness.terminal.cards import CHIP, MAGNETIC, Card
 from harness.terminal.contracts import Order
 
-IDLE_S = 30.0
+IDLE_S = 12.0
+MOST_SILENT = 3  # questions without any answer; then nobody is there
 
 
 @dataclass(frozen=True)
@@ -72,16 +75,28 @@ def look_around(bench: Bench, told: Callable[[str], object] = lambda name: None)
     history = bench.history
     seen = _seen_before(history.events)
     look = Look(bench)
+    silent = 0
     for probe in probes(bench):
+        if silent == MOST_SILENT:
+            break
         told(probe.name)
-        try:
-            probe.ask(bench)
-        except (TerminalTimeout, InstrumentError):
-            continue  # the operation says so in the history; the other questions are still worth asking
-        except BenchError:
-            bench.check()  # raises where a process of ours died; else a service port that says nothing
+        answered = _asked(bench, probe)
+        silent = 0 if answered else silent + 1
+        history.append(Asked(t=time.monotonic_ns(), question=probe.name, answered=answered))
     look.end()
     return [*seen, *history.since(look.first)]
+
+
+def _asked(bench: Bench, probe: Probe) -> bool:
+    """Whether anything came. Raises BenchError where a process of ours died."""
+    try:
+        probe.ask(bench)
+        return True
+    except (TerminalTimeout, InstrumentError):
+        return False
+    except BenchError:  # a service port that says nothing
+        bench.check()
+        return False
 
 
 def _seen_before(events: Sequence[AnyEvent]) -> list[AnyEvent]:

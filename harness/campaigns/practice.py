@@ -7,38 +7,20 @@ time to the next (numbers, addresses, how much of a fault) is drawn from ``chanc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from random import Random
 
 from harness.acquirer.registry import new_key
 from harness.bench.bench import Bench
 from harness.bench.network import GIVES
 from harness.bench.ready import HOST_PORT, TPDU, make_ready
-from harness.diagnosis.causes import Cause
+from harness.campaigns.practice_unit import OF_THE_UNIT
+from harness.campaigns.practising import Arrange, Trouble
 from harness.errors import BenchError
 from harness.terminal.contracts import Completion, Order
 from harness.wire.topology import ROUTER_ADDRESS
 
-Arrange = Callable[[Bench, Random], None]
 MANY = 1000
 FINANCIAL = ("0100", "0200", "0800", "0820")
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """``cause``: what it is. ``needs``: what of a bench's network it takes: dhcp, name, cable, modem."""
-
-    cause: Cause
-    arrange: Arrange
-    needs: frozenset[str] = field(default_factory=frozenset)
-
-    def fits(self, bench: Bench) -> bool:
-        network = bench.plan.network
-        has = {
-            "dhcp": network.network == "dhcp", "name": network.resolve == "name", "modem": bench.model.modem,
-            "cable": not bench.model.modem, "static": network.network == "static",
-        }
-        return all(has[need] for need in self.needs)
 
 
 def _done(told: Completion) -> None:
@@ -239,12 +221,16 @@ TROUBLES: Mapping[str, Trouble] = {
     "host-silent": Trouble("host_down", _misbehaves("never")),
     "host-drops": Trouble("host_down", _misbehaves("drop")),
     "host-closes": Trouble("host_down", _misbehaves("close")),
+    **OF_THE_UNIT,
     "host-in-trouble": Trouble("host_down", _misbehaves("answer", "96", "91", "98", "90")),
 }  # fmt: skip
 
 
 def honest(bench: Bench) -> None:
     """Everything around the bench and in its terminal as it should be again. Raises BenchError."""
+    if bench.instruments is not None:
+        bench.instruments.safe()
+    bench.front.hardware.mend()
     bench.host.behave()
     bench.cable.heal()
     bench.host.restore_merchant()

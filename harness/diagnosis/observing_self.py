@@ -10,6 +10,7 @@ from harness.checkers.reading import FINANCIAL_OPERATIONS, Reading
 from harness.checkers.shown import codes_shown, contains_any
 from harness.diagnosis.judging import Seen
 from harness.diagnosis.observing_wire import sign_of_code
+from harness.history.diagnosis_events import Asked
 from harness.history.events import OperationCompleted, OperationInvoked, Screen, Service
 from harness.history.instrument_events import Readings
 from harness.terminal.surroundings import Surroundings
@@ -29,7 +30,8 @@ SAYS: Mapping[str, tuple[str, ...]] = {  # sign -> texts of the screen, in the w
     "told_keys": ("密钥错误",),
     "told_blank": ("请先设置",),
     "told_broken": ("存储故障",),
-    "told_software": ("固件损坏", "自检失败"),
+    "told_software": ("固件损坏", "自检失败", "数据被改"),
+    "told_hot": ("过热",),
     "told_unread": ("读卡错误",),
 }
 RESULTS: Mapping[str, str] = {  # at the till, where no screen says more
@@ -50,7 +52,8 @@ def screens(reading: Reading) -> Iterator[Seen]:
             if contains_any(screen.lines, texts):
                 yield Seen(sign, (screen.seq,), screen.t, quoted(screen))
         for part, words in parts.items():
-            if contains_any(screen.lines, words):
+            text = contains_any(screen.lines, words)
+            if text is not None and not contains_any([text], SAYS["told_hot"]):
                 yield Seen("told_tampered" if part == "tamper" else "told_broken", (screen.seq,), screen.t, part)
         if screen.unreadable >= UNREADABLE:
             yield Seen("unreadable", (screen.seq,), screen.t)
@@ -79,8 +82,17 @@ def told(reading: Reading) -> Iterator[Seen]:
                 yield Seen("money_approved", (invoked.seq, event.seq), event.t)
                 if event.t < signing_in:
                     yield Seen("money_at_once", (invoked.seq, event.seq), event.t)
+        elif event.outcome == "unknown":
+            yield Seen("told_nothing", (event.seq,), event.t, "" if invoked is None else invoked.name)
         elif (event.code or "") in RESULTS:
             yield Seen(RESULTS[event.code or ""], (event.seq,), event.t, event.code or "")
+
+
+def unanswered(reading: Reading) -> Iterator[Seen]:
+    """It was asked something, and nothing came."""
+    for event in reading.all(Asked):
+        if not event.answered:
+            yield Seen("told_nothing", (event.seq,), event.t, event.question)
 
 
 def power(reading: Reading) -> Iterator[Seen]:

@@ -172,6 +172,13 @@ SIGNS: dict[str, Sign] = {
         _("the terminal says that a part of it is broken: {about}"),
         hardware=0.9, environment=0.25, firmware=0.02, tampering=0.02,
     ),
+    "told_hot": _sign(
+        _("the terminal says that a part of it is too hot: {about}"), hardware=0.6, environment=0.6, firmware=0.02,
+    ),
+    "told_nothing": _sign(
+        _("the terminal did nothing that could be read when it was asked ({about})"),
+        0.01, hardware=0.6, environment=0.5, firmware=0.3, tampering=0.05,
+    ),
     "told_tampered": _sign(
         _("the terminal says that it was opened: {about}"),
         tampering=0.95, hardware=0.05, environment=0.01, firmware=LEAST,

@@ -54,4 +54,13 @@ class HostLookedUp(Event):
     line: list[str] = []
 
 
-DiagnosisEvent = WireLooked | HostLookedUp
+class Asked(Event):
+    """Somebody asked the terminal something, to see what it says. ``answered`` False: nothing that could be read, in
+    time; the terminal's answer itself is in other events."""
+
+    kind: Literal["asked"] = "asked"
+    question: str
+    answered: bool
+
+
+DiagnosisEvent = WireLooked | HostLookedUp | Asked
