@@ -40,7 +40,7 @@ def _climate(quantity: str, low: int, high: int) -> Arrange:
 
     def arrange(bench: Bench, chance: Random) -> None:
         value, chamber = float(chance.randrange(low, high)), _instruments(bench).chamber
-        chamber.set_climate(**{quantity: value})  # type: ignore[arg-type]
+        chamber.set_climate(**{quantity: value})
         chamber.await_(quantity, value - 1.5, value + 1.5, REACHED_S, f"the chamber to reach {quantity} {value:g}")
 
     return arrange

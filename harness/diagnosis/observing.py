@@ -30,6 +30,7 @@ from harness.history.events import (
 )
 from harness.history.instrument_events import (
     Disturbed,
+    Felt,
     HardwareState,
     InstrumentSet,
     InstrumentsSafe,
@@ -41,7 +42,7 @@ from harness.history.update_events import StoredChanged, UpdateCut
 NEVER: tuple[type[Event], ...] = (
     HostChanged, HostArmed, HostLedger, FaultArmed, FaultStruck, FaultHealed, HardwareState, Disturbed, StressStep,
     InstrumentSet, InstrumentsSafe, OperatorAnswered, Key, WireLink, Radio, UpdateCut, StoredChanged, BenchFailed,
-    Measurement,
+    Measurement, Felt,
 )  # fmt: skip
 Observer = Callable[[Reading], Iterator[Seen]]
 
