@@ -59,6 +59,9 @@ benches:
   - {{name: name, kind: emulated, model: HT-100, profile: unionpay-ums, firmware: reference, time_scale: 20,
       resolve: name}}
   - {{name: radio, kind: emulated, model: HT-300, profile: unionpay-direct, firmware: reference, time_scale: 20}}
+  - {{name: amid, kind: emulated, model: HT-100, profile: unionpay-direct, firmware: reference, time_scale: 20,
+      instruments: {{chamber: {{driver: scpi-chamber, address: emulated}},
+                    supply: {{driver: scpi-supply, address: emulated}}}}}}
 """
 TRAINING, HELD_OUT = ("train-1", "train-2"), ("held-1", "held-2", "held-3")
 LEVELS: tuple[Level, ...] = ("outside", "host")
@@ -78,7 +81,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default=",".join(HELD_OUT), help="default: those kept apart")
     parser.add_argument("--only", default="", help="of the troubles only these, commas between")
-    parser.add_argument("--benches", default="", help="of the benches only these (plain, dhcp, name, radio)")
+    parser.add_argument("--benches", default="", help="of the benches only these (plain, dhcp, name, radio, amid)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the histories are stored")
     parser.add_argument("--stored", type=Path, metavar="DIR", help="histories that --keep stored, judged again")
     parser.add_argument("--defects", type=Path, metavar="DIR", help="folder of a self-test of the harness")

@@ -13,7 +13,7 @@ from harness.acquirer.registry import new_key
 from harness.bench.bench import Bench
 from harness.bench.network import GIVES
 from harness.bench.ready import HOST_PORT, TPDU, make_ready
-from harness.campaigns.practice_unit import OF_THE_UNIT
+from harness.campaigns.practice_unit import OF_THE_UNIT, calm
 from harness.campaigns.practising import Arrange, Trouble
 from harness.errors import BenchError
 from harness.terminal.contracts import Completion, Order
@@ -229,7 +229,7 @@ TROUBLES: Mapping[str, Trouble] = {
 def honest(bench: Bench) -> None:
     """Everything around the bench and in its terminal as it should be again. Raises BenchError."""
     if bench.instruments is not None:
-        bench.instruments.safe()
+        calm(bench.instruments)
     bench.front.hardware.mend()
     bench.host.behave()
     bench.cable.heal()

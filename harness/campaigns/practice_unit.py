@@ -14,7 +14,7 @@ from harness.errors import BenchError
 from harness.history.instrument_events import Part
 from harness.instruments.client import Instruments
 
-REACHED_S = 90.0
+REACHED_S, CALM_S = 90.0, 300.0
 
 
 def _broken(part: Part, *states: str, restart: bool = False) -> Arrange:
@@ -55,6 +55,14 @@ def _voltage(low: int, high: int) -> Arrange:
     return arrange
 
 
+def calm(instruments: Instruments) -> None:
+    """All in their safe state, and the climate that of a room again: what comes next is not to feel what was."""
+    instruments.safe()
+    if instruments.of_kind("chamber") is not None:
+        instruments.chamber.await_("temperature_c", 15, 35, CALM_S, "the chamber to be as warm as a room")
+        instruments.chamber.await_("humidity_pct", 20, 80, CALM_S, "the chamber to be as humid as a room")
+
+
 _READER, _INSTRUMENTS = (frozenset({need}) for need in ("chip", "instruments"))
 _BATTERY = frozenset({"battery"})
 OF_THE_UNIT: Mapping[str, Trouble] = {
@@ -69,6 +77,6 @@ OF_THE_UNIT: Mapping[str, Trouble] = {
     "case-opened": Trouble("tampering", _broken("tamper", "open")),
     "too-hot": Trouble("environment", _climate("temperature_c", 60, 64), _INSTRUMENTS),
     "too-cold": Trouble("environment", _climate("temperature_c", -18, -10), _INSTRUMENTS),
-    "too-humid": Trouble("environment", _climate("humidity_pct", 94, 98), _INSTRUMENTS),
+    "too-humid": Trouble("environment", _climate("humidity_pct", 92, 95), _INSTRUMENTS),
     "supply-too-low": Trouble("environment", _voltage(90, 140), _INSTRUMENTS),
 }  # fmt: skip

@@ -177,7 +177,7 @@ SIGNS: dict[str, Sign] = {
     ),
     "told_nothing": _sign(
         _("the terminal did nothing that could be read when it was asked ({about})"),
-        0.01, hardware=0.6, environment=0.5, firmware=0.3, tampering=0.05,
+        0.01, hardware=0.6, environment=0.6, firmware=0.3, tampering=0.05,
     ),
     "told_tampered": _sign(
         _("the terminal says that it was opened: {about}"),
@@ -219,7 +219,7 @@ SIGNS: dict[str, Sign] = {
     # -- all packets, counted
     "packets_none": _sign(
         _("not one packet left the terminal while it tried"),
-        no_link=0.7, network_settings=0.7, hardware=0.15, firmware=0.05, environment=0.05, line=0.02, tampering=0.02,
+        no_link=0.7, network_settings=0.7, hardware=0.2, firmware=0.05, environment=0.2, line=0.02, tampering=0.6,
         keys=0.3,
     ),
     "arp_unanswered": _sign(
@@ -352,7 +352,7 @@ SIGNS: dict[str, Sign] = {
         _("the host's journal has nothing of this terminal"),
         0.05, of_host=True,
         no_link=1.0, network_settings=1.0, host_down=0.05, line=1.0, wrong_tid=LEAST, hardware=0.2, keys=0.3,
-        tampering=0.2, firmware=0.1, environment=0.1, nothing=0.01,
+        tampering=0.2, firmware=0.1, environment=0.2, nothing=0.01,
     ),
     "host_answered": _sign(
         _("the host's journal says that it answered"), 1.0, of_host=True, host_down=0.1, no_link=0.03,

@@ -35,6 +35,7 @@ benches:
 ON_THE_CABLE = (
     "nothing", "row-removed", "merchant-removed", "pending", "wrong-tid", "merchant-suspended", "signed-out",
     "new-key-at-host", "wrong-port", "wrong-host", "unplugged", "line-swallows", "host-closes", "key-lost",
+    "paper-out", "stripe-reader-dead", "keypad-dead", "case-opened",
 )  # fmt: skip
 
 

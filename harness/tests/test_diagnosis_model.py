@@ -23,12 +23,16 @@ from harness.history.events import (
     FaultArmed,
     HostArmed,
     HostChanged,
+    HostJournal,
+    OperationCompleted,
     Power,
     RunOpened,
     Screen,
     Service,
     TestOpened,
     TestPhase,
+    WireConnection,
+    WireFrame,
     WireLink,
 )
 from harness.history.instrument_events import HardwareState, Readings
@@ -84,6 +88,7 @@ def test_every_cause_can_be_named_first_and_has_words(cause: str) -> None:
     assert all(text in catalogue() for text in (told_of.name, told_of.words, told_of.cure))
 
 
+TIMES = st.integers(1, 10**9)
 SOME = st.lists(st.sampled_from(sorted(SIGNS)), max_size=8)
 
 
@@ -143,6 +148,42 @@ def test_events_taken_away_rule_nothing_out(number: int, chance, level: Level) -
     assert_wider(of_looking(kept, level), of_looking(events, level))
     for found in (of_log(kept, level), of_test(kept, (), level)):  # whatever is left: an answer
         assert "\n".join(lines(found)) and as_json(found)
+
+
+TEXT = st.one_of(st.text(max_size=60), st.sampled_from([
+    "OK NET DHCP INIT dns=none", "OK NET NONE dns=none", "OK TID= MID= SN=", "应答码:97", "打印机过热",
+    "OK NET STATIC dns=", "97: terminal x of merchant y not registered (pending)", "dropped: NII 0001 leads elsewhere", "; connection closed",
+]))
+HEX = st.binary(max_size=60).map(lambda data: data.hex().upper())
+WILD = st.one_of(
+    st.builds(Service, t=TIMES, direction=st.sampled_from(["to_terminal", "from_terminal"]), text=TEXT),
+    st.builds(Screen, t=TIMES, image=st.just("x.png"), lines=st.lists(TEXT, max_size=3), unreadable=st.integers(0, 99)),
+    st.builds(WireFrame, t=TIMES, frame=st.integers(1, 9), stream=st.integers(0, 2), hex=HEX, t_first=TIMES,
+              packets=st.just([1]), direction=st.sampled_from(["to_acquirer", "to_terminal"])),
+    st.builds(WireConnection, t=TIMES, stream=st.integers(0, 2), packet=st.just(1), peer=TEXT,
+              state=st.sampled_from(["opening", "open", "refused", "closed", "reset"]),
+              by=st.sampled_from([None, "terminal", "acquirer"])),
+    st.builds(OperationCompleted, t=TIMES, op=st.integers(1, 4), outcome=st.sampled_from(["ok", "fail", "unknown"]),
+              code=st.sampled_from([None, "97", "Z1", "Z2", "00", "??"])),
+    st.builds(HostJournal, t=TIMES, jid=st.integers(1, 9), connection=st.just(1), hex=HEX, note=TEXT,
+              direction=st.sampled_from(["in", "out", "withheld"])),
+    st.builds(WireLooked, t=TIMES, since=st.just(0), first=st.just(1), last=st.just(2),
+              names=st.lists(TEXT, max_size=2),
+              counts=st.dictionaries(st.sampled_from(["packets", "syn", "sent", "dns_asked"]), st.integers(0, 5))),
+    st.builds(HostLookedUp, t=TIMES, since=st.just(0), mid=TEXT, tid=TEXT, merchant=TEXT, terminal=TEXT, bound=TEXT,
+              ways=st.lists(TEXT, max_size=2)),
+    st.builds(Readings, t=TIMES, instrument=st.just("x"),
+              values=st.dictionaries(st.sampled_from(["temperature_c", "voltage_v", "level_kv"]), st.floats())),
+)  # fmt: skip
+
+
+@given(st.lists(WILD, max_size=12), st.sampled_from(LEVELS))
+def test_whatever_stands_in_a_history_there_is_an_answer(wild: list[AnyEvent], level: Level) -> None:
+    opened = next(event for event in told(0) if isinstance(event, RunOpened))
+    events = [opened, *(event.model_copy(update={"seq": 2 + number}) for number, event in enumerate(wild))]
+    for found in (of_looking(events, level), of_log(events, level), of_test(events, (), level)):
+        assert "\n".join(lines(found)) and as_json(found)
+        assert found.certain <= found.known
 
 
 def test_without_its_beginning_a_history_says_nothing() -> None:
