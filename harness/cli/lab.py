@@ -12,7 +12,7 @@ from harness.i18n import _
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from harness.lab.inventory import Lab
+    from harness.lab.inventory import BenchEntry, Lab
 
 
 def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -114,3 +114,15 @@ def _print(lab: Lab) -> None:
             if entry.instruments:
                 details.append(", ".join(one.name for one in entry.instruments))
             print(f"    {entry.name}: {', '.join(details)}")
+            _print_untried(entry)
+
+
+def _print_untried(entry: BenchEntry) -> None:
+    if not any(not one.emulated for one in entry.instruments):
+        return
+    from harness.instruments.drivers import known
+
+    for one in entry.instruments:
+        if not one.emulated and not known()[one.driver].tried:
+            text = _("instrument {name}: nobody has tried the driver {driver} on hardware yet (docs/instruments.md)")
+            print(f"      {text.format(name=one.name, driver=one.driver)}")
