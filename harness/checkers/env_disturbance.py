@@ -7,15 +7,16 @@ declared is judged by that alone; so is one while the terminal stood outside its
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 
 from harness.checkers.as_decided import Came, came_to
 from harness.checkers.disturbances import HUNG_S, broken_between
-from harness.checkers.env_episodes import Disturbance, episodes, visits_after
+from harness.checkers.env_episodes import SWITCHED_NS, Disturbance, episodes, visits_after
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import is_blank, is_idle, quoted, watched
-from harness.checkers.outliving import fates
+from harness.checkers.outliving import Fate, fates
 from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Operation, Reading
 from harness.checkers.surroundings import framed, outside_of_range
 from harness.checkers.telling import says_97
@@ -26,6 +27,7 @@ from harness.history.events import Event, Power, Screen
 RULE = "ENV-02"
 _MAKE = {True: Finding.passed, False: Finding.failed, None: Finding.undecided}
 ABOUT_S = 3  # real seconds around a moment in which readings must frame the supply
+MONEY = frozenset({"batch", "reversal", "stored"})
 WIPED = frozenset({"identity", "keys"})  # what a terminal erases that was opened
 
 
@@ -36,11 +38,19 @@ WIPED = frozenset({"identity", "keys"})  # what a terminal erases that was opene
 def nothing_is_lost(reading: Reading) -> Iterator[Finding]:
     """Each thing that there was to keep."""
     for episode in episodes(reading):
-        opened = any(one.part == "tamper" for one in broken_between(reading, episode.t, episode.settled))
-        for fate in fates(reading, episode):
-            if not (opened and fate.what in WIPED):
-                reason = f"after {episode.name}: {fate.reason}"
-                yield _MAKE[fate.ok](RULE, reason, [*episode.events, *fate.events], at=episode.first)
+        for fate in _fates(reading, episode):
+            reason = f"after {episode.name}: {fate.reason}"
+            yield _MAKE[fate.ok](RULE, reason, [*episode.events, *fate.events], at=episode.first)
+
+
+def _fates(reading: Reading, episode: Disturbance) -> Iterator[Fate]:
+    """What of it went out, or was settled, while it was disturbed, was not lost. Who it is, it must still know then."""
+    opened = any(one.part == "tamper" for one in broken_between(reading, episode.t, episode.settled))
+    at_once = dataclasses.replace(episode, settled=episode.t)
+    yield from (fate for fate in fates(reading, at_once) if fate.what in MONEY)
+    for fate in fates(reading, episode):
+        if fate.what not in MONEY and not (opened and fate.what in WIPED):
+            yield fate
 
 
 @checker(RULE)
@@ -85,7 +95,7 @@ def _works_on(reading: Reading, episode: Disturbance) -> Finding:
     """No reset, and what it was doing, or does next, ends as ever."""
     until = min(episode.end + HUNG_S * SECOND, episode.until)
     lost = next((p for p in reading.between(Power, episode.t, until) if _went_off(reading, p, episode)), None)
-    if lost is not None and not _of_the_bench(lost):
+    if lost is not None and not _of_the_bench(lost) and not _otherwise_lost(reading, episode, lost):
         return _finding(episode, False, "the terminal went off, or reset itself", lost)
     came_by = visits_after(reading, episode)
     stop = min(came_by[0].t if came_by else episode.until, lost.t if lost else episode.until)
@@ -97,6 +107,18 @@ def _works_on(reading: Reading, episode: Disturbance) -> Finding:
 
 def _went_off(reading: Reading, power: Power, episode: Disturbance) -> bool:
     return (power.state == "off" or power.reason == "watchdog") and not belongs_to_an_update(reading, power)
+
+
+def _otherwise_lost(reading: Reading, episode: Disturbance, lost: Power) -> bool:
+    """Something else came after the disturbance that explains it: a lower supply, another climate, a broken part."""
+    since = min(episode.end + SWITCHED_NS, lost.t)
+    if broken_between(reading, since, lost.t) or outside_of_range(reading, since, lost.t):
+        return True
+    if lost.reason == "watchdog" or lost.t <= episode.end + SWITCHED_NS:
+        return False
+    declared = reading.model.surroundings
+    supply = framed(reading, "voltage_v", since, lost.t)
+    return declared is None or supply is None or not supply.within(declared.voltage_v)
 
 
 def _of_the_bench(power: Power) -> bool:
@@ -173,7 +195,7 @@ def _still_away(
         return None
     off = reading.is_off(deadline)
     if off is not None:
-        return _stays_off(reading, deadline, off.began)
+        return _stays_off(reading, episode, deadline, off.began)
     if reading.operation_at(deadline) or not reading.timing_reliable(episode.end, deadline):
         return None
     screen = reading.screen_at(deadline)
@@ -188,10 +210,14 @@ def _stands_long(reading: Reading, screen: Screen, deadline: int) -> bool:
     return reading.terminal_seconds(screen.t, deadline) > reading.limits.idle_s
 
 
-def _stays_off(reading: Reading, deadline: int, began: Event | None) -> tuple[str, tuple[Event, ...]] | None:
-    """It is off, with a supply as declared."""
+def _stays_off(
+    reading: Reading, episode: Disturbance, deadline: int, began: Event | None
+) -> tuple[str, tuple[Event, ...]] | None:
+    """It is off, since the disturbance and with a supply as declared."""
     declared = reading.model.surroundings
     supply = framed(reading, "voltage_v", deadline - ABOUT_S * SECOND, deadline)
     if declared is None or supply is None or not supply.within(declared.voltage_v) or not isinstance(began, Power):
         return None
-    return None if _of_the_bench(began) else (f"it was off, at {supply}", (began, *supply.events))
+    if _of_the_bench(began) or _otherwise_lost(reading, episode, began):
+        return None
+    return f"it was off, at {supply}", (began, *supply.events)

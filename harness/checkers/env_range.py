@@ -91,9 +91,13 @@ def _ended(reading: Reading, declared: Surroundings, operation: Operation, here:
 def _reported(
     reading: Reading, declared: Surroundings, operation: Operation, *, nothing_sent: bool
 ) -> tuple[str, Screen] | None:
-    """A hardware fault that the screen reports. That a card must be read again is none where it then was."""
-    window = reading.screens_between(operation.t, min(operation.until, reading.end + 1))
-    for part, texts in declared.texts.items():
+    """A hardware fault that the screen reports. That a card must be read again is none where it then was; nor is what
+    was broken on purpose earlier, of which a terminal may remember."""
+    end = min(operation.until, reading.end + 1)
+    window = reading.screens_between(operation.t, end)
+    on_purpose = {text for one in broken_between(reading, 0, end) for text in declared.texts.get(one.part, ())}
+    for part, known in declared.texts.items():
+        texts = [text for text in known if text not in on_purpose]
         if part in USED_UP or (part in READERS and not nothing_sent):
             continue
         for screen in window:
