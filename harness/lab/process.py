@@ -130,11 +130,14 @@ def spawn(
     name: str = "",
     pipes: bool = False,
     env: Mapping[str, str] | None = None,
+    outlives: bool = False,
 ) -> Child:
     """Starts one of our programs, which must take ``--netns-fd`` and ``--parent`` and call :func:`settle_in`.
 
     Its stderr goes (appended) to ``log``; stdin is empty and stdout goes to the log as well, or both are pipes. It
-    stays in the caller's process group. Raises :class:`BenchError` when it can't be started.
+    stays in the caller's process group. ``outlives``: it has a session of its own, and sees for itself when its parent
+    is gone (the guard of a bench's instruments, which has something to do then). Raises :class:`BenchError` when it
+    can't be started.
     """
     import subprocess
 
@@ -154,6 +157,7 @@ def spawn(
                 stdout=subprocess.PIPE if pipes else errors,
                 stderr=errors,
                 pass_fds=descriptors,
+                start_new_session=outlives,
                 env=child_environment(env),
             )
 
