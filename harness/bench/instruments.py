@@ -5,9 +5,11 @@ Imported only where a bench has instruments, so that the others pay nothing for 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness.bench.plan import BenchPlan
 from harness.errors import BenchError
 from harness.history.recorder import Recorder
 from harness.instruments import drivers
@@ -20,15 +22,23 @@ from harness.terminal.surroundings import Surroundings
 OPENS_S = 20.0
 
 
+def open_for(plan: BenchPlan, scratch: Path, history: Recorder, fail: Callable[[str], None]) -> Instruments:
+    """Those of a bench's plan; see :func:`open_instruments`."""
+    return open_instruments(
+        bench=plan.bench, run=plan.run, folder=plan.folder, scratch=scratch, entries=plan.instruments,
+        surroundings=plan.model.surroundings, seed=zlib.crc32(plan.serial_number.encode()), history=history, fail=fail,
+    )
+
+
 def open_instruments(
     *, bench: str, run: str, folder: Path, scratch: Path, entries: Sequence[InstrumentEntry],
-    surroundings: Surroundings | None, seed: int, time_scale: float, history: Recorder, fail: Callable[[str], None],
+    surroundings: Surroundings | None, seed: int, history: Recorder, fail: Callable[[str], None],
     silence_s: float | None = None,
 ) -> Instruments:
     """All open, identified and in their safe state. Raises BenchError naming each that is not, and why."""
     plan = GuardPlan(
         bench=bench, run=run, folder=folder, scratch=scratch, instruments=list(entries), surroundings=surroundings,
-        seed=seed, time_scale=time_scale, **({} if silence_s is None else {"silence_s": silence_s}),
+        seed=seed, **({} if silence_s is None else {"silence_s": silence_s}),
     )
     known = drivers.known()
     line = GuardLine.start(plan, history, fail)

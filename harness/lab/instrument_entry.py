@@ -8,6 +8,12 @@ EMULATED = "emulated"  # as an address: a server of ours, started by the bench
 OPERATOR = "operator"  # as an address: a person is asked to do it
 
 Option = str | bool | int | float
+FULL_SET = {  # what `instruments: emulated` stands for: name -> driver
+    "chamber": "scpi-chamber", "supply": "scpi-supply", "power_switch": "shelly", "burst": "scpi-burst",
+    "esd": "scpi-esd", "surge": "scpi-surge", "field": "scpi-field", "card_robot": "http-card-robot",
+    "key_pusher": "http-key-pusher", "camera": "http-camera", "printer_sensor": "modbus-printer-sensor",
+    "relay": "modbus-relay",
+}
 
 
 class Limit(BaseModel):

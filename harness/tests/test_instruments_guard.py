@@ -63,7 +63,7 @@ class Rig:
         (self.folder / "scratch").mkdir(exist_ok=True)
         instruments = open_instruments(
             bench="b", run="r", folder=self.folder, scratch=self.folder / "scratch", entries=self.entries,
-            surroundings=AROUND, seed=1, time_scale=1, history=self.history, fail=self.failures.append,
+            surroundings=AROUND, seed=1, history=self.history, fail=self.failures.append,
             silence_s=silence_s,
         )
         self.stack.callback(instruments.line.close)
@@ -299,7 +299,7 @@ def test_two_guards_do_not_share_a_real_instrument(rig: Rig, tmp_path: Path) -> 
         other.mkdir()
         open_instruments(
             bench="c", run="s", folder=other, scratch=other, entries=rig.entries, surroundings=AROUND, seed=1,
-            time_scale=1, history=history, fail=rig.failures.append,
+            history=history, fail=rig.failures.append,
         )
 
 
@@ -321,7 +321,7 @@ folder = Path(sys.argv[1])
 entries = [InstrumentEntry(**one) for one in json.loads(sys.argv[2])]
 instruments = open_instruments(
     bench="b", run="r", folder=folder, scratch=folder / "scratch", entries=entries, surroundings=None, seed=1,
-    time_scale=1, history=Recorder(folder / "history.jsonl"), fail=print, silence_s=float(sys.argv[3]))
+    history=Recorder(folder / "history.jsonl"), fail=print, silence_s=float(sys.argv[3]))
 instruments.begin_test("t", 600)
 instruments.chamber.set_climate(temperature_c=40)
 instruments.supply.set_voltage(190)

@@ -13,7 +13,9 @@ import time
 from typing import Any
 
 from harness.errors import BenchError
+from harness.instruments import drivers
 from harness.instruments.contracts import InstrumentError
+from harness.instruments.described import emulated_options
 from harness.instruments.guard.plan import GuardPlan
 from harness.lab.process import Child, spawn
 
@@ -28,19 +30,18 @@ class Emulated:
         control = plan.scratch / CONTROL
         file = plan.scratch / PLAN
         told = {
-            "instruments": [
-                {"name": one.name, "driver": one.driver, "options": one.options}
+            "seed": plan.seed, "climate_scale": plan.climate_scale,
+            "instruments": {
+                one.name: emulated_options(one, drivers.known()[one.driver], plan.surroundings)
                 for one in plan.instruments if one.emulated
-            ],
-            "seed": plan.seed, "time_scale": plan.time_scale, "control": str(control),
-            "surroundings": plan.surroundings.model_dump(mode="json") if plan.surroundings else None,
+            },
         }
         file.write_text(json.dumps(told), encoding="utf-8")
         log = plan.folder / "logs" / "emulated-instruments.log"
         try:
             self._child = spawn(
-                [sys.executable, "-m", "harness.instruments.emulated", "--plan", str(file)], log=log, pipes=True,
-                name="emulated instruments",
+                [sys.executable, "-m", "harness.instruments.emulated", "--plan", str(file), "--control", str(control)],
+                log=log, pipes=True, name="emulated instruments",
             )
         except BenchError as error:
             raise InstrumentError(str(error)) from error

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from harness.instruments import drivers
 from harness.instruments.contracts import InstrumentError
+from harness.instruments.described import driver_options
 from harness.instruments.guard.emulated import Emulated
 from harness.instruments.guard.limits import Limits
 from harness.instruments.guard.line import Line
@@ -106,7 +107,8 @@ class Guard:
         for one in plan.instruments:
             driver = known[one.driver]
             limits = Limits.of(driver.kind, driver.quantities, plan.surroundings, one.limits)
-            station = Station(one, driver, limits, self, sample_s=plan.sample_s, retry_s=plan.retry_s)
+            options = driver_options(one, driver, plan.surroundings)
+            station = Station(one, driver, options, limits, self, sample_s=plan.sample_s, retry_s=plan.retry_s)
             if self._emulated is not None and one.emulated:
                 station.address = self._emulated.addresses[one.name]
             self._stations[one.name] = station

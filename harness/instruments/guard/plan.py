@@ -10,6 +10,7 @@ from harness.lab.instrument_entry import InstrumentEntry
 from harness.terminal.surroundings import Surroundings
 
 SILENCE_S = 10.0
+CLIMATE_SCALE = 60.0  # an emulated chamber's seconds in one of ours
 
 
 class GuardPlan(BaseModel):
@@ -25,7 +26,7 @@ class GuardPlan(BaseModel):
     instruments: list[InstrumentEntry]
     surroundings: Surroundings | None = None
     seed: int = 97
-    time_scale: float = 1.0
+    climate_scale: float = CLIMATE_SCALE
     silence_s: float = SILENCE_S
     retry_s: float = 5.0
     sample_s: float = 0.1

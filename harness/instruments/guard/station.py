@@ -48,13 +48,13 @@ class Station:
     nothing was asked of it since."""
 
     def __init__(
-        self, entry: InstrumentEntry, driver: type[Any], limits: Limits, reports: Reports, *,
-        sample_s: float, retry_s: float,
+        self, entry: InstrumentEntry, driver: type[Any], options: Mapping[str, Any], limits: Limits,
+        reports: Reports, *, sample_s: float, retry_s: float,
     ) -> None:
         self.entry, self.name, self.kind = entry, entry.name, driver.kind
         self.address = entry.address
         self.opened, self.trouble, self.unsafe = False, "", "not opened yet"
-        self._class, self._limits, self._reports = driver, limits, reports
+        self._class, self._options, self._limits, self._reports = driver, options, limits, reports
         self._sample_s, self._longest_retry_s = sample_s, retry_s
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._driver: Any = None
@@ -151,7 +151,7 @@ class Station:
     def _open(self) -> None:
         self._told_at = 0.0
         self._reserve()
-        driver = self._class(self.address, **self.entry.options)
+        driver = self._class(self.address, **self._options)
         try:
             identity = driver.identity()
             if self.entry.identity and self.entry.identity.casefold() not in identity.casefold():
