@@ -96,6 +96,9 @@ def arguments(order: Order) -> dict[str, str]:
     return found
 
 
+UNREAD = ("请重新刷卡", "读卡错误")  # the card could not be read, and is asked for again
+
+
 class Dialog:
     """The questions that are still open in one operation."""
 
@@ -123,6 +126,16 @@ class Dialog:
             return self._front.sign(SIGNATURE)
         self._front.type(step.text)
         return self._front.press("ENTER")
+
+    def unread(self, seen: Seen) -> bool:
+        """Whether that screen says that the card could not be read, and asks for it again."""
+        last = self._last
+        return last is not None and last.how == "present" and any(text in seen.text for text in UNREAD)
+
+    def present_again(self) -> int:
+        """The card once more. Returns the number of the screen before."""
+        assert self._card is not None
+        return self._front.present(self._card)
 
     def answer_again(self, seen: Seen) -> int:
         """The last answer once more, where that screen shows its question with a part of it; else nothing."""

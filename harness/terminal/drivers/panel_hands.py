@@ -9,6 +9,7 @@ from harness.errors import BenchError, TerminalTimeout
 from harness.history.events import OperationInvoked
 from harness.history.recorder import Recorder
 from harness.terminal.contracts import Completion, Via
+from harness.terminal.drivers.dialogs import UNREAD
 from harness.terminal.drivers.panel_operation import ENDED, PROGRESS, PanelOperation
 from harness.terminal.front import Front, Seen
 from harness.terminal.links import CashierLink, ServicePort
@@ -16,6 +17,7 @@ from harness.terminal.model import Function, Model
 
 MENU, ALERT, MANAGE = "功能菜单", "提示", "管理菜单"
 ALERTS = 5  # an operator who is interrupted so often in one operation calls for help
+SWIPES = 8  # so often a cashier tries a card before he gives up
 LOOK_S = 1.0  # how long an operator looks whether an alert is gone
 STEP_S = 10.0  # a screen that a key press asks for; real terminals answer in well under a second
 
@@ -78,7 +80,7 @@ class PanelHands:
             raise BenchError(f"the model {self.model.name} has no {function} in its menu", bench=self._bench)
         for _ in range(ALERTS):
             self.to_idle()
-            seen = self._look_for((MENU, ALERT), "the function menu", after=self.front.press("FUNC"))
+            seen = self._press_for("FUNC", (MENU, ALERT), "the function menu")
             for digit in keys[:-1]:
                 if ALERT not in seen.text:
                     shown = self.front.press(digit)
@@ -92,6 +94,15 @@ class PanelHands:
             self.front.press("ENTER")
         raise TerminalTimeout(f"{what}: alert after alert instead", STEP_S, bench=self._bench, seen=seen.text)
 
+    def _press_for(self, key: str, texts: tuple[str, ...], what: str) -> Seen:
+        """The screen that this key brings; pressed once more where nothing at all comes of it: a key may be lost."""
+        before = self.front.press(key)
+        try:
+            self.front.await_screen(lambda seen: True, LOOK_S, what, after=before)
+        except TerminalTimeout:
+            before = self.front.press(key)
+        return self._look_for(texts, what, after=before)
+
     def _submenu(self, digit: str) -> str:
         entry = self.model.menu[int(digit) - 1]
         assert not isinstance(entry, str), "keys_to() leads through menus"
@@ -103,13 +114,29 @@ class PanelHands:
             asked = seen
             operation.start = operation.dialog.answer(asked)
             wanted = (*operation.dialog.prompts, *PROGRESS, *ENDED)
-            seen = self._next_question((*wanted, ALERT), asked)
+            seen = self._once_read(operation, self._next_question((*wanted, *UNREAD, ALERT), asked), wanted)
             while ALERT in seen.text:
                 shown = self._back_at_question(seen)
                 operation.start = operation.dialog.answer_again(shown)
                 seen = self._next_question((*wanted, ALERT), shown)
         if any(text in seen.text for text in ENDED):
             operation.start = seen.number - 1
+
+    def _once_read(self, operation: PanelOperation, seen: Seen, wanted: tuple[str, ...]) -> Seen:
+        """A card that could not be read is presented again, as a cashier does, :data:`SWIPES` times at most. Where it
+        is not read again the picture stays as it is."""
+        for _ in range(SWIPES):
+            if not operation.dialog.unread(seen) or any(text in seen.text for text in (*PROGRESS, *ENDED)):
+                break
+            operation.start = operation.dialog.present_again()
+            try:
+                seen = self.front.await_screen(
+                    lambda s: not s.text.strip() or any(text in s.text for text in (*wanted, ALERT)), LOOK_S,
+                    "the card to be read", after=operation.start,
+                )
+            except TerminalTimeout:
+                seen = self.front.latest
+        return seen
 
     def _next_question(self, texts: tuple[str, ...], before: Seen) -> Seen:
         """The screen with one of these texts; or a blank one: the supply went, nobody asks any more."""
