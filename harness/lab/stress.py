@@ -11,9 +11,9 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import BadInput
 from harness.history.instrument_events import Criterion, Disturbance
@@ -23,6 +23,7 @@ from harness.terminal.surroundings import Range, Surroundings
 from harness.wire.moments import parse_moment
 
 FOLDER = "stress"
+BY_HAND = "by-hand"  # the name under which a single step is in the history
 Kind = Literal["chamber", "supply", "burst", "esd", "surge", "field"]
 StepQuantity = Literal["temperature_c", "humidity_pct", "voltage_v"]
 QUANTITIES: Mapping[str, tuple[str, ...]] = {"chamber": ("temperature_c", "humidity_pct"), "supply": ("voltage_v",)}
@@ -201,6 +202,20 @@ def load_stress(path: Path) -> StressProfile:
     if problems:
         document.refuse(problems)
     return profile
+
+
+def by_hand(step: Mapping[str, Any]) -> StressProfile:
+    """A profile of one step, with the keys of a file; for who does a single thing. Raises :class:`BadInput`."""
+    try:
+        document = StepDocument.model_validate(dict(step))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadInput(f"{where}: {first['msg'].removeprefix('Value error, ')}", where="stress step") from error
+    problems = document.problems()
+    if problems:
+        raise BadInput("; ".join(text for _place, text in problems), where="stress step")
+    return StressProfile(name=BY_HAND, title="by hand", source="the test", steps=[document])
 
 
 def names(folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ from harness.lab.instrument_entry import InstrumentEntry
 from harness.terminal.surroundings import Surroundings
 
 SILENCE_S = 10.0
-CLIMATE_SCALE = 60.0  # an emulated chamber's seconds in one of ours
+CLIMATE_SCALE = 60.0  # an emulated chamber's seconds in one of ours at time scale 1
 
 
 class GuardPlan(BaseModel):
