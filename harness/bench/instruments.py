@@ -27,19 +27,21 @@ def open_for(plan: BenchPlan, scratch: Path, history: Recorder, fail: Callable[[
     return open_instruments(
         bench=plan.bench, run=plan.run, folder=plan.folder, scratch=scratch, entries=plan.instruments,
         surroundings=plan.model.surroundings, seed=zlib.crc32(plan.serial_number.encode()), history=history, fail=fail,
-        climate_scale=CLIMATE_SCALE * plan.time_scale,
+        time_scale=plan.time_scale,
     )
 
 
 def open_instruments(
     *, bench: str, run: str, folder: Path, scratch: Path, entries: Sequence[InstrumentEntry],
     surroundings: Surroundings | None, seed: int, history: Recorder, fail: Callable[[str], None],
-    silence_s: float | None = None, climate_scale: float = CLIMATE_SCALE,
+    silence_s: float | None = None, time_scale: float = 1.0,
 ) -> Instruments:
-    """All open, identified and in their safe state. Raises BenchError naming each that is not, and why."""
+    """All open, identified and in their safe state. Raises BenchError naming each that is not, and why. ``time_scale``:
+    how much faster emulated ones charge, warm up and heat than at time scale 1."""
     plan = GuardPlan(
         bench=bench, run=run, folder=folder, scratch=scratch, instruments=list(entries), surroundings=surroundings,
-        seed=seed, climate_scale=climate_scale, **({} if silence_s is None else {"silence_s": silence_s}),
+        seed=seed, climate_scale=CLIMATE_SCALE * time_scale,
+        time_scale=time_scale, **({} if silence_s is None else {"silence_s": silence_s}),
     )
     known = drivers.known()
     line = GuardLine.start(plan, history, fail)

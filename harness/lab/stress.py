@@ -160,13 +160,14 @@ class StressProfile(BaseModel):
 @dataclass(frozen=True)
 class Step:
     """A step in numbers. ``number``: its place in the profile, from 1. ``what``: the quantity or the disturbance.
-    ``frequencies_mhz``: those of a field; ``hold_s`` then: at each of them."""
+    ``criterion``: None, where the model declares nothing for such a disturbance. ``frequencies_mhz``: those of a field;
+    ``hold_s`` then: at each of them."""
 
     number: int
     instrument: Kind
     what: str
     value: float
-    criterion: Criterion
+    criterion: Criterion | None
     disturbs: bool
     ramp_k_per_min: float | None = None
     hold_s: float = 0
@@ -279,9 +280,8 @@ def _resolved(
     )
 
 
-def _criterion(step: StepDocument, declared: Criterion | None) -> Criterion:
-    """Of what is not declared nothing is promised but that nothing is lost and an operator can bring it back: C."""
-    return (declared or "C") if step.criterion == "declared" else step.criterion
+def _criterion(step: StepDocument, declared: Criterion | None) -> Criterion | None:
+    return declared if step.criterion == "declared" else step.criterion
 
 
 def _frequencies(span: Frequencies | None, at_most: int | None, dice: random.Random) -> tuple[float, ...]:
