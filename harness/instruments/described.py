@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import typing
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.instruments import drivers
+from harness.instruments.contracts import InstrumentError
 from harness.instruments.guard.limits import problems as limit_problems
-from harness.lab.instrument_entry import FULL_SET, InstrumentEntry
+from harness.lab.instrument_entry import FULL_SET, InstrumentEntry, Option
 from harness.terminal.surroundings import Surroundings
 
 NOMINAL_V = "nominal_v"  # option of supplies and of their drivers; where nothing is said, the model's
+_SORTS: Mapping[Any, str] = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
 _SERVER_OPTIONS = {  # docs/instruments-emulated.md
     "chamber": {"ambient_c", "ambient_pct", "low_c", "high_c", "heat_k_per_min", "cool_k_per_min"},
     "supply": {NOMINAL_V, "high_v", "limit_a", "hold_up_ms", "load_w"},
@@ -44,7 +47,29 @@ def problems(entries: Sequence[InstrumentEntry], *, emulated_bench: bool) -> lis
             ((one.name, "options", name), f"{one.driver} has no option {name}; it has {', '.join(sorted(options))}")
             for name in one.options if name not in options
         ]
+        found += [((one.name, *place), text) for place, text in _option_problems(one, driver)]
     return found
+
+
+def _option_problems(one: InstrumentEntry, driver: type[Any]) -> list[tuple[tuple[str, ...], str]]:
+    """Options that the driver can't do without and those of another type, by its arguments."""
+    found: list[tuple[tuple[str, ...], str]] = []
+    hints = typing.get_type_hints(driver.__init__)
+    for name, parameter in inspect.signature(driver).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        sort, value = hints.get(name), one.options.get(name)
+        if value is None and parameter.default is inspect.Parameter.empty:
+            found.append(((), f"{one.driver} needs the option {name}: put it under `options`"))
+        elif value is not None and sort is not None and sort in _SORTS and not _fits(value, sort):
+            found.append((("options", name), f"{name} must be {_SORTS[sort]}"))
+    return found
+
+
+def _fits(value: Option, sort: type) -> bool:
+    if isinstance(value, bool) or sort is bool:
+        return isinstance(value, bool) and sort is bool
+    return isinstance(value, int | float) if sort is float else isinstance(value, sort)
 
 
 def driver_options(one: InstrumentEntry, driver: type[Any], around: Surroundings | None) -> dict[str, Any]:
@@ -69,6 +94,15 @@ def emulated_options(one: InstrumentEntry, driver: type[Any], around: Surroundin
     if driver.kind == "card_robot":
         told["cards"] = _cards()
     return told
+
+
+def check_identity(address: str, wanted: str, answered: str) -> None:
+    """Raises InstrumentError where another device answers than the inventory has there; ``wanted`` "": any is right."""
+    if wanted.casefold() not in answered.casefold():
+        raise InstrumentError(
+            f"at {address} answers {answered!r}, and the inventory has {wanted!r} there",
+            remedy="look at which device is plugged in there, or correct address or identity in the inventory",
+        )
 
 
 def _cards() -> dict[str, dict[str, Any]]:

@@ -179,7 +179,7 @@ def test_an_identity_that_is_none(said: str) -> None:
         Scpi(device.visa).identity()
 
 
-@pytest.mark.parametrize("said", ["on", "23.4;45", "", "nan", "9.9E999", "-", "\x1b[2J\x07"], ids=repr)
+@pytest.mark.parametrize("said", ["on", "23.4;45", "", "nan", "-", "\x1b[2J\x07"], ids=repr)
 def test_an_answer_that_is_none(said: str) -> None:
     with serving(scpi({"X?": said})) as device, pytest.raises(InstrumentError, match="which is no number") as told:
         Scpi(device.visa).number("X?")
@@ -202,7 +202,7 @@ def test_something_that_nobody_asked_for() -> None:
             line.ask("READ?")
 
 
-def test_impossible_readings() -> None:
-    said = r"9.91e\+37 for temperature_c, which can't be"
+def test_no_reading() -> None:
+    said = r"has no reading for 'READ\?': it answered 9.91E37"
     with serving(scpi({"READ?": "9.91E37,45"})) as device, pytest.raises(InstrumentError, match=said):
         Scpi(device.visa).named("READ?", ["temperature_c", "humidity_pct"])

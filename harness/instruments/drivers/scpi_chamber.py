@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from harness.history.instrument_events import InstrumentKind, Quantity
 from harness.instruments.drivers._scpi import ScpiInstrument, written
+from harness.instruments.drivers._steps import each
 
 
 class ScpiChamber(ScpiInstrument):
@@ -41,8 +42,7 @@ class ScpiChamber(ScpiInstrument):
         self._line.tell("OUTP ON")
 
     def make_safe(self) -> None:
-        self._line.tell("OUTP OFF")
-        self._line.tell("HUM:STAT OFF")
+        each(lambda: self._line.tell("OUTP OFF"), lambda: self._line.tell("HUM:STAT OFF"))
 
     def is_safe(self) -> bool:
         return not self._line.switch("OUTP?")

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from harness.history.instrument_events import InstrumentKind, Quantity
 from harness.instruments.drivers._scpi import ScpiInstrument, written
+from harness.instruments.drivers._steps import each
 
 
 class ScpiField(ScpiInstrument):
@@ -38,8 +39,7 @@ class ScpiField(ScpiInstrument):
         self._line.tell(f"OUTP {'ON' if on else 'OFF'}")
 
     def make_safe(self) -> None:
-        self._line.tell("OUTP OFF")
-        self._line.tell("AMPL OFF")
+        each(lambda: self._line.tell("OUTP OFF"), lambda: self._line.tell("AMPL OFF"))
 
     def is_safe(self) -> bool:
         return not self._line.switch("OUTP?") and not self._line.switch("AMPL?")

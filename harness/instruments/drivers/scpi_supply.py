@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import ClassVar
 
 from harness.history.instrument_events import InstrumentKind, Quantity
 from harness.instruments.drivers._scpi import ScpiInstrument, written
+from harness.instruments.drivers._steps import each
 from harness.instruments.transport import visa
 
 _DIPS_RUN = 2  # of STAT:OPER:COND?
@@ -57,11 +59,9 @@ class ScpiSupply(ScpiInstrument):
         self._line.tell("INIT:DIP")
 
     def make_safe(self) -> None:
-        self._line.tell("ABOR")
-        self._line.tell("VOLT:SLEW MAX")
-        self._line.tell(f"CURR:LIM {written(self._current_limit_a) if self._current_limit_a else 'MAX'}")
-        self._line.tell(f"VOLT {written(self._nominal_v)}")
-        self._line.tell("OUTP ON")
+        limit = written(self._current_limit_a) if self._current_limit_a else "MAX"
+        commands = ("ABOR", "VOLT:SLEW MAX", f"CURR:LIM {limit}", f"VOLT {written(self._nominal_v)}", "OUTP ON")
+        each(*(functools.partial(self._line.tell, command) for command in commands))
 
     def is_safe(self) -> bool:
         set_v = self._line.number("VOLT?")

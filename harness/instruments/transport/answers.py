@@ -6,32 +6,25 @@ Every function raises the :class:`InstrumentError` for what it can't make sense 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.instruments.transport import troubles
 
-# What no instrument of ours can read in truth, by the quantity's name; wide enough for anything in working order.
-PLAUSIBLE: Mapping[str, tuple[float, float]] = {
-    "temperature_c": (-200, 400), "humidity_pct": (0, 105), "door_open": (0, 1), "voltage_v": (-1, 1000),
-    "current_a": (-100, 1000), "output_on": (0, 1), "level_kv": (-40, 40), "armed": (0, 1), "pulses": (0, 1e9),
-    "field_v_m": (0, 1000), "frequency_mhz": (0, 20000), "card_inside": (0, 1), "paper_mm": (0, 1e7),
-    "paper_left": (0, 1),
-}  # fmt: skip
+_NO_READING = 9.9e37  # SCPI-99, 21.13.2: infinite; 9.91E37 is not a number
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _ERROR = re.compile(r'\s*([+-]?\d{1,6})\s*(?:,\s*(.*?)\s*)?', re.DOTALL)
 _SWITCH = {"1": True, "ON": True, "0": False, "OFF": False}
 
 
 def number(where: str, query: str, text: str) -> float:
-    """A number as SCPI writes it (NR1, NR2, NR3). Its 9.9E37 (infinite) and 9.91E37 (not a number) are none."""
+    """A number as SCPI writes it (NR1, NR2, NR3)."""
     if _NUMBER.fullmatch(text.strip()) is None:
         raise troubles.garbage(where, query, text, "number")
     value = float(text)
-    if not math.isfinite(value):
-        raise troubles.garbage(where, query, text, "number")
+    if abs(value) >= _NO_READING:
+        raise troubles.no_reading(where, query, text)
     return value
 
 
@@ -51,18 +44,10 @@ def switch(where: str, query: str, text: str) -> bool:
     return value
 
 
-def possible(where: str, values: Mapping[str, float]) -> dict[str, float]:
-    """``values`` as they are, each of them possible by :data:`PLAUSIBLE`."""
-    for quantity, value in values.items():
-        low, high = PLAUSIBLE.get(quantity, (-1e12, 1e12))
-        if not low <= value <= high:
-            raise troubles.impossible(where, quantity, value)
-    return dict(values)
-
-
 def named(where: str, query: str, text: str, quantities: Sequence[str]) -> dict[str, float]:
-    """The parts of an answer by the names of its quantities, in their order; each possible."""
-    return possible(where, dict(zip(quantities, numbers(where, query, text, len(quantities)), strict=True)))
+    """The numbers of an answer by the names of its quantities, in their order. Whether they can be is the guard's
+    question (:mod:`harness.instruments.quantities`)."""
+    return dict(zip(quantities, numbers(where, query, text, len(quantities)), strict=True))
 
 
 def error_of(where: str, text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from harness.instruments.contracts import InstrumentError
+from harness.instruments.contracts import InstrumentError, InstrumentRefused
 
 _REFUSED = "is it switched on, is its remote control enabled, is the address in the inventory right?"
 CABLE = "check its cable and switch, and the address in the inventory"
@@ -69,9 +69,9 @@ def unasked(where: str, answer: str) -> InstrumentError:
     return InstrumentError(f"{where} said {shortened(answer)!r} without being asked", remedy=_GARBAGE)
 
 
-def said_no(where: str, what: str, reason: str) -> InstrumentError:
+def said_no(where: str, what: str, reason: str) -> InstrumentRefused:
     """It understood and declined, or did not understand."""
-    return InstrumentError(
+    return InstrumentRefused(
         f"{where} refused {what!r}: {shortened(reason)}",
         remedy="see the instrument's manual for this error; is the driver the one for this instrument?",
     )
@@ -85,10 +85,10 @@ def other_identity(where: str, wanted: str, answered: str) -> InstrumentError:
     )
 
 
-def impossible(where: str, quantity: str, value: float) -> InstrumentError:
-    """A reading that can't be."""
+def no_reading(where: str, what: str, answer: str) -> InstrumentError:
+    """It answers with SCPI's number for "not a number" or "infinite"."""
     return InstrumentError(
-        f"{where} reports {value:g} for {quantity}, which can't be",
+        f"{where} has no reading for {what!r}: it answered {shortened(answer)}",
         remedy="is its sensor broken or unplugged? Its own display should show the same",
     )
 

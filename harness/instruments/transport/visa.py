@@ -71,11 +71,10 @@ class Scpi:
 
     def tell(self, command: str) -> None:
         """A command, and whether it was taken: its errors are asked for afterwards."""
-        if not self._errors:
-            self._send(command)
-            return
         # a command and a query in one go would be one message less, but then an error in it swallows the answer
-        self._send(command)
+        self.send(command)
+        if not self._errors:
+            return
         error = answers.error_of(self.address, self._exchange(self._errors))
         if error:
             self._drain_errors()
@@ -85,7 +84,7 @@ class Scpi:
         return answers.number(self.address, query, self.ask(query))
 
     def named(self, query: str, quantities: Sequence[str]) -> dict[str, float]:
-        """The answers to a query of several parts by name, none of them impossible."""
+        """The numbers of an answer, by name."""
         return answers.named(self.address, query, self.ask(query), quantities)
 
     def switch(self, query: str) -> bool:
@@ -99,10 +98,11 @@ class Scpi:
                 resource.close()
 
     def _exchange(self, query: str) -> str:
-        self._send(query)
-        return self._receive(query)
+        self.send(query)
+        return self.receive(query)
 
-    def _send(self, text: str) -> None:
+    def send(self, text: str) -> None:
+        """For who asks for the answer, or for errors, himself."""
         resource = self._connected()
         waiting = _peek(resource)
         if waiting is None:
@@ -117,12 +117,13 @@ class Scpi:
             self.close()
             raise self._told(error, text) from error
 
-    def _receive(self, query: str, seconds: float | None = None) -> str:
+    def receive(self, query: str) -> str:
+        """The answer to what was sent."""
         resource = self._resource
-        assert resource is not None
-        wait_s = self._timeout_s if seconds is None else seconds
+        if resource is None:
+            raise troubles.dropped(self.address, query)
         try:
-            if not _await(resource, wait_s):  # it ended: pyvisa-py would spin until the time is up
+            if not _await(resource, self._timeout_s):  # it ended: pyvisa-py would spin until the time is up
                 self.close()
                 raise troubles.dropped(self.address, query)
             raw = resource.read_bytes(_LARGEST, chunk_size=_LARGEST, break_on_termchar=True)
@@ -180,7 +181,7 @@ class Scpi:
 
     def _introduce(self) -> None:
         if self._errors:
-            self._send("*CLS")  # what stands in its list is not of our making
+            self.send("*CLS")  # what stands in its list is not of our making
         if not self._identify:
             self._known = self.address
             return
@@ -213,6 +214,8 @@ class Scpi:
                 with contextlib.suppress(Exception):
                     resource.close()
                 raise troubles.unreachable(self.address, OSError(status, os.strerror(status)))
+            # a command and the query for its errors are two messages: the second must not wait for the first's receipt
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return resource
 
 
