@@ -31,6 +31,7 @@ ALWAYS = frozenset({
     "FWU-01", "FWU-02", "FWU-03", "FWU-04", "NET-03",
 })  # fmt: skip
 ALWAYS_GROUPS = frozenset({"MON", "SEC", "ENV"})
+LOADS = frozenset({"load_tmk", "activate"})
 WIPED_BY_TAMPER = frozenset({"STA-03", "FWU-01"})  # a terminal that was opened erases its keys, and should
 
 
@@ -132,10 +133,12 @@ def criterion_of(reading: Reading, hit: Hit) -> Criterion | None:
 
 @dataclass(frozen=True)
 class Broken:
-    """A part from the moment it was broken until it was whole again, or its unit was taken away."""
+    """A part from the moment it was broken until it was whole again, or its unit was taken away. ``over``: until it
+    shows no more: a terminal that was opened wants a key, and to be told that all is well, when it is closed again."""
 
     began: HardwareState
     end: int
+    over: int
 
     @property
     def part(self) -> Part:
@@ -170,15 +173,24 @@ def _broken_of(reading: Reading) -> Iterator[Broken]:
         for part in ending:
             began = since.pop(part, None)
             if began is not None:
-                yield Broken(began, event.t)
+                latched = part == "tamper" and not isinstance(event, UnitReplaced)
+                yield Broken(began, event.t, _seen_to(reading, event.t) if latched else event.t)
         if isinstance(event, HardwareState) and event.state != "ok":
             since[event.part] = event
-    yield from (Broken(began, reading.end + 1) for began in since.values())
+    never = reading.end + 1
+    yield from (Broken(began, never, never) for began in since.values())
+
+
+def _seen_to(reading: Reading, closed: int) -> int:
+    """When a key was loaded after the case was closed, or another unit came."""
+    loaded = (o.done for o in reading.operations if o.name in LOADS and o.outcome == "ok" and o.t > closed)
+    replaced = (unit.t for unit in reading.all(UnitReplaced) if unit.t > closed)
+    return min([*loaded, *replaced], default=reading.end + 1)
 
 
 def broken_between(reading: Reading, start: int, end: int) -> list[Broken]:
-    """Those broken at some time in ``[start, end]``."""
-    return [one for one in broken(reading) if one.start <= end and one.end > start]
+    """Those that were broken, or still showed it, at some time in ``[start, end]``."""
+    return [one for one in broken(reading) if one.start <= end and one.over > start]
 
 
 # -- what is not held against the terminal -----------------------------------------------------------------------------

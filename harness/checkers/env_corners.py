@@ -20,12 +20,12 @@ from harness.checkers.recoveries import Recovery, recoveries, restoration
 from harness.checkers.surroundings import (
     CORNER,
     TOLERANCE,
-    Around,
     Framed,
     around,
     declared_range,
     framed,
     measured,
+    outside_of_range,
     steps,
 )
 from harness.history.events import Event
@@ -55,7 +55,7 @@ def _at(reading: Reading, declared: Surroundings, corner: Corner, start: int, en
         return None
     limits = declared_range(declared, corner.quantity)
     width = limits.high - limits.low
-    spare, reach = TOLERANCE * width, CORNER * width
+    spare, reach = TOLERANCE[corner.quantity], CORNER * width
     wanted = list(_led(reading, declared, corner, start, end))
     if corner.end == "low":
         furthest = max([limits.low + reach, *(value + spare for value in wanted)])
@@ -71,7 +71,7 @@ def _led(reading: Reading, declared: Surroundings, corner: Corner, start: int, e
     for step, _begun, reached, ended in steps(reading):
         if step.quantity == corner.quantity and reached <= start and end <= ended:
             share = (step.value - limits.nominal) / (last - limits.nominal) if last != limits.nominal else 0.0
-            if HALF <= share <= 1 + TOLERANCE:
+            if HALF <= share <= 1:
                 yield step.value
 
 
@@ -116,7 +116,7 @@ def _not_shown(reading: Reading, declared: Surroundings, exchange: Exchange, by:
         if here is not None and found is not None and found.verdict == "FAIL":
             reason = f"{corner.name} ({here}): {found.reason}"
             evidence: list[Event | int] = [*found.evidence, *here.events]
-            make = Finding.failed if around(reading, by.t, by.done).within(declared) else Finding.undecided
+            make = Finding.failed if outside_of_range(reading, by.t, by.done) is None else Finding.undecided
             yield make(RULE, reason, evidence, at=exchange.response)
 
 
@@ -135,17 +135,17 @@ def _recovered(
     evidence: list[Event | int] = [*exchange.events, by.invoked, recovery.registered, *whole.events]
     evidence += seen.evidence if seen else ()
     if seen is not None and seen.verdict == "FAIL":
-        return _against(declared, whole, f"{what}: {seen.reason}", evidence, recovery)
+        return _against(reading, over, f"{what}: {seen.reason}", evidence, by, recovery)
     back = restoration(reading, recovery)
     if back is not None and back.proof.ok is False:
         reason = f"{what}: registered again, the sign-in was granted, but {back.proof.reason}"
-        return _against(declared, whole, reason, [*evidence, *back.sign_in.events, *back.proof.events], recovery)
+        return _against(reading, over, reason, [*evidence, *back.sign_in.events, *back.proof.events], by, recovery)
     if work is not None and recovery.sign_in is not None:
         evidence += [*recovery.sign_in.events, *work[0].events]
         came = came_to(reading, work[1])
         evidence += came.events
         if came.right is False:
-            return _against(declared, whole, f"{what}: {work[1].name} {came.how}", evidence, recovery)
+            return _against(reading, over, f"{what}: {work[1].name} {came.how}", evidence, by, recovery)
         if came.right and seen is not None and seen.verdict == "PASS" and whole.lacking:
             return Finding.undecided(RULE, f"{what}: {whole.unmeasured}", evidence, at=recovery.registered)
         if came.right and seen is not None and seen.verdict == "PASS":
@@ -156,9 +156,9 @@ def _recovered(
 
 
 def _against(
-    declared: Surroundings, whole: Around, reason: str, evidence: list[Event | int], recovery: Recovery
+    reading: Reading, over: int, reason: str, evidence: list[Event | int], by: Operation, recovery: Recovery
 ) -> Finding:
-    if whole.within(declared):
+    if outside_of_range(reading, by.t, over) is None:
         return Finding.failed(RULE, reason, evidence, at=recovery.registered)
     reason = f"{reason}; a reading lay just outside the declared range"
     return Finding.undecided(RULE, reason, evidence, at=recovery.registered)

@@ -53,7 +53,7 @@ def said_where_it_is_needed(reading: Reading) -> Iterator[Finding]:
         if operation.name not in (ONLINE_OPERATIONS | STORED | {"reprint"}) or operation.invoked.via == "service":
             continue
         for part in broken_between(reading, operation.t, operation.t):
-            if _needed(reading, operation, part) and not _aside(reading, operation.t, operation.done):
+            if operation.t < part.end and _needed(reading, operation, part) and not _aside(reading, operation.t, operation.done):
                 yield _said(reading, operation, part)
 
 
@@ -67,8 +67,7 @@ def _needed(reading: Reading, operation: Operation, part: Broken) -> bool:
         return False
     start, end = operation.t, operation.done + 1
     read = own_exchanges(reading, operation) or reading.connections_between(start, end) or operation.outcome == "ok"
-    cancelled = any(start <= t <= end + NOTICING_S * SECOND for t in reading.invoked_by_name.get("abort", ()))
-    return not (read or cancelled or refused_by_itself(reading, operation)())
+    return not (read or refused_by_itself(reading, operation)())
 
 
 def _prints(reading: Reading, operation: Operation) -> bool:

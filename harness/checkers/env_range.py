@@ -14,7 +14,7 @@ from harness.checkers.disturbances import PARTS, aftermath, broken_between, hits
 from harness.checkers.finding import Finding, checker
 from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Operation, Reading
 from harness.checkers.shown import contains_any
-from harness.checkers.surroundings import QUANTITIES, TOLERANCE, Around, around, outside_of_range, steps, steps_at
+from harness.checkers.surroundings import QUANTITIES, Around, around, outside_of_range, steps, steps_at
 from harness.checkers.updates import belongs_to_an_update
 from harness.history.events import Event, Power, Screen
 from harness.history.instrument_events import InstrumentSet, Part
@@ -52,7 +52,7 @@ def _operation(reading: Reading, declared: Surroundings, operation: Operation) -
     start, end = operation.t, operation.done
     here = around(reading, start, end)
     led_away = any(step.quantity in QUANTITIES for step in steps_at(reading, start))
-    if not (here.away(declared) or (here.lacking and led_away)) or not here.within(declared, TOLERANCE):
+    if not (here.away(declared) or (here.lacking and led_away)) or not here.within(declared):
         return None
     if _troubled(reading, operation):
         return None
@@ -78,12 +78,12 @@ def _ended(reading: Reading, declared: Surroundings, operation: Operation, here:
     if fault is not None:
         text, screen = fault
         reason = f"{operation.name} at {here}: the screen reported {text}"
-        return _against(reading, declared, here, reason, [*evidence, screen], operation)
+        return _against(reading, reason, [*evidence, screen], operation)
     if not came.decided:
         return None
     reason = f"{operation.name} at {here} {came.how}"
     if came.right is False:
-        return _against(reading, declared, here, reason, evidence, operation)
+        return _against(reading, reason, evidence, operation)
     make = Finding.passed if came.right else Finding.undecided
     return make(RULE, reason, evidence, at=operation.invoked)
 
@@ -107,13 +107,11 @@ def _reported(
     return None
 
 
-def _against(
-    reading: Reading, declared: Surroundings, here: Around, reason: str, evidence: list[Event], operation: Operation
-) -> Finding:
+def _against(reading: Reading, reason: str, evidence: list[Event], operation: Operation) -> Finding:
     """FAIL, unless the terminal stood a little outside, or came from outside a short while ago."""
-    if not here.within(declared):
-        return Finding.undecided(RULE, f"{reason}; a reading lay just outside the declared range", evidence,
-                                 at=operation.invoked)  # fmt: skip
+    if outside_of_range(reading, operation.t, operation.done) is not None:
+        reason = f"{reason}; a reading lay just outside the declared range"
+        return Finding.undecided(RULE, reason, evidence, at=operation.invoked)
     before = outside_of_range(reading, operation.t - SETTLED_S * SECOND, operation.t)
     if before is not None:
         reason = f"{reason}; shortly before it had stood outside its range ({before})"
@@ -153,7 +151,7 @@ def _first_of_it(reading: Reading, power: Power) -> bool:
 def _went_off(reading: Reading, declared: Surroundings, power: Power, what: str) -> Finding | None:
     start, end = power.t - ABOUT_S * SECOND, power.t
     here = around(reading, start, end)
-    if not here.away(declared) or not here.within(declared):
+    if not here.away(declared) or not here.within(declared) or outside_of_range(reading, start, end):
         return None
     if hits_between(reading, power.t - aftermath(reading), end) or broken_between(reading, start, end):
         return None

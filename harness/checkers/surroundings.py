@@ -20,7 +20,9 @@ from harness.history.instrument_events import InstrumentOpened, InstrumentTroubl
 from harness.terminal.surroundings import Range, Surroundings
 
 GAP_S = 7.5  # readings are recorded at least every 5 s
-TOLERANCE = 0.02  # of the declared range's width: so far off an end counts as the end, for a PASS only
+# So far off what was wanted a chamber may be, and a supply (IEC 60068-2-1, -2-2 and -2-78; IEC 61000-4-11: 2 %).
+TOLERANCE = {"temperature_c": 2.0, "humidity_pct": 5.0, "voltage_v": 4.0}
+LED_S = 60  # real seconds after a step of a profile in which what it led to is still due to it
 AWAY = 0.1  # of the way from nominal to an end: from there on the terminal is not where a shop has it
 CORNER = 0.1  # of the range's width: from there on it stands at the end
 KINDS = {"temperature_c": "chamber", "humidity_pct": "chamber", "voltage_v": "supply"}  # who measures what
@@ -64,9 +66,8 @@ class Framed:
         cold = declared.nominal - AWAY * (declared.nominal - declared.low)
         return self.low < cold or self.high > declared.nominal + AWAY * (declared.high - declared.nominal)
 
-    def within(self, declared: Range, tolerance: float = 0.0) -> bool:
-        """All of it lay in the declared range."""
-        spare = tolerance * (declared.high - declared.low)
+    def within(self, declared: Range, spare: float = 0.0) -> bool:
+        """All of it lay in the declared range, or ``spare`` beside it."""
         return declared.low - spare <= self.low and self.high <= declared.high + spare
 
     def __str__(self) -> str:
@@ -145,9 +146,11 @@ class Around:
     def away(self, declared: Surroundings) -> bool:
         return any(one.away(declared_range(declared, one.quantity)) for one in self.framed)
 
-    def within(self, declared: Surroundings, tolerance: float = 0.0) -> bool:
-        """As far as it was measured."""
-        return all(one.within(declared_range(declared, one.quantity), tolerance) for one in self.framed)
+    def within(self, declared: Surroundings) -> bool:
+        """As far as it was measured, and as far as instruments can tell. (What fails there may have been outside:
+        :func:`outside_of_range`.)"""
+        ranges = ((one, declared_range(declared, one.quantity)) for one in self.framed)
+        return all(one.within(allowed, TOLERANCE[one.quantity]) for one, allowed in ranges)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.framed))
@@ -182,7 +185,8 @@ _outside: WeakKeyDictionary[Reading, dict[str, list[tuple[int, int, int]]]] = We
 
 
 def outside_of_range(reading: Reading, start: int, end: int) -> Outside | None:
-    """The first value in force in the interval that lay outside the declared range, however little."""
+    """The first value in force in the interval that lay outside the declared range: however little, or, where a step
+    of a profile had led it to a value inside, by more than the tolerance."""
     declared = reading.model.surroundings
     if declared is None:
         return None
@@ -200,7 +204,7 @@ def _spells(reading: Reading, declared: Surroundings, known: Measured) -> list[t
         allowed, spells = declared_range(declared, known.quantity), cache.setdefault(known.quantity, [])
         since: int | None = None
         for index, value in enumerate(known.values):
-            if not allowed.low <= value <= allowed.high:
+            if not allowed.low <= value <= allowed.high and not _led(reading, allowed, known, index):
                 since = index if since is None else since
             elif since is not None:
                 spells.append((known.times[since], known.times[index], since))
@@ -208,6 +212,18 @@ def _spells(reading: Reading, declared: Surroundings, known: Measured) -> list[t
         if since is not None:
             spells.append((known.times[since], reading.end + 1, since))
     return cache[known.quantity]
+
+
+def _led(reading: Reading, allowed: Range, known: Measured, index: int) -> bool:
+    """A step of a profile had led it to a value inside the range, and it is as near to that as it can be."""
+    spare, t = TOLERANCE[known.quantity], known.times[index]
+    if not allowed.low - spare <= known.values[index] <= allowed.high + spare:
+        return False
+    return any(
+        step.quantity == known.quantity and begun <= t <= ended + LED_S * SECOND
+        and allowed.low <= step.value <= allowed.high
+        for step, begun, _reached, ended in steps(reading)
+    )
 
 
 _steps: WeakKeyDictionary[Reading, list[tuple[StressStep, int, int, int]]] = WeakKeyDictionary()

@@ -75,6 +75,17 @@ def the_first_sale_in_the_heat_is_denied(world: World) -> None:
         deny_success(world)
 
 
+@bad("ENV-04", "cold (-0.5 °C): registered again, the sign-in was granted, but the terminal said")
+def a_chamber_is_led_to_the_end_and_goes_a_little_beyond(world: World) -> None:
+    """A profile had led it to 0 °C: that is as near as a chamber comes."""
+    with Lab(world) as lab, lab.step("temperature_c", 0):
+        lab.set(temperature_c=-0.5)
+        meet_97(world)
+        world.register_terminal()
+        world.sign_in()
+        deny_success(world)
+
+
 @undecided("ENV-04", "cold: it was led away from there")
 def it_was_warm_again_before_it_sold(world: World) -> None:
     with Lab(world) as lab:
