@@ -87,10 +87,9 @@ class PanelHands:
             raise BenchError(f"the model {self.model.name} has no {function} in its menu", bench=self._bench)
         for _ in range(ALERTS):
             self.to_idle()
-            shown = self.front.press("FUNC")
-            seen = self._look_for((MENU, ALERT, TAMPERED), "the function menu", after=shown)
+            seen = self._press_for("FUNC", (MENU, ALERT, TAMPERED), "the function menu")
             if TAMPERED in seen.text:
-                operation.start = shown
+                operation.start = seen.number - 1
                 return seen
             for digit in keys[:-1]:
                 if ALERT not in seen.text:
@@ -104,6 +103,15 @@ class PanelHands:
                 return seen
             self.front.press("ENTER")
         raise TerminalTimeout(f"{what}: alert after alert instead", STEP_S, bench=self._bench, seen=seen.text)
+
+    def _press_for(self, key: str, texts: tuple[str, ...], what: str) -> Seen:
+        """The screen that this key brings; pressed once more where nothing at all comes of it: a key may be lost."""
+        before = self.front.press(key)
+        try:
+            self.front.await_screen(lambda seen: True, LOOK_S, what, after=before)
+        except TerminalTimeout:
+            before = self.front.press(key)
+        return self._look_for(texts, what, after=before)
 
     def _submenu(self, digit: str) -> str:
         entry = self.model.menu[int(digit) - 1]
