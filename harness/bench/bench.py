@@ -52,7 +52,7 @@ from harness.lab.firmware_images import Image
 from harness.lab.process import Child, spawn
 from harness.lab.scratch import scratch_folder
 from harness.protocol.profile import Profile
-from harness.terminal.contracts import Completion
+from harness.terminal.contracts import AGAIN_S, Completion
 from harness.terminal.model import Model
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
@@ -61,7 +61,6 @@ from harness.wire.tap_client import TapClient
 from harness.wire.topology import BACKUP_ADDRESS, Topology
 
 TICK_S = 0.25
-AGAIN_S = 0.25  # real time between two tries of a person
 SESSION_KEYS = "wire.keys"  # beside wire.pcapng
 FAULTS_CAPTURE = "faults.pcapng"
 INJECTOR_CONTROL = "injector.sock"  # in the scratch folder
