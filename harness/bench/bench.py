@@ -50,7 +50,7 @@ from harness.instruments.modem import Modem
 from harness.lab.firmware_images import Image
 from harness.lab.process import Child
 from harness.lab.scratch import scratch_folder
-from harness.terminal.contracts import Completion
+from harness.terminal.contracts import AGAIN_S, Completion
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 from harness.wire.injector_client import InjectorClient
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     from harness.bench.stress import Stress
     from harness.instruments.client import Instruments
 
-AGAIN_S = 0.25  # real time between two tries of a person
 SESSION_KEYS = "wire.keys"  # beside wire.pcapng
 FAULTS_CAPTURE = "faults.pcapng"
 INJECTOR_CONTROL = "injector.sock"  # in the scratch folder

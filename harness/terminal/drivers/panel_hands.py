@@ -189,7 +189,9 @@ class PanelHands:
         return self._look_for((text,), what, after=self.front.press(key))
 
     def _look_for(self, texts: tuple[str, ...], what: str, *, after: int = -1) -> Seen:
-        return self.front.await_screen(lambda s: any(t in s.text for t in texts), STEP_S, what, after=after)
+        return self.front.await_screen(
+            lambda s: any(t in s.text for t in texts), STEP_S, what, after=after, answer=True
+        )
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
