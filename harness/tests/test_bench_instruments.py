@@ -20,6 +20,7 @@ from harness.history.events import BenchFailed, Power, UnitReplaced
 from harness.history.instrument_events import InstrumentOpened, InstrumentsSafe, InstrumentTrouble, Readings
 from harness.judge import judge_run
 from harness.lab.inventory import load_lab
+from harness.tests.fake_instruments import FakeInstrument, drivers_installed
 from harness.tests.lab_helpers import eventually
 from harness.tests.system_helpers import SystemLab, ended
 from harness.tests.test_system_killed import MIDDLE
@@ -200,3 +201,23 @@ def test_kill_9_of_a_run_leaves_no_guard(system_lab: SystemLab) -> None:
     process.kill()
     ended(process)
     system_lab.assert_nothing_left(held, scratch=False)
+
+
+def test_kill_9_of_a_run_with_a_real_instrument(system_lab: SystemLab, tmp_path: Path) -> None:
+    """Its guard is outside of the lab: it reaches what is on the computer's own network, and outlives the run."""
+    generator = FakeInstrument("HIL97,FAKE-BURST")
+    with drivers_installed(tmp_path / "fakes"):
+        text = system_lab.inventory.read_text(encoding="utf-8")
+        burst = f"{{burst: {{driver: fake-burst, address: '{generator.address}'}}}}"
+        system_lab.inventory.write_text(text.replace("20\n", f"20\n    instruments: {burst}\n", 1), encoding="utf-8")
+        process = system_lab.start("harness.cli", *system_lab.arguments(*MIDDLE, "-n", "2"))
+        system_lab.await_test_under_way(process)
+        held = system_lab.holdings()
+        generator.values["armed"] = 1  # as the test might have done
+        process.kill()
+        eventually(lambda: generator.values["armed"] == 0, "the generator to be disarmed")
+        ended(process)
+        system_lab.assert_nothing_left(held, scratch=False)
+    state = json.loads((system_lab.results / "run/benches/left/instruments.safe.json").read_text(encoding="utf-8"))
+    assert (state["why"], state["unsafe"], state["safe"]) == ("runner_died", {}, ["burst"])
+    assert not list((system_lab.runtime / "hil97").glob("guards-*"))
