@@ -58,6 +58,7 @@ from harness.wire.tap_client import TapClient
 from harness.wire.topology import BACKUP_ADDRESS, Topology
 
 if TYPE_CHECKING:
+    from harness.bench.stress import Stress
     from harness.instruments.client import Instruments
 
 AGAIN_S = 0.25  # real time between two tries of a person
@@ -354,6 +355,19 @@ class Bench:
             seconds / self.plan.time_scale + 30,
             f"the bench's clock: {what}",
         )
+
+    def stress(
+        self, profile: str, *, during: str | None = None, at_most: int | None = None, seed: str = "hil97"
+    ) -> Stress:
+        """A stress profile of the catalogue by its name, to be walked (:mod:`harness.bench.stress`). ``during``: its
+        disturbances strike at this moment ("": at rest), not at their own; ``at_most``: so many of them, as ``seed``
+        has it. Raises BadInput where there is none of that name, BenchError where the bench has no instruments."""
+        from harness.bench.stress import Stress
+        from harness.lab.stress import load_named
+
+        if self.plan.stress is None:
+            raise BenchError("this bench was opened without a catalogue of stress profiles", bench=self.name)
+        return Stress(self, load_named(self.plan.stress, profile), during=during, at_most=at_most, seed=seed)
 
     def once_connected(self, action: Callable[[], Completion]) -> Completion:
         """Do ``action`` as a shop does whose cable was just put back: again while the terminal says it can't connect,

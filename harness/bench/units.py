@@ -104,7 +104,7 @@ class Units:
                 "--model", str(self._scratch / "model.json"), "--boot-key", str(plan.boot_key),
                 "--serial-number", unit.serial, "--time-scale", str(plan.time_scale), "--image", unit.image,
                 "--ethernet", END,
-                *(("--data-port", TERMINAL_PORT, "--data-netns-fd", str(wire)) if plan.model.modem else ()),
+                "--data-port", TERMINAL_PORT, "--data-netns-fd", str(wire),
             ],
             netns_fd=self._topology.terminal_fd, pass_fds=(wire,), log=plan.folder / "logs" / "terminal.log",
             name="terminal",
@@ -122,7 +122,7 @@ class Units:
         """With its panel and its two lines, all recorded."""
         plan = self._plan
         self._history.append(event)
-        front = Front(control, plan.model, self._history, plan.folder, plan.bench)
+        front = Front(control, plan.model, self._history, plan.folder, plan.bench, alive=child.check)
         stack.callback(front.close)
         self._attach(control)
         stack.callback(self._attach, None)
