@@ -269,9 +269,11 @@ class Bench:
         self._stand(self.units.again(serial, why) if kept else self.units.new(serial, why))
 
     def _attach(self, panel: Path | None) -> None:
-        """This board stands amid the emulated instruments from now on."""
-        if self.instruments is not None and any(one.emulated for one in self.plan.instruments):
-            self.instruments.attach(None if panel is None else str(panel))
+        """This board stands amid the emulated instruments from now on; None: it is about to be taken away."""
+        if self.instruments is None or not any(one.emulated for one in self.plan.instruments):
+            return
+        with contextlib.suppress(*(() if panel else (BenchError,))):  # of a guard that is gone the history tells
+            self.instruments.attach(str(panel) if panel else None)
 
     def _adopt(self, child: Child) -> None:
         self._children.append(child)
