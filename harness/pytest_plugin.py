@@ -321,7 +321,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             declared.setdefault(entry.group, set()).update(declared_rules(item))
             tests.append({"test": item.nodeid, "group": entry.group, "declares": declared_rules(item)} | _again(item))
     left = {rule for item in every if "@" in item.nodeid for rule in declared_rules(item)}
-    plan.declare(declared, tests, left_out=(len(every) - len(items), len(every), sorted(left)))
+    nowhere = {rule for item in every if _has_no_bench(item) for rule in declared_rules(item)} - left
+    plan.declare(
+        declared, tests, left_out=(len(every) - len(items), len(every), sorted(left)), untried=sorted(nowhere)
+    )
+
+
+def _has_no_bench(item: pytest.Item) -> bool:
+    """It asks for a bench, and none of this inventory is for it."""
+    return "@" not in item.nodeid and "bench" in getattr(item, "fixturenames", ())
 
 
 def _again(item: pytest.Item) -> dict[str, str]:

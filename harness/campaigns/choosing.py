@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from harness.campaigns.scheduling import label_of
-from harness.campaigns.selection import QUICK, Only, quick_tests, without_group
+from harness.campaigns.selection import QUICK, Only, quick_names_of, quick_tests
 
 CASES = ("case", "trouble", "attack")  # by which a test asks for one (harness.campaigns.cases)
 
@@ -43,9 +43,8 @@ def _quick(config: pytest.Config, items: list[pytest.Item], benches: Mapping[str
     listed = _listed(config)
     by_label: dict[str, dict[str, list[pytest.Item]]] = {}
     for item in items:
-        label, test = label_of(item.nodeid), without_group(item.nodeid)
-        names = (test, test.partition("[")[0], test.partition("::")[0])
-        name = next((one for one in names if one in listed), None)
+        label = label_of(item.nodeid)
+        name = next((one for one in quick_names_of(item.nodeid) if one in listed), None)
         if label is not None and name is not None and item.get_closest_marker("long") is None:
             by_label.setdefault(label, {}).setdefault(name, []).append(item)
     kept: dict[str, list[pytest.Item]] = {}

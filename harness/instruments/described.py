@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.instruments import drivers
+from harness.instruments.contracts import InstrumentError
 from harness.instruments.guard.limits import problems as limit_problems
 from harness.lab.instrument_entry import FULL_SET, InstrumentEntry, Option
 from harness.terminal.surroundings import Surroundings
@@ -93,6 +94,15 @@ def emulated_options(one: InstrumentEntry, driver: type[Any], around: Surroundin
     if driver.kind == "card_robot":
         told["cards"] = _cards()
     return told
+
+
+def check_identity(address: str, wanted: str, answered: str) -> None:
+    """Raises InstrumentError where another device answers than the inventory has there; ``wanted`` "": any is right."""
+    if wanted.casefold() not in answered.casefold():
+        raise InstrumentError(
+            f"at {address} answers {answered!r}, and the inventory has {wanted!r} there",
+            remedy="look at which device is plugged in there, or correct address or identity in the inventory",
+        )
 
 
 def _cards() -> dict[str, dict[str, Any]]:

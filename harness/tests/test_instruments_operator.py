@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.bench.instruments import open_instruments
-from harness.cli import lab as command
+from harness.cli import lab_answer as command
 from harness.errors import BadInput, BenchError
 from harness.history.instrument_events import InstrumentSet, InstrumentTrouble, OperatorAnswered
 from harness.history.recorder import Recorder
@@ -254,7 +254,7 @@ class Lab:
 
         def answer() -> None:
             eventually(lambda: len(self.asked()) > before or self._shown(), "a question")
-            command._answer(argparse.Namespace(bench="b-1", instrument=None, text=list(text)))
+            command.answer(argparse.Namespace(bench="b-1", instrument=None, text=list(text)))
 
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
@@ -264,7 +264,7 @@ class Lab:
         return [one for one in self.history.events if isinstance(one, OperatorAnswered)]
 
     def _shown(self) -> bool:
-        return any(list(desk.questions(folder)) for folder in command._folders_of("b-1"))
+        return any(list(desk.questions(folder)) for folder in command.folders_of("b-1"))
 
 
 @pytest.fixture
@@ -309,21 +309,21 @@ def test_nobody_there_is_the_benchs_failure(make_lab: Callable[[float], Lab]) ->
 def test_the_command_shows_and_refuses(make_lab: Callable[[float], Lab], capsys: pytest.CaptureFixture[str]) -> None:
     lab = make_lab(20.0)
     ask = argparse.Namespace(bench="b-1", instrument=None, text=[])
-    assert command._answer(ask) == 0
+    assert command.answer(ask) == 0
     assert capsys.readouterr().out == "nothing is asked at bench b-1\n"
     with pytest.raises(BadInput, match="nothing is asked at bench b-1"):
-        command._answer(argparse.Namespace(bench="b-1", instrument=None, text=["done"]))
+        command.answer(argparse.Namespace(bench="b-1", instrument=None, text=["done"]))
     lab.instruments.esd.arm(level_kv=4)
     firing = threading.Thread(target=lambda: lab.instruments.esd.fire(), daemon=True)
     firing.start()
     eventually(lab._shown, "a question")
-    assert command._answer(ask) == 0
+    assert command.answer(ask) == 0
     assert capsys.readouterr().out.startswith("gun: ESD gun (IEC 61000-4-2) at the terminal at 4 kV, 1 times;")
     with pytest.raises(BadInput, match="answer `done`"):
-        command._answer(argparse.Namespace(bench="b-1", instrument=None, text=["what?"]))
+        command.answer(argparse.Namespace(bench="b-1", instrument=None, text=["what?"]))
     with pytest.raises(BadInput, match="nothing is asked"):
-        command._answer(argparse.Namespace(bench="b-1", instrument="oven", text=["done"]))
-    assert command._answer(argparse.Namespace(bench="b-1", instrument="gun", text=["done"])) == 0
+        command.answer(argparse.Namespace(bench="b-1", instrument="oven", text=["done"]))
+    assert command.answer(argparse.Namespace(bench="b-1", instrument="gun", text=["done"])) == 0
     firing.join(10)
     assert not firing.is_alive()
 

@@ -52,7 +52,7 @@ def test_what_fails_at_its_first_start(bench: Bench, images: ImageSet) -> None:
         sells_on(bench)
 
 
-@pytest.mark.declares("FWU-04")
+@pytest.mark.declares("FWU-04", "SEC-04")
 def test_changed_between_check_and_start(bench: Bench, images: ImageSet) -> None:
     """A byte of it is changed on the flash: when it was loaded and checked, and when it was to be started."""
     fill(bench, reversal=False)

@@ -22,6 +22,7 @@ _CLASSES = {
     "card_robot": "hands.EmulatedRobot", "key_pusher": "hands.EmulatedFinger", "camera": "hands.EmulatedCamera",
     "printer_sensor": "modbus.EmulatedPaperSensor", "relay": "modbus.EmulatedRelay",
 }
+HOTTEST_C = 150.0  # that a board understands: overshoot above that is nothing to it any more
 NOMINAL_V, LOAD_W = 230.0, 12.0  # of the mains and the terminal, where there is no supply
 
 
@@ -64,7 +65,8 @@ def _connect(rig: Rig) -> None:
     def around() -> dict[str, float]:
         felt: dict[str, float] = {}
         if chamber is not None:
-            felt |= {"temperature_c": chamber.physics.air, "humidity_pct": chamber.physics.humidity_pct}
+            air = min(HOTTEST_C, chamber.physics.air)
+            felt |= {"temperature_c": air, "humidity_pct": chamber.physics.humidity_pct}
         if supply is not None or outlet is not None:
             felt["voltage_v"] = mains_v() if fed() else 0.0
         if field is not None:

@@ -87,6 +87,7 @@ class Emulated:
     def end(self) -> None:
         if self._socket is not None:
             self._socket.close()
+        self._child.process.terminate()
         self._child.stop(1.0)
 
 
