@@ -19,7 +19,9 @@ from harness.tests.instrument_fakes import Lines, scpi
 
 GENERIC = {
     "scpi-chamber": "chamber", "scpi-supply": "supply", "scpi-burst": "burst", "scpi-esd": "esd",
-    "scpi-surge": "surge", "scpi-field": "field", "shelly": "power_switch",
+    "scpi-surge": "surge", "scpi-field": "field", "shelly": "power_switch", "http-card-robot": "card_robot",
+    "http-key-pusher": "key_pusher", "http-camera": "camera", "modbus-printer-sensor": "printer_sensor",
+    "modbus-relay": "relay",
 }  # fmt: skip
 
 
