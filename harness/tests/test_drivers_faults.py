@@ -16,7 +16,7 @@ from harness.tests.lab_helpers import eventually
 from harness.tests.test_drivers_contract import GENERIC
 
 KINDS = {kind: name for name, kind in GENERIC.items()}
-TIMEOUT_S = 1.0
+TIMEOUT_S = 1.5
 
 
 @pytest.fixture(scope="module")
