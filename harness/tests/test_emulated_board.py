@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,18 @@ def test_hands_do_what_they_are_told_and_the_terminal_may_refuse(servers: Server
     assert (refused.status_code, refused.json()["error"]) == (
         409, {"code": "refused", "message": "it does not like that"}
     )
+
+
+def test_parking_does_not_wait_for_a_slow_arm(servers: Servers, board: FakeBoard) -> None:
+    slow, parks = servers.http("card_robot"), [servers.http("card_robot") for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        swiping = pool.submit(slow.post, "/v1/swipe", json={"card": "stripe", "speed_cm_s": 1})  # 8.5 s / 10
+        eventually(lambda: servers.state("card_robot")["moving"])
+        parked = [pool.submit(one.post, "/v1/park", json={}) for one in parks]
+        assert [one.result().status_code for one in parked] == [200, 200]
+        assert swiping.result().json()["error"]["code"] == "parked"
+    assert board.told("swipe") == []
+    assert servers.state("card_robot")["safe"]
 
 
 def test_paper_is_counted_from_power_on(servers: Servers, board: FakeBoard) -> None:
