@@ -123,7 +123,8 @@ def raised() -> dict[str, str]:
 # Functions whose texts go into a message by way of a list or a value of theirs.
 TELLING = {
     "lab/schema.py": {"contradictions"}, "lab/ports.py": {"missing", "_serial_problem"}, "lab/lease.py": {"__str__"},
-    "lab/documents.py": {"_bad_input"}, "lab/process.py": {"check"},
+    "lab/documents.py": {"_bad_input"}, "lab/process.py": {"check"}, "instruments/described.py": {"problems"},
+    "instruments/guard/limits.py": {"problems"},
 }  # fmt: skip
 
 
