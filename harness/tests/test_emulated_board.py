@@ -100,6 +100,19 @@ def test_a_power_switch_takes_its_mains(servers: Servers, board: FakeBoard) -> N
     eventually(lambda: board.around()["voltage_v"] == 230)
 
 
+def test_without_a_supply_the_mains_are_nominal(tmp_path: Path) -> None:
+    board = FakeBoard(tmp_path / "panel")
+    with Servers(tmp_path, {"switch": {"kind": "power_switch", "nominal_v": 220}}) as servers:
+        assert servers.control.ask("attach", panel=str(board.path))["ok"]
+        eventually(lambda: board.around() == {"voltage_v": 220})
+        outlet = servers.http("switch")
+        assert outlet.get("/rpc/Switch.GetStatus?id=0").json()["apower"] == pytest.approx(12, abs=0.1)
+        outlet.get("/rpc/Switch.Set?id=0&on=false")
+        eventually(lambda: board.around() == {"voltage_v": 0})
+        assert outlet.get("/rpc/Switch.GetStatus?id=0").json()["apower"] == 0
+    board.close()
+
+
 def test_pulses_hit_it(servers: Servers, board: FakeBoard) -> None:
     esd, burst = servers.scpi("esd"), servers.scpi("burst")
     esd.do("VOLT 8KV;:PULS:COUN 3;INT 0.1;:ARM")
