@@ -249,3 +249,37 @@ def test_a_real_board(tmp_path: Path) -> None:
         sensor = servers.modbus("printer_sensor")
         eventually(lambda: sensor.read_input_registers(1, count=1).registers == [40])  # two lines of text: 32 dots
         assert servers.control.ask("attach", panel=None)["ok"]
+
+
+def test_a_real_board_feels_the_real_thing(tmp_path: Path) -> None:
+    """From a line of SCPI to what the hardware does: dips, interruption, a burst, a swipe that is too fast."""
+    build(PROBE, "1.0.0", SIGNING_KEY, tmp_path / "image")
+    some = {name: INSTRUMENTS[name] for name in ("supply", "burst", "card_robot")}
+    some["supply"] = {"kind": "supply", "nominal_v": 220}
+    with Terminal(tmp_path, tmp_path / "image") as terminal, Servers(tmp_path, some, time_scale=10) as servers:
+        terminal.on()
+        assert servers.control.ask("attach", panel=str(terminal.control))["ok"]
+        supply, burst = servers.scpi("supply"), servers.scpi("burst")
+        supply.do("DIP:RES 0;DUR 10MS")
+        assert supply.ask("INIT:DIP;*OPC?") == "1"
+        since = len(terminal.events)
+        supply.do("DIP:DUR 300MS")
+        assert supply.ask("INIT:DIP;*OPC?") == "1"
+        terminal.wait_power("off", "brown_out")
+        terminal.wait_power("on", "brown_out", since)
+        powers = [event for event in terminal.events[:since] if event["ev"] == "power"]
+        assert [event["reason"] for event in powers] == ["operator"]  # 10 ms were bridged
+        terminal.wait_lines("欢迎使用", "boot 2")
+        since = len(terminal.events)
+        supply.do("OUTP OFF")
+        terminal.wait_power("off", "brown_out", since)
+        supply.do("OUTP ON")
+        terminal.wait_power("on", "brown_out", since)
+        terminal.wait_lines("欢迎使用", "boot 3")
+        servers.http("card_robot").post("/v1/swipe", json={"card": "stripe", "speed_cm_s": 250})
+        terminal.wait_event(lambda event: (event["ev"], event.get("what")) == ("felt", "misread"))
+        burst.do("VOLT 4KV;:BURS:DUR 0.1;:ARM")
+        eventually(lambda: burst.ask("ARM:STAT?") == "READY")
+        assert burst.ask("INIT;*OPC?") == "1"
+        terminal.wait_event(lambda event: (event["ev"], event.get("what")) == ("felt", "hangs"))
+        assert servers.control.ask("attach", panel=None)["ok"]
