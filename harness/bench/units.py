@@ -104,7 +104,7 @@ class Units:
                 "--model", str(self._scratch / "model.json"), "--boot-key", str(plan.boot_key),
                 "--serial-number", unit.serial, "--time-scale", str(plan.time_scale), "--image", unit.image,
                 "--ethernet", END,
-                *(("--data-port", TERMINAL_PORT, "--data-netns-fd", str(wire)) if plan.model.modem else ()),
+                "--data-port", TERMINAL_PORT, "--data-netns-fd", str(wire),
             ],
             netns_fd=self._topology.terminal_fd, pass_fds=(wire,), log=plan.folder / "logs" / "terminal.log",
             name="terminal",

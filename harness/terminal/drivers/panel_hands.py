@@ -9,16 +9,23 @@ from harness.errors import BenchError, TerminalTimeout
 from harness.history.events import OperationInvoked
 from harness.history.recorder import Recorder
 from harness.terminal.contracts import Completion, Via
-from harness.terminal.drivers.dialogs import UNREAD
-from harness.terminal.drivers.panel_operation import ENDED, PROGRESS, PanelOperation
+from harness.terminal.drivers.panel_operation import (
+    DEAD_READERS,
+    ENDED,
+    NOT_READ,
+    PROGRESS,
+    TAMPERED,
+    PanelOperation,
+)
 from harness.terminal.front import Front, Seen
 from harness.terminal.links import CashierLink, ServicePort
 from harness.terminal.model import Function, Model
 
 MENU, ALERT, MANAGE = "功能菜单", "提示", "管理菜单"
 ALERTS = 5  # an operator who is interrupted so often in one operation calls for help
-SWIPES = 8  # so often a cashier tries a card before he gives up
 LOOK_S = 1.0  # how long an operator looks whether an alert is gone
+AGAIN_S = 4.0  # after which a person swipes or taps again where nothing happens
+MOST_PRESENTED, WITH_DEAD_READER = 6, 2  # times that a card is held out; the second: where it says that it is broken
 STEP_S = 10.0  # a screen that a key press asks for; real terminals answer in well under a second
 
 
@@ -80,7 +87,10 @@ class PanelHands:
             raise BenchError(f"the model {self.model.name} has no {function} in its menu", bench=self._bench)
         for _ in range(ALERTS):
             self.to_idle()
-            seen = self._press_for("FUNC", (MENU, ALERT), "the function menu")
+            shown, seen = self._press_for("FUNC", (MENU, ALERT, TAMPERED), "the function menu")
+            if TAMPERED in seen.text:
+                operation.start = shown
+                return seen
             for digit in keys[:-1]:
                 if ALERT not in seen.text:
                     shown = self.front.press(digit)
@@ -94,14 +104,15 @@ class PanelHands:
             self.front.press("ENTER")
         raise TerminalTimeout(f"{what}: alert after alert instead", STEP_S, bench=self._bench, seen=seen.text)
 
-    def _press_for(self, key: str, texts: tuple[str, ...], what: str) -> Seen:
-        """The screen that this key brings; pressed once more where nothing at all comes of it: a key may be lost."""
+    def _press_for(self, key: str, texts: tuple[str, ...], what: str) -> tuple[int, Seen]:
+        """The number of the screen before this key, and the screen that it brings; pressed once more where nothing at
+        all comes of it: a key may be lost."""
         before = self.front.press(key)
         try:
             self.front.await_screen(lambda seen: True, LOOK_S, what, after=before)
         except TerminalTimeout:
             before = self.front.press(key)
-        return self._look_for(texts, what, after=before)
+        return before, self._look_for(texts, what, after=before)
 
     def _submenu(self, digit: str) -> str:
         entry = self.model.menu[int(digit) - 1]
@@ -114,7 +125,13 @@ class PanelHands:
             asked = seen
             operation.start = operation.dialog.answer(asked)
             wanted = (*operation.dialog.prompts, *PROGRESS, *ENDED)
-            seen = self._once_read(operation, self._next_question((*wanted, *UNREAD, ALERT), asked), wanted)
+            if operation.dialog.waits_to_be_read:
+                read = self._until_read(operation, (*wanted, ALERT), asked)
+                if read is None:
+                    return
+                seen = read
+            else:
+                seen = self._next_question((*wanted, ALERT), asked)
             while ALERT in seen.text:
                 shown = self._back_at_question(seen)
                 operation.start = operation.dialog.answer_again(shown)
@@ -122,21 +139,36 @@ class PanelHands:
         if any(text in seen.text for text in ENDED):
             operation.start = seen.number - 1
 
-    def _once_read(self, operation: PanelOperation, seen: Seen, wanted: tuple[str, ...]) -> Seen:
-        """A card that could not be read is presented again, as a cashier does, :data:`SWIPES` times at most. Where it
-        is not read again the picture stays as it is."""
-        for _ in range(SWIPES):
-            if not operation.dialog.unread(seen) or any(text in seen.text for text in (*PROGRESS, *ENDED)):
-                break
-            operation.start = operation.dialog.present_again()
+    def _until_read(self, operation: PanelOperation, texts: tuple[str, ...], asked: Seen) -> Seen | None:
+        """What comes after the card was held out, again and again where the terminal says that it has not read it, or
+        nothing happens. None: it has not, and the operation was given up."""
+        dialog, before = operation.dialog, asked
+        while True:
+            dead = any(text in before.text for text in DEAD_READERS)
             try:
                 seen = self.front.await_screen(
-                    lambda s: not s.text.strip() or any(text in s.text for text in (*wanted, ALERT)), LOOK_S,
-                    "the card to be read", after=operation.start,
+                    lambda s: not s.text.strip() or any(t in s.text for t in (*texts, *NOT_READ)),
+                    LOOK_S if dead else AGAIN_S if dialog.may_be_shown_again else STEP_S, "the next question",
+                    after=before.number,
                 )
+                if not any(text in seen.text for text in NOT_READ):
+                    return seen
+                before = seen
             except TerminalTimeout:
-                seen = self.front.latest
-        return seen
+                if dialog.asks_for_card not in self.front.latest.text or not (dead or dialog.may_be_shown_again):
+                    raise  # it shows something that nobody knows, or a chip is in the slot and it says nothing
+                before = self.front.latest
+            dead = any(text in before.text for text in DEAD_READERS)
+            if dialog.presented >= (WITH_DEAD_READER if dead else MOST_PRESENTED):
+                self._give_up(operation, before)
+                return None
+            operation.start = dialog.present()
+
+    def _give_up(self, operation: PanelOperation, seen: Seen) -> None:
+        """The card can't be read: what the screen says of it is how the operation ended."""
+        self.front.press("CANCEL")
+        text = " ".join(line.strip() for line in seen.lines[1:] if line.strip())
+        operation.complete(Completion("fail", None, text))
 
     def _next_question(self, texts: tuple[str, ...], before: Seen) -> Seen:
         """The screen with one of these texts; or a blank one: the supply went, nobody asks any more."""
