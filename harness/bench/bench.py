@@ -228,7 +228,7 @@ class Bench:
         self.runs = self.ran = unit.runs
         self.slot = unit.slot
         self.front, self.terminal = standing.front, standing.terminal
-        self.power = self.front.supply
+        self.power, self.hardware = self.front.supply, self.front.hardware
         self.modem: Modem = self.front.modem
         self.provisioned, self.second_host = unit.provisioned, unit.second_host
 

@@ -237,8 +237,8 @@ def steps_for(
     profile: StressProfile, surroundings: Surroundings, *, during: str | None = None, at_most: int | None = None,
     only: Collection[int] = (), seed: str = "hil97",
 ) -> tuple[Step, ...]:
-    """The steps in numbers for a model. ``only``: those of these places (from 1); (): all. ``during``: every disturbance
-    strikes at this moment instead of its own ("": at rest). ``at_most``: so many of the disturbances, which ones
+    """The steps in numbers for a model. ``only``: those of these places (from 1); (): all. ``during``: all disturbances
+    strike at this moment instead of their own ("": at rest). ``at_most``: so many of the disturbances, which ones
     ``seed`` decides; a sample of frequencies is cut to as many. The same arguments give the same steps. Raises
     :class:`BadInput` where ``during`` is no moment."""
     if during:
