@@ -238,6 +238,10 @@ class RunPlan:
     def _updates(self, entry: BenchEntry) -> bool:
         return self.by_update and bool(self.from_images) and not entry.physical_like
 
+    def version_of(self, entry: BenchEntry) -> str:
+        """The version of the image that the bench's verdicts are about."""
+        return self._images[entry.firmware].version
+
     # -- updates ------------------------------------------------------------------------------------------------------
 
     def from_versions(self, firmware: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ SOME_BLOCKS = 20  # of more than two hundred
 
 
 @pytest.mark.declares("FWU-05")
+@pytest.mark.needs_image("successor")
 def test_by_the_service_port(bench: Bench, images: ImageSet) -> None:
     """A sender that stops, a second one in between, then noise in every twentieth block."""
     fill(bench, reversal=False)
@@ -45,6 +46,7 @@ def test_by_the_service_port(bench: Bench, images: ImageSet) -> None:
 
 
 @pytest.mark.declares("FWU-05")
+@pytest.mark.needs_image("successor")
 def test_from_the_host(bench: Bench, images: ImageSet) -> None:
     """The cable is pulled out in the middle; when it is back, the download goes on where it broke off."""
     fill(bench, reversal=False)
@@ -58,6 +60,7 @@ def test_from_the_host(bench: Bench, images: ImageSet) -> None:
 
 
 @pytest.mark.declares("FWU-05")
+@pytest.mark.needs_image("successor")
 def test_fetched_while_the_service_port_loads(bench: Bench, images: ImageSet) -> None:
     """Two senders at once: an engineer's image is coming, and the operator has one fetched from the host. He is told
     why not, and the engineer's is whole."""
@@ -77,6 +80,7 @@ def test_fetched_while_the_service_port_loads(bench: Bench, images: ImageSet) ->
 
 
 @pytest.mark.declares("FWU-05")
+@pytest.mark.needs_image("successor")
 def test_loaded_by_the_service_port_while_the_host_is_asked(bench: Bench, images: ImageSet) -> None:
     """Two senders at once: the operator's image is coming from the host, and an engineer loads one."""
     fill(bench, reversal=False)
@@ -104,6 +108,7 @@ def loaded_too(bench: Bench, software: ImageFile) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.declares("FWU-05")
+@pytest.mark.needs_image("successor")
 def test_the_link_is_lost_at_every_block(bench: Bench, images: ImageSet) -> None:
     """From the host: the answer to each block is lost once with its connection."""
     fill(bench, reversal=False)
