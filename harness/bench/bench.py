@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -227,7 +227,7 @@ class Bench:
         self.runs = self.ran = unit.runs
         self.slot = unit.slot
         self.front, self.terminal = standing.front, standing.terminal
-        self.power = self.front.supply
+        self.power, self.hardware = self.front.supply, self.front.hardware
         self.modem: Modem = self.front.modem
         self.provisioned, self.second_host = unit.provisioned, unit.second_host
 
@@ -356,17 +356,19 @@ class Bench:
         )
 
     def stress(
-        self, profile: str, *, during: str | None = None, at_most: int | None = None, seed: str = "hil97"
+        self, profile: str, *, during: str | None = None, at_most: int | None = None, only: Collection[int] = (),
+        seed: str = "hil97",
     ) -> Stress:
-        """A stress profile of the catalogue by its name, to be walked (:mod:`harness.bench.stress`). ``during``: its
-        disturbances strike at this moment ("": at rest), not at their own; ``at_most``: so many of them, as ``seed``
-        has it. Raises BadInput where there is none of that name, BenchError where the bench has no instruments."""
+        """A stress profile of the catalogue, to be walked (:mod:`harness.bench.stress`); the options are those of
+        :func:`harness.lab.stress.steps_for`. Raises BadInput where there is none of that name, BenchError where the
+        bench has no instruments."""
         from harness.bench.stress import Stress
         from harness.lab.stress import load_named
 
         if self.plan.stress is None:
             raise BenchError("this bench was opened without a catalogue of stress profiles", bench=self.name)
-        return Stress(self, load_named(self.plan.stress, profile), during=during, at_most=at_most, seed=seed)
+        found = load_named(self.plan.stress, profile)
+        return Stress(self, found, during=during, at_most=at_most, only=only, seed=seed)
 
     def once_connected(self, action: Callable[[], Completion]) -> Completion:
         """Do ``action`` as a shop does whose cable was just put back: again while the terminal says it can't connect,
