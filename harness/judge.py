@@ -257,7 +257,7 @@ def _group(name: str, benches: Sequence[_Bench], table: Sequence[str]) -> GroupR
     declared.update(table)
     known = list(catalogue())
     rules = [*known, *sorted(declared - set(known))]
-    waived = _not_applicable(benches[0].reading.model)
+    waived = not_applicable(benches[0].reading.model)
     failures = [f"{bench.name}: {what}" for bench in benches for what in bench.failures]
     records = {rule: _records(rule, benches) for rule in rules}
     requirements = []
@@ -286,7 +286,7 @@ LACKING: dict[Feature, tuple[Callable[[Model], bool], str]] = {
 }
 
 
-def _not_applicable(model: Model) -> dict[str, str]:
+def not_applicable(model: Model) -> dict[str, str]:
     """Requirement -> the reason why the model is not asked: what it says itself, or what it has not."""
     found = dict(model.not_applicable)
     for rule, requirement in catalogue().items():

@@ -117,18 +117,39 @@ def version_of(firmware: Firmware) -> Version:
     return firmware.name, firmware.version
 
 
+@dataclass(frozen=True)
+class Second:
+    """An image given while another was coming. ``offered``: None where the bench did not say what it was."""
+
+    first: Update
+    operation: Operation
+    offered: ImageOffered | None
+
+    @property
+    def accepted(self) -> bool:
+        return self.operation.outcome == "ok"
+
+    @property
+    def events(self) -> list[Event]:
+        """What a judgement on it rests on: whose image it was matters to nobody."""
+        known = (self.operation.invoked, self.operation.completed)
+        return [event for event in known if event is not None]
+
+
 _updates: WeakKeyDictionary[Reading, tuple[Update, ...]] = WeakKeyDictionary()
 
 
 def updates(reading: Reading) -> tuple[Update, ...]:
-    """All attempts of the log, in order. One whose image no event describes is left out: nothing is known of it."""
+    """All attempts of the log, in order, but for those that were begun while another was under way
+    (:func:`second_senders`). One whose image no event describes is left out: nothing is known of it."""
     if reading not in _updates:
         _updates[reading] = tuple(_updates_of(reading))
     return _updates[reading]
 
 
 def _updates_of(reading: Reading) -> Iterator[Update]:
-    loads = [o for o in reading.operations if o.name == LOAD]
+    every = [o for o in reading.operations if o.name == LOAD]
+    loads = [o for o in every if not any(_amid(o, other) for other in every)]
     offers = {e.op: e for e in reading.all(ImageOffered)}
     for index, load in enumerate(loads):
         offered = offers.get(load.op)
@@ -141,6 +162,22 @@ def _updates_of(reading: Reading) -> Iterator[Update]:
         told = _told_after(reading, load, until)
         settled = max(load.done, _last_boot(reading, load.t, told.t if told else until) or 0)
         yield Update(offered, load, before, was, told, settled, until, unit)
+
+
+def _amid(load: Operation, other: Operation) -> bool:
+    """Begun after the other one, and before that was over."""
+    over = other.completed
+    return over is not None and other.t < load.t < over.t
+
+
+def second_senders(reading: Reading) -> Iterator[Second]:
+    """Each image that was given while another was coming."""
+    loads = [o for o in reading.operations if o.name == LOAD]
+    offers = {e.op: e for e in reading.all(ImageOffered)}
+    for update in updates(reading):
+        for load in loads:
+            if _amid(load, update.operation):
+                yield Second(update, load, offers.get(load.op))
 
 
 def running(reading: Reading, t: int) -> tuple[FirmwareTold | UnitReplaced | None, Version | None]:
@@ -209,6 +246,9 @@ def disturbed(reading: Reading, update: Update) -> tuple[str, tuple[Event, ...]]
     said = update.operation.invoked.args.get("disturbed", "")
     if said:
         return said, (update.operation.invoked,)
+    other = next((second for second in second_senders(reading) if second.first is update), None)
+    if other is not None:
+        return "somebody else gave an image meanwhile", tuple(other.events)
     if update.offered.via != "network":
         return None
     hurt = reading.wire_hurt_within(update.t - LOOKUP_S * SECOND, update.operation.done)
@@ -228,10 +268,15 @@ def dead(reading: Reading, update: Update) -> Event | None:
 
 def reason_told(reading: Reading, update: Update) -> str:
     """Why it was not taken, as the terminal told it: the operation's end, or an ERR on the service port."""
-    done = update.operation.completed
+    return reason_of(reading, update.operation)
+
+
+def reason_of(reading: Reading, load: Operation) -> str:
+    """:func:`reason_told` of one attempt."""
+    done = load.completed
     if done is not None and (done.code or done.detail):
         return done.detail or done.code or ""
-    lines = reading.between(Service, update.t, update.operation.done + 1)
+    lines = reading.between(Service, load.t, load.done + 1)
     said = (e.text for e in lines if e.direction == "from_terminal" and e.text.startswith("ERR"))
     return next((text for text in said if len(text.split()) > 2), "")
 

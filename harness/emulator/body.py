@@ -62,7 +62,7 @@ class Body:
         self.display = Display(width, height, blank, tell, time.monotonic_ns())
         self.paper = Paper(tell)
         self._printer = "ok"
-        self._drift_ppm, self._drift_at, self._drift_due = 0.0, 0.0, float("inf")
+        self._drift_ppm, self._drift_at, self._drift_due = self.unit.drift_ppm, time.monotonic(), float("inf")
         self._link_up_at = float("inf")
         self._lost_by: Reason = "brown_out"
         self._write_sensors()

@@ -15,7 +15,7 @@ from harness.history.base import Event as Event
 from harness.history.base import Firmware as Firmware
 from harness.history.base import Hex
 from harness.history.instrument_events import InstrumentEvent
-from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, UpdateCut
+from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, StoredChanged, UpdateCut
 
 SCHEMA_VERSION = 1
 
@@ -96,6 +96,7 @@ class OperationCompleted(Event):
     """ok: the terminal said it was done or approved. fail: it said no. unknown: nothing readable in time.
 
     ``code`` is what the terminal told (a response code such as "97", or a local result such as "Z2"), if it told one.
+    ``presented``: how often a card or payment code was held out to it, again where it was not read.
     """
 
     kind: Literal["operation.completed"] = "operation.completed"
@@ -103,6 +104,7 @@ class OperationCompleted(Event):
     outcome: Literal["ok", "fail", "unknown"]
     code: str | None = None
     detail: str = ""
+    presented: int = 0
 
 
 class HostChanged(Event):
@@ -391,7 +393,7 @@ AnyEvent = Annotated[
     | HostChanged | HostArmed | HostJournal | HostLedger | WireFrame | WireConnection | WireBytes | WireLink
     | FaultArmed | FaultStruck | FaultHealed | Radio
     | Screen | Slip | Cashier | Service | Counters | ChipCommand | Power | Key | UnitReplaced | Heartbeat
-    | BenchFailed | Measurement | ImageOffered | FirmwareTold | UpdateCut | BackupTaken
+    | BenchFailed | Measurement | ImageOffered | FirmwareTold | UpdateCut | BackupTaken | StoredChanged
     | InstrumentEvent,
     Field(discriminator="kind"),
 ]

@@ -123,6 +123,15 @@ class HardwareState(Event):
     seed: int = 0
 
 
+class Felt(Event):
+    """What an emulated terminal's hardware says that it did because of its surroundings (docs/emulator.md). For people
+    and for tests of a diagnosis: no verdict may rest on it, for a physical terminal says no such thing."""
+
+    kind: Literal["felt"] = "felt"
+    what: str
+    detail: str = ""
+
+
 class OperatorAnswered(Event):
     """A person was asked to do what no instrument of this bench can do, and what they said."""
 
@@ -135,5 +144,5 @@ class OperatorAnswered(Event):
 
 InstrumentEvent = (
     InstrumentOpened | Readings | InstrumentSet | InstrumentTrouble | InstrumentsSafe | Disturbed | StressStep
-    | HardwareState | OperatorAnswered
+    | HardwareState | Felt | OperatorAnswered
 )

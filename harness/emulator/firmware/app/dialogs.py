@@ -114,7 +114,7 @@ class Dialogs:
         """A card that was swiped, tapped or typed, or is or gets inserted, or a payment code that was scanned; as the
         model can. A result: why that is none that can be taken."""
         note: tuple[str, ...] = ()
-        typed = ""
+        typed, misses = "", 0
         deadline = now() + self._patience_s
         while True:
             presented = emv.read_card(self._board, CHIP) if self.chip and CHIP in self._entry and not typed else None
@@ -130,8 +130,10 @@ class Dialogs:
                 found = self._presented(signal)
                 if found is not None:
                     return found
+                misses += 1
                 swiped = signal.kind == PANEL and "swipe" in signal.value
-                note, typed = (texts.SWIPE_AGAIN if swiped else texts.CARD_UNREADABLE,), ""
+                text = texts.SWIPE_AGAIN if swiped else texts.CARD_UNREADABLE
+                note, typed = (text if misses == 1 else f"{text}({misses})",), ""
                 deadline = now() + self._patience_s
             elif MANUAL in self._entry:
                 deadline = now() + self._patience_s

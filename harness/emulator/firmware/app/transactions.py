@@ -124,7 +124,7 @@ class Transactions(Desk):
         parameters = self.state.parameters
         switched_off = (kind.stored and not parameters.offline) or (kind.name == "offline_tip" and not parameters.tips)
         if kind.stored and self.clock_lost:  # its date would be the terminal's own
-            return results.local(results.NOT_ALLOWED, texts.CLOCK_FAULT)
+            return results.local(results.NOT_ALLOWED, texts.NOT_ALLOWED, texts.CLOCK_FAULT)
         return results.local(results.NOT_ALLOWED, texts.NOT_ALLOWED) if switched_off else self.refusal()
 
     def refusal_of_card(self, kind: Kind, card: Card) -> Result | None:
