@@ -33,7 +33,7 @@ MARKERS = (
     "declares(*requirements): requirements that this test must decide; an undecided one is no success",
     "physical: also runs on physical and physical-like benches",
     "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others);"
-    " network='dhcp' and resolve='name': only on benches that are so",
+    " network='dhcp' and resolve='name': only on benches that are so; instruments=True: that have instruments",
     'needs_image(*names): only where it can be made: "successor", "resets", a flaw, or an argument that names one',
     "long: takes long; is started early",
     "nightly: takes too long for every run; only with --nightly",
@@ -264,6 +264,10 @@ def _has(entry: BenchEntry, test: pytest.Item) -> bool:
     """Whether the model declares what the test's ``needs`` markers ask for, and the bench is what they ask for."""
     for mark in test.iter_markers("needs"):
         for name, wanted in mark.kwargs.items():
+            if name == "instruments":
+                if bool(entry.instruments) != wanted:
+                    return False
+                continue
             if name in OF_THE_BENCH:
                 if getattr(entry, name) != wanted:
                     return False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -59,6 +59,7 @@ from harness.wire.tap_client import TapClient
 from harness.wire.topology import BACKUP_ADDRESS, Topology
 
 if TYPE_CHECKING:
+    from harness.bench.stress import Stress
     from harness.instruments.client import Instruments
 
 AGAIN_S = 0.25  # real time between two tries of a person
@@ -228,7 +229,7 @@ class Bench:
         self.runs = self.ran = unit.runs
         self.slot = unit.slot
         self.front, self.terminal = standing.front, standing.terminal
-        self.power = self.front.supply
+        self.power, self.hardware = self.front.supply, self.front.hardware
         self.modem: Modem = self.front.modem
         self.provisioned, self.second_host = unit.provisioned, unit.second_host
 
@@ -353,6 +354,21 @@ class Bench:
             seconds / self.plan.time_scale + 30,
             f"the bench's clock: {what}",
         )
+
+    def stress(
+        self, profile: str, *, during: str | None = None, at_most: int | None = None, only: Collection[int] = (),
+        seed: str = "hil97",
+    ) -> Stress:
+        """A stress profile of the catalogue, to be walked (:mod:`harness.bench.stress`); the options are those of
+        :func:`harness.lab.stress.steps_for`. Raises BadInput where there is none of that name, BenchError where the
+        bench has no instruments."""
+        from harness.bench.stress import Stress
+        from harness.lab.stress import load_named
+
+        if self.plan.stress is None:
+            raise BenchError("this bench was opened without a catalogue of stress profiles", bench=self.name)
+        found = load_named(self.plan.stress, profile)
+        return Stress(self, found, during=during, at_most=at_most, only=only, seed=seed)
 
     def once_connected(self, action: Callable[[], Completion]) -> Completion:
         """Do ``action`` as a shop does whose cable was just put back: again while the terminal says it can't connect,

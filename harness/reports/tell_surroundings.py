@@ -96,8 +96,7 @@ def told(event: InstrumentEvent) -> tuple[str, Both, str, tuple[tuple[Both, str]
         case HardwareState():
             return "hardware", part(event), "good" if event.state == "ok" else "bad", ()
         case Felt():
-            text = _("felt by the hardware: {what}").format(what=" ".join(filter(None, (event.what, event.detail))))
-            return "felt", text, "quiet", ()
+            return "felt", joined(": ", [same(event.what.replace("_", " ")), same(event.detail)], "："), "quiet", ()
         case OperatorAnswered():
             text = _("asked of the operator: {prompt}").format(prompt=mask.text(event.prompt))
             return "operator", text, "plain", ((_("answer"), mask.text(event.answer)),)

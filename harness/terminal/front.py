@@ -36,12 +36,14 @@ Read = tuple[str, tuple[str, ...], int]  # name of the picture, lines, unreadabl
 
 @dataclass(frozen=True)
 class Seen:
-    """A screen the eye saw: its number (counting from 1 at this bench), lines, how many cells could not be read."""
+    """A screen the eye saw: its number (counting from 1 at this bench), lines, how many cells could not be read, and
+    whether the terminal had power."""
 
     number: int
     t: int
     lines: tuple[str, ...]
     unreadable: int
+    powered: bool = True
 
     @property
     def text(self) -> str:
@@ -85,7 +87,7 @@ class Front:
                 image, lines, unreadable = self._read(event, "screens", self._screen_reader.read)
                 self._recorder.append(Screen(t=event["t"], image=image, lines=list(lines), unreadable=unreadable))
                 with self._changed:
-                    self._seen.append(Seen(len(self._seen), event["t"], lines, unreadable))
+                    self._seen.append(Seen(len(self._seen), event["t"], lines, unreadable, self.powered))
                     self._changed.notify_all()
             case "paper":
                 image, lines, unreadable = self._read(event, "slips", self._slip_reader.read)

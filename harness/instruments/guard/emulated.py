@@ -30,7 +30,7 @@ class Emulated:
         control = plan.scratch / CONTROL
         file = plan.scratch / PLAN
         told = {
-            "seed": plan.seed, "climate_scale": plan.climate_scale,
+            "seed": plan.seed, "climate_scale": plan.climate_scale, "time_scale": plan.time_scale,
             "instruments": {
                 one.name: emulated_options(one, drivers.known()[one.driver], plan.surroundings)
                 for one in plan.instruments if one.emulated
