@@ -44,6 +44,7 @@ from harness.history.events import (
     WireFrame,
     WireLink,
 )
+from harness.history.instrument_events import InstrumentOpened
 from harness.history.recorder import Recorder
 from harness.history.update_events import FirmwareTold
 from harness.instruments.modem import Modem
@@ -289,7 +290,7 @@ class Bench:
             ]
             self.standing.append(event)
         of_a_key_load = isinstance(event, OperationInvoked | OperationCompleted) and event.op in self._key_loads
-        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced | FirmwareTold):
+        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced | FirmwareTold | InstrumentOpened):
             self.standing.append(event)
 
     # -- health -------------------------------------------------------------------------------------------------------
