@@ -371,7 +371,7 @@ def open_span(request: pytest.FixtureRequest) -> Bench:
     item = request.node
     recorded = _recorded_in(item)
     title = recorded.title if recorded else (item.function.__doc__ or item.name).strip().splitlines()[0]
-    span = TestSpan(opened, item.nodeid, title, declared_rules(item))
+    span = TestSpan(opened, item.nodeid, title, declared_rules(item), deadline_s=_deadline_of(item))
     try:
         span.begin()
     except BaseException as error:
@@ -379,6 +379,17 @@ def open_span(request: pytest.FixtureRequest) -> Bench:
         raise
     item.hil97_span = span
     return opened
+
+
+def _deadline_of(item: pytest.Item) -> float:
+    """Seconds that pytest-timeout gives the test, and a little more: it should act first. Else a default."""
+    from harness.campaigns.span import DEADLINE_S
+
+    mark = item.get_closest_marker("timeout")
+    given = (mark.kwargs.get("timeout") or next(iter(mark.args), None)) if mark is not None else None
+    if given is None and item.config.pluginmanager.has_plugin("timeout"):
+        given = item.config.getoption("timeout", None) or item.config.getini("timeout")
+    return float(given) + 2.0 if given and float(given) > 0 else DEADLINE_S
 
 
 @pytest.hookimpl(wrapper=True)

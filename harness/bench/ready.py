@@ -44,6 +44,18 @@ def surroundings(bench: Bench) -> None:
             host.register()
     if not bench.front.powered:
         bench.power.on()
+    _mend(bench)
+
+
+def _mend(bench: Bench) -> None:
+    """The terminal's own parts, where a test has broken them. One whose case was open is seen to by an engineer."""
+    hardware = bench.front.hardware
+    hardware.mend()
+    if hardware.opened:
+        _once_at_rest(bench, bench.terminal.reset_tamper)
+        if bench.provisioned:
+            _reload_key(bench)
+        hardware.seen_to()
 
 
 def provision(bench: Bench) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from harness.bench.bench import BenchPlan
 from harness.bench.network import Network
+from harness.bench.plan import BenchPlan
 from harness.emulator.shipped import TEST_PUBLIC_KEY
 from harness.errors import BadInput
 from harness.history.events import Firmware
@@ -230,6 +230,7 @@ class RunPlan:
             comes_from=[*self.from_images.values()][number % len(self.from_images)] if self._updates(entry) else None,
             from_versions=self.from_versions(entry.firmware) if entry.runs(Path("suites/firmware/test_.py")) else (),
             images=Path(entry.images) if entry.images else None,
+            instruments=entry.instruments,
         )
 
     def _updates(self, entry: BenchEntry) -> bool:

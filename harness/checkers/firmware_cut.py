@@ -12,6 +12,7 @@ from harness.checkers.updates import (
     cut,
     dead,
     disturbed,
+    held,
     reason_of,
     reason_told,
     second_senders,
@@ -170,6 +171,8 @@ def _went_on(
 
 
 def _same_again(reading: Reading, update: Update, other: Update) -> bool:
-    """The same image, to the same unit, with nothing in the way (or taken although something was)."""
+    """The same image, to the same unit, with nothing in the way (or taken although something was). What is stored is in
+    the way of an image that resets."""
     same = other.offered.firmware.sha256 == update.offered.firmware.sha256 and other.t < update.unit
-    return same and other.sound and (other.taken or untroubled(reading, other))
+    barred = other.offered.resets and bool(held(reading, other))
+    return same and other.sound and (other.taken or (untroubled(reading, other) and not barred))

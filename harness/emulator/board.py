@@ -1,4 +1,4 @@
-"""The board: supply, flash, screen controller, watchdog and the ends of the serial lines. It outlives the CPU.
+"""The board: power, flash, watchdog and the ends of the serial lines. It outlives the CPU. What it feels: ``body``.
 
 Power on forks the CPU process out of this one, which has everything imported that an application needs; power off is
 SIGKILL. One thread, one selector loop.
@@ -6,7 +6,6 @@ SIGKILL. One thread, one selector loop.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import gc
 import json
@@ -14,16 +13,16 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from harness.emulator import bus, panel_requests
+from harness.emulator.body import Body, Reason
 from harness.emulator.boot import boot
-from harness.emulator.chip import Chip
+from harness.emulator.card_readers import CardReaders
+from harness.emulator.cpu import Cpu
 from harness.emulator.flash import Flash
 from harness.emulator.font import load
 from harness.emulator.hardware import Board
@@ -31,16 +30,13 @@ from harness.emulator.panel_server import PanelServer
 from harness.emulator.serial_line import SerialLine
 from harness.emulator.slots import REGIONS, Slot
 from harness.errors import BadInput
-from harness.lab.kernel import die_with_parent
 
 if TYPE_CHECKING:
     from harness.emulator.data_port import DataPort
     from harness.emulator.mobile import Mobile
 
-Reason = Literal["operator", "cut", "watchdog"]
 WATCHDOG_S = 5.0
 STABLE_S = 10.0  # an application that ran this long is restarted at once, one that died sooner ever later
-_LAST_WORDS = 8192
 
 
 class BoardProcess:
@@ -50,21 +46,19 @@ class BoardProcess:
         self, *, flash: Flash, model: dict[str, Any], boot_key: bytes, serial_number: str, time_scale: float,
         control: Path, ethernet: str = "", data_port: DataPort | None = None,
     ) -> None:
-        """``ethernet``: the terminal's own network interface; ``data_port``: its far end, where a modem switches it."""
+        """``ethernet``: the terminal's own network interface; ``data_port``: its far end, by which a modem, or what a
+        disturbance does to the line, switches it."""
         self._ethernet = ethernet
         self._flash, self._model, self._boot_key = flash, model, boot_key
         self._serial_number, self._time_scale = serial_number, time_scale
         self._font = load()
         self._cashier, self._service = SerialLine("cashier"), SerialLine("service")
         self._selector = selectors.DefaultSelector()
-        self._width, self._height = int(model["screen"]["width"]), int(model["screen"]["height"])
-        self._blank = bus.compress(bytes(self._width * self._height // 8))
-        self._screen, self._screen_t, self._screens, self._slips = self._blank, time.monotonic_ns(), 0, 0
-        self._paper = bytearray()
-        self._cpu: _Cpu | None = None
-        self._chip: Chip | None = None  # the card in the slot
-        self._tapped: Chip | None = None  # the card at the contactless reader, until the next
-        self._counters: dict[str, int] = {}  # card number -> transaction counter
+        self._body = Body(flash, model, serial_number, time_scale, self._tell, self)
+        self._data_port = data_port
+        self._switched_on = False
+        self._cpu: Cpu | None = None
+        self._readers = CardReaders(self._body)
         self._restart_at: float | None = None
         self._restart_delay = 0.1
         self._ended = False
@@ -95,6 +89,7 @@ class BoardProcess:
         finally:
             if self._cpu is not None:
                 self._kill()
+            self._body.close()
             self._panel.close()
             self._flash.close()
 
@@ -107,21 +102,30 @@ class BoardProcess:
         ready = {"ev": "ready", "t": time.monotonic_ns(), "cashier": self._cashier.path, "service": self._service.path,
                  "serial_number": self._serial_number, "power": "on" if self._powered else "off"}
         modem = [] if self._mobile is None else [self._modem_event(self._mobile.modem.told())]
-        return [ready, self._screen_event(), *modem]
+        return [ready, self._body.display.event(), *modem]
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        self._panel.broadcast(event)
 
     def _handle(self, op: str, request: dict[str, Any]) -> dict[str, Any]:
         match op:
             case "key":
-                self._signal_cpu({"key": panel_requests.key(request)})
+                key = panel_requests.key(request)
+                if self._body.key(key):
+                    self._signal_cpu({"key": key})
             case "swipe":
-                self._signal_cpu({"swipe": panel_requests.swipe(request)})
+                tracks = self._body.swipe(request, panel_requests.swipe(request))
+                if tracks is not None:
+                    self._signal_cpu({"swipe": tracks})
             case "insert":
-                self._insert(panel_requests.chip(request))
+                self._readers.insert(panel_requests.chip(request))
+                self._signal_cpu({"insert": True})
             case "remove":
-                self._remove()
+                self._readers.remove()
+                self._signal_cpu({"remove": True})
             case "tap":
-                self._tapped = self._card(panel_requests.chip(request))
-                self._signal_cpu({"tap": True})
+                if self._readers.tap(panel_requests.chip(request)):
+                    self._signal_cpu({"tap": True})
             case "scan":
                 self._signal_cpu({"scan": panel_requests.scan(request)})
             case "sign":
@@ -142,7 +146,7 @@ class BoardProcess:
                 return {"count": self._flash.replace(*panel_requests.stored(request))}
             case "flash_operations":
                 return {"count": self._flash.operations}
-            case _:
+            case _ if not self._body.obey(op, request):
                 raise BadInput(f"unknown op {op!r}")
         return {}
 
@@ -150,36 +154,11 @@ class BoardProcess:
         was, now = self._flash.invert(REGIONS[slot].offset + offset)
         return {"was": was, "is": now}
 
-    def _insert(self, chip: dict[str, Any]) -> None:
-        if self._chip is not None:
-            raise BadInput("there is a card in the slot already")
-        self._chip = self._card(chip)
-        self._signal_cpu({"insert": True})
-
-    def _remove(self) -> None:
-        if self._chip is None:
-            raise BadInput("there is no card in the slot")
-        self._chip = None
-        self._signal_cpu({"remove": True})
-
-    def _card(self, chip: dict[str, Any]) -> Chip:
-        """A card as it is presented: its transaction counter goes on where it was."""
-        return Chip(chip, self._counters.get(chip["pan"], 0))
-
     def _signal_cpu(self, event: dict[str, Any]) -> None:
         """To the application. Lost when there is no power, or when it has left too many unread: keys have no memory."""
         if self._cpu is not None:
             with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
                 self._cpu.wires.send(json.dumps(event).encode(), socket.MSG_DONTWAIT)
-
-    def _screen_event(self) -> dict[str, Any]:
-        return {"ev": "screen", "t": self._screen_t, "n": self._screens, "width": self._width, "height": self._height,
-                "bits": base64.b64encode(self._screen).decode()}
-
-    def _set_screen(self, rows: bytes, t: int) -> None:
-        if rows != self._screen:
-            self._screen, self._screen_t, self._screens = rows, t, self._screens + 1
-            self._panel.broadcast(self._screen_event())
 
     # Power
 
@@ -188,75 +167,79 @@ class BoardProcess:
         return self._cpu is not None or self._restart_at is not None
 
     def _switch(self, state: str) -> None:
-        if state == "on" and not self._powered:
+        """The unit's own switch. Without a supply it does nothing until there is one."""
+        self._switched_on = state == "on"
+        if state == "on" and not self._powered and self._body.supplied:
             self._restart_delay = 0.1
             self._power_on("operator")
         elif state == "off" and self._powered:
-            self._restart_at = None
-            was_cut = self._cpu is not None and self._kill()
-            self._lights_out("cut" if was_cut else "operator")
+            self._pull("operator")
+
+    def _pull(self, reason: Reason) -> None:
+        """The CPU has no power any more; an armed cut may have been quicker."""
+        self._restart_at = None
+        was_cut = self._cpu is not None and self._kill()
+        self._lights_out("cut" if was_cut else reason)
+
+    # What the body does to it
+
+    def lose_supply(self, reason: Reason) -> None:
+        if self._powered:
+            self._pull(reason)
+
+    def regain_supply(self) -> None:
+        if self._switched_on and not self._powered:
+            self._restart_delay = 0.1
+            self._power_on(self._body.lost_by)
+
+    def reset(self) -> None:
+        if (cpu := self._cpu) is not None:
+            if self._kill():
+                self._lights_out("cut")
+            else:
+                self._reset(cpu, at_once=True)
+
+    def hang(self) -> None:
+        if self._cpu is not None:
+            self._cpu.hangs = True
+            os.kill(self._cpu.pid, signal.SIGSTOP)
+
+    def set_link(self, up: bool) -> bool:
+        if self._mobile is not None:
+            if not up:
+                self._mobile.obey({"drop": True})
+            return True
+        if self._data_port is None:
+            return False
+        self._data_port.set_up(up)
+        return True
 
     def _power_on(self, reason: Reason) -> None:
         self._restart_at = None
         self._drain_serial(False)
         self._report_power("on", reason)
+        self._body.power(True, reason)
         if self._mobile is not None:
             self._mobile.power(True)
-        ours, theirs = bus.socket_pair()
-        reader, reader_inside = bus.socket_pair()
-        read_end, write_end = os.pipe()
         self._flash.fed = time.monotonic_ns()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        board = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            os.close(read_end)
-            ours.close()
-            reader.close()
-            self._be_the_cpu(board, theirs, reader_inside, write_end)
-        theirs.close()
-        reader_inside.close()
-        os.close(write_end)
-        os.set_blocking(read_end, False)
-        cpu = self._cpu = _Cpu(pid, ours, reader, read_end)
-        self._selector.register(ours, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._take_messages))
-        self._selector.register(read_end, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._take_words))
-        self._selector.register(reader, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._take_command))
+        cpu = self._cpu = Cpu.start(self._be_the_cpu)
+        self._selector.register(cpu.wires, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._take_messages))
+        self._selector.register(cpu.stderr, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._take_words))
+        self._selector.register(cpu.reader, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._take_command))
         self._selector.register(cpu.pidfd, selectors.EVENT_READ, lambda _: self._of_current(cpu, self._cpu_ended))
-        if self._chip is not None:
+        if self._readers.occupied:
             self._signal_cpu({"insert": True})  # the slot's switch is closed
 
-    def _be_the_cpu(self, board: int, wires: socket.socket, reader: socket.socket, stderr: int) -> NoReturn:
-        status = 1
-        try:
-            die_with_parent(signal.SIGKILL)
-            if os.getppid() != board:  # it died before the line above: no signal will come
-                os._exit(1)
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            os.dup2(stderr, 1)
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            for descriptor in self._panel.descriptors():
-                os.close(descriptor)
-            self._selector.close()
-            import faulthandler
-
-            faulthandler.register(signal.SIGUSR1, file=2)
-            hardware = Board(model=self._model, serial_number=self._serial_number, time_scale=self._time_scale,
-                             flash=self._flash, font=self._font, wires=wires, reader=reader,
-                             cashier_fd=self._cashier.master, service_fd=self._service.master,
-                             ethernet=self._ethernet,
-                             modem_fd=-1 if self._mobile is None else self._mobile.terminal_fd)
-            boot(hardware, self._boot_key)
-        except BaseException:
-            traceback.print_exc()
-            with contextlib.suppress(OSError):
-                sys.stderr.flush()
-        finally:
-            os._exit(status)
+    def _be_the_cpu(self, wires: socket.socket, reader: socket.socket) -> NoReturn:
+        for descriptor in self._panel.descriptors():
+            os.close(descriptor)
+        self._selector.close()
+        hardware = Board(model=self._model, serial_number=self._serial_number, time_scale=self._time_scale,
+                         flash=self._flash, font=self._font, wires=wires, reader=reader,
+                         cashier_fd=self._cashier.master, service_fd=self._service.master,
+                         ethernet=self._ethernet, sensors=self._body.sensors,
+                         modem_fd=-1 if self._mobile is None else self._mobile.terminal_fd)
+        boot(hardware, self._boot_key)
 
     def _kill(self) -> bool:
         """Pulls the supply. What the CPU had sent before still counts. True if an armed cut had been quicker."""
@@ -273,20 +256,20 @@ class BoardProcess:
         self._take_messages(cpu)
         self._take_words(cpu)
         self._cpu = None
-        self._paper.clear()
-        for descriptor in (cpu.wires.fileno(), cpu.reader.fileno(), cpu.stderr, cpu.pidfd):
+        self._body.paper.forget_parts()
+        for descriptor in cpu.descriptors():
             with contextlib.suppress(KeyError):
                 self._selector.unregister(descriptor)
-        cpu.wires.close()
-        cpu.reader.close()
-        os.close(cpu.stderr)
-        os.close(cpu.pidfd)
+        cpu.close()
 
     def _lights_out(self, reason: Reason) -> None:
         self._report_power("off", reason)
+        if reason == "cut":
+            self._switched_on = False
+        self._body.power(False, reason)
         if self._mobile is not None:
             self._mobile.power(False)
-        self._set_screen(self._blank, time.monotonic_ns())
+        self._body.display.lights_out(time.monotonic_ns())
         self._drain_serial(True)
 
     def _report_power(self, state: Literal["on", "off"], reason: Reason) -> None:
@@ -303,12 +286,12 @@ class BoardProcess:
 
     # CPU
 
-    def _of_current(self, cpu: _Cpu, act: Callable[[_Cpu], None]) -> None:
+    def _of_current(self, cpu: Cpu, act: Callable[[Cpu], None]) -> None:
         """Unless that CPU was killed by an earlier event of the same round, and its descriptors are another's now."""
         if cpu is self._cpu:
             act(cpu)
 
-    def _take_messages(self, cpu: _Cpu) -> None:
+    def _take_messages(self, cpu: Cpu) -> None:
         try:
             while (message := bus.receive(cpu.wires)) is not None:
                 self._take_message(message)
@@ -319,22 +302,18 @@ class BoardProcess:
     def _take_message(self, message: bus.Message) -> None:
         match message.kind:
             case bus.SCREEN:
-                self._set_screen(message.body, message.t)
+                self._body.show(message.body, message.t)
             case bus.PAPER_PART:
-                self._paper += message.body
+                self._body.paper.part(message.body)
             case bus.PAPER:
-                self._slips += 1
-                bits = base64.b64encode(bytes(self._paper) + message.body).decode()
-                self._paper.clear()
-                self._panel.broadcast({"ev": "paper", "t": message.t, "n": self._slips, "width": message.width,
-                                       "height": message.height, "bits": bits})
+                self._body.print_slip(message.width, message.height, message.body, message.t)
             case bus.BEEP:
                 self._panel.broadcast({"ev": "beep", "t": message.t})
             case bus.HALT:
                 detail = message.body.decode("utf-8", "replace")
                 self._panel.broadcast({"ev": "halt", "t": message.t, "detail": detail})
 
-    def _take_command(self, cpu: _Cpu) -> None:
+    def _take_command(self, cpu: Cpu) -> None:
         """A command to a card: its answer goes back, and the panel is told what passed."""
         try:
             data = cpu.reader.recv(bus.LARGEST, socket.MSG_DONTWAIT)
@@ -344,27 +323,19 @@ class BoardProcess:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(cpu.reader)
             return
-        command = json.loads(data)
-        chip = self._tapped if command.get("contactless") else self._chip
-        reply = None if chip is None else chip.command(command)
-        if chip is not None and reply is not None:
-            self._counters[chip.pan] = chip.atc
-            self._panel.broadcast({"ev": "chip", "t": time.monotonic_ns(), **chip.told(command, reply)})
+        reply, told = self._readers.answer(json.loads(data))
+        if told:
+            self._tell({"ev": "chip", "t": time.monotonic_ns(), **told})
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             cpu.reader.send(json.dumps(reply).encode())
 
-    def _take_words(self, cpu: _Cpu) -> None:
+    def _take_words(self, cpu: Cpu) -> None:
         """The application's stderr: kept for a halt, and copied into the board's own log."""
-        try:
-            while data := os.read(cpu.stderr, 65536):
-                cpu.words = (cpu.words + data)[-_LAST_WORDS:]
-                with contextlib.suppress(OSError):
-                    os.write(2, data)
-            self._selector.unregister(cpu.stderr)
-        except (BlockingIOError, KeyError):
-            pass
+        if not cpu.listen():
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(cpu.stderr)
 
-    def _cpu_ended(self, cpu: _Cpu) -> None:
+    def _cpu_ended(self, cpu: Cpu) -> None:
         _, wait_status = os.waitpid(cpu.pid, 0)
         status = os.waitstatus_to_exitcode(wait_status)
         was_cut = self._flash.take_cut()
@@ -377,11 +348,11 @@ class BoardProcess:
             self._report_halt(cpu, f"application {how}")
         self._reset(cpu, at_once=status == bus.REBOOT_STATUS)
 
-    def _report_halt(self, cpu: _Cpu, how: str) -> None:
+    def _report_halt(self, cpu: Cpu, how: str) -> None:
         words = cpu.words.decode("utf-8", "replace").strip()
         self._panel.broadcast({"ev": "halt", "t": time.monotonic_ns(), "detail": f"{how}\n{words}" if words else how})
 
-    def _reset(self, cpu: _Cpu, *, at_once: bool) -> None:
+    def _reset(self, cpu: Cpu, *, at_once: bool) -> None:
         """The reset line: off now, on again soon. One that keeps dying at boot is restarted ever more slowly."""
         self._lights_out("watchdog")
         if at_once or time.monotonic() - cpu.since > STABLE_S:
@@ -390,13 +361,14 @@ class BoardProcess:
         self._restart_delay = min(2 * self._restart_delay, WATCHDOG_S)
 
     def _timeout(self) -> float | None:
-        own, modem = self._own_timeout(), None if self._mobile is None else self._mobile.timeout
-        return min((one for one in (own, modem) if one is not None), default=None)
+        modem = None if self._mobile is None else self._mobile.timeout
+        timeouts = (self._own_timeout(), modem, self._body.timeout)
+        return min((one for one in timeouts if one is not None), default=None)
 
     def _own_timeout(self) -> float | None:
         if self._restart_at is not None:
             return max(0.0, self._restart_at - time.monotonic())
-        if self._cpu is not None and (fed := self._flash.fed):
+        if self._cpu is not None and not self._cpu.hangs and (fed := self._flash.fed):
             return max(0.0, WATCHDOG_S - (time.monotonic_ns() - fed) / 1e9) + 0.001
         return None
 
@@ -410,35 +382,17 @@ class BoardProcess:
     def _check_timers(self) -> None:
         if self._mobile is not None:
             self._mobile.tick()
+        self._body.tick()
         if self._restart_at is not None and time.monotonic() >= self._restart_at:
             self._power_on("watchdog")
         cpu, fed = self._cpu, self._flash.fed
-        if cpu is not None and fed and time.monotonic_ns() - fed > WATCHDOG_S * 1e9:
-            self._let_it_say_where_it_hangs(cpu)
+        if cpu is not None and not cpu.hangs and fed and time.monotonic_ns() - fed > WATCHDOG_S * 1e9:
+            cpu.say_where_it_hangs()
             if self._kill():
                 self._lights_out("cut")
                 return
             self._report_halt(cpu, f"watchdog not fed for {WATCHDOG_S:g} s")
             self._reset(cpu, at_once=False)
-
-    def _let_it_say_where_it_hangs(self, cpu: _Cpu) -> None:
-        os.kill(cpu.pid, signal.SIGUSR1)
-        with selectors.DefaultSelector() as quiet:
-            quiet.register(cpu.stderr, selectors.EVENT_READ)
-            before = None
-            while before != cpu.words and quiet.select(0.2):
-                before = cpu.words
-                self._take_words(cpu)
-
-
-class _Cpu:
-    """A running CPU process and our ends of its wires."""
-
-    def __init__(self, pid: int, wires: socket.socket, reader: socket.socket, stderr: int) -> None:
-        self.pid, self.wires, self.reader, self.stderr = pid, wires, reader, stderr
-        self.pidfd = os.pidfd_open(pid)
-        self.since = time.monotonic()
-        self.words = b""
 
 
 def freeze_imports(warm: Callable[[], None]) -> None:

@@ -1,5 +1,5 @@
 """The emulated flash: raw NOR (harness.emulator.nor), in a shared mapping of one file, plus a page of battery-backed
-registers: real-time clock offset.
+registers: the clock's offset and drift, whether it was lost, and the tamper latch.
 
 The CPU process programs through the mapping, so when it is killed the file holds exactly what the chip would. Counters
 live in shared memory too: the board arms a cut, and the CPU kills itself inside the n-th program or erase from then on.
@@ -20,6 +20,7 @@ from harness.emulator.nor import BLOCK, FILE_SYSTEM, SIZE, Partition, Region, ch
 from harness.errors import BadInput
 
 _CLOCK = struct.Struct("<d")  # in the battery page: seconds that the terminal's clock is ahead of the host's
+_DRIFT_AT, _TAMPERED_AT, _CLOCK_LOST_AT = SIZE + 8, SIZE + 16, SIZE + 17
 _COUNT, _CUT_AT, _TORN, _WAS_CUT, _FED, _WORDS = range(6)  # words of the shared registers
 
 
@@ -113,6 +114,33 @@ class Flash:
     @clock_offset.setter
     def clock_offset(self, seconds: float) -> None:
         _CLOCK.pack_into(self._map, SIZE, seconds)
+
+    @property
+    def clock_drift(self) -> float:
+        """Seconds that the clock has run ahead by itself: of these the board keeps account, of the offset the CPU."""
+        return float(_CLOCK.unpack_from(self._map, _DRIFT_AT)[0])
+
+    @clock_drift.setter
+    def clock_drift(self, seconds: float) -> None:
+        _CLOCK.pack_into(self._map, _DRIFT_AT, seconds)
+
+    @property
+    def clock_lost(self) -> bool:
+        """The clock had no power, and was not set since."""
+        return bool(self._map[_CLOCK_LOST_AT])
+
+    @clock_lost.setter
+    def clock_lost(self, lost: bool) -> None:
+        self._map[_CLOCK_LOST_AT] = int(lost)
+
+    @property
+    def tampered(self) -> bool:
+        """The tamper latch: the case was opened, and the latch was not reset since."""
+        return bool(self._map[_TAMPERED_AT])
+
+    @tampered.setter
+    def tampered(self, tampered: bool) -> None:
+        self._map[_TAMPERED_AT] = int(tampered)
 
     # What the CPU does. ``at`` is an offset in the whole flash.
 

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.emulator import bus
+from harness.emulator.felt.sensors import NOMINAL, Sensors
 from harness.emulator.flash import Flash
 from harness.emulator.font import Font
 from harness.emulator.nor import Nor
@@ -28,7 +29,7 @@ class Board:
     ONLY, made of the serial number). ``ethernet``: the network interface that is the terminal's
     own; "": it has none, and uses the network of its namespace as it is.
     ``nor``: the whole chip, for the boot loader. ``boot``: its services, there when the application is started.
-    ``modem_fd``: the serial line of a modem, -1 where there is none.
+    ``modem_fd``: the serial line of a modem, -1 where there is none. ``sensors``: None where all is nominal for ever.
     """
 
     boot: Services
@@ -36,7 +37,7 @@ class Board:
     def __init__(
         self, *, model: dict[str, Any], serial_number: str, time_scale: float, flash: Flash, font: Font,
         wires: socket.socket, reader: socket.socket, cashier_fd: int, service_fd: int, ethernet: str = "",
-        modem_fd: int = -1,
+        modem_fd: int = -1, sensors: Sensors | None = None,
     ) -> None:
         self.model, self.serial_number, self.time_scale = model, serial_number, time_scale
         self.transport_key = transport_key(serial_number)
@@ -47,17 +48,34 @@ class Board:
         self.cashier_fd, self.service_fd = cashier_fd, service_fd
         self.glyph = font.glyph
         self.firmware: dict[str, str] = {}
-        self._chip, self._wires, self._reader = flash, wires, reader
+        self._chip, self._wires, self._reader, self._sensors = flash, wires, reader, sensors
         self._width, self._height = int(model["screen"]["width"]), int(model["screen"]["height"])
         self._shown = b""
 
     def now(self) -> float:
         """The battery-backed clock: seconds since the epoch."""
-        return time.time() + self._chip.clock_offset
+        return time.time() + self._chip.clock_offset + self._chip.clock_drift
 
     def set_clock(self, epoch_s: float) -> None:
         """Sets the clock; it keeps running without power."""
-        self._chip.clock_offset = epoch_s - time.time()
+        self._chip.clock_offset = epoch_s - time.time() - self._chip.clock_drift
+        self._chip.clock_lost = False
+
+    def condition(self) -> dict[str, Any]:
+        """What the terminal's sensors say of itself (docs/emulator.md). Costs a few microseconds."""
+        if self._sensors is None:
+            return {**NOMINAL, "clock": "ok", "tamper": "ok"}
+        told = self._sensors.read()
+        case = told.pop("case")
+        tamper = "open" if case == "open" else "latched" if self._chip.tampered else "ok"
+        return told | {"clock": "lost" if self._chip.clock_lost else "ok", "tamper": tamper}
+
+    def reset_tamper(self) -> bool:
+        """Resets the tamper latch; False: the case is open."""
+        if self.condition()["tamper"] == "open":
+            return False
+        self._chip.tampered = False
+        return True
 
     def show(self, bits: bytes) -> None:
         """A whole frame: rows top down, 1 bit a pixel, MSB left, 1 = dark. Showing the same again costs nothing."""

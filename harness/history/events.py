@@ -96,6 +96,7 @@ class OperationCompleted(Event):
     """ok: the terminal said it was done or approved. fail: it said no. unknown: nothing readable in time.
 
     ``code`` is what the terminal told (a response code such as "97", or a local result such as "Z2"), if it told one.
+    ``presented``: how often a card or payment code was held out to it, again where it was not read.
     """
 
     kind: Literal["operation.completed"] = "operation.completed"
@@ -103,6 +104,7 @@ class OperationCompleted(Event):
     outcome: Literal["ok", "fail", "unknown"]
     code: str | None = None
     detail: str = ""
+    presented: int = 0
 
 
 class HostChanged(Event):

@@ -16,8 +16,10 @@ from typing import Any
 
 from harness.errors import TerminalTimeout
 from harness.history.events import ChipCommand, Power, Radio, Screen, Slip, WireLink
+from harness.history.instrument_events import Felt
 from harness.history.recorder import Recorder
 from harness.instruments.card_slot import CardSlot
+from harness.instruments.hardware import Hardware
 from harness.instruments.keypad import Keypad
 from harness.instruments.modem import Modem
 from harness.instruments.panel import Frame, Panel
@@ -50,7 +52,11 @@ class Seen:
 class Front:
     """Keypad, card slot, screen and printer of one terminal."""
 
-    def __init__(self, control: Path, model: Model, recorder: Recorder, evidence: Path, bench: str) -> None:
+    def __init__(
+        self, control: Path, model: Model, recorder: Recorder, evidence: Path, bench: str,
+        alive: Callable[[], object] | None = None,
+    ) -> None:
+        """``alive`` raises when the terminal's process has ended."""
         self._recorder, self._bench, self.evidence = recorder, bench, evidence
         self._screen_reader = ScreenReader(model.screen)
         self._slip_reader = SlipReader()
@@ -61,10 +67,12 @@ class Front:
         for folder in ("screens", "slips"):
             (evidence / folder).mkdir(parents=True, exist_ok=True)
         self.powered, self._power_losses = False, 0
+        self._has_modem = model.modem
         self._session, self._cut_off = False, False  # of a modem: whether there is one, and it went under power
-        self._panel = Panel(control, on_event=self._on_event)
+        self._panel = Panel(control, on_event=self._on_event, alive=alive)
         self._keypad, self._slot = Keypad(self._panel), CardSlot(self._panel)
         self.supply, self.modem = Supply(self._panel), Modem(self._panel)
+        self.hardware = Hardware(self._panel, recorder.append)
         self._card_inside = False
         self.cashier_port, self.service_port = self._panel.cashier, self._panel.service
         self.powered = self._panel.powered_at_start
@@ -93,6 +101,8 @@ class Front:
                 self._recorder.append(Power(t=event["t"], state=event["state"], reason=event["reason"]))
             case "modem":
                 self._take_radio(event)
+            case "felt":
+                self._take_felt(event)
             case "chip":
                 self._recorder.append(ChipCommand(
                     t=event["t"], command=event["command"], number=event["number"], asked=event["asked"],
@@ -100,6 +110,13 @@ class Front:
                 ))
             case _:
                 pass
+
+    def _take_felt(self, event: dict[str, Any]) -> None:
+        """A line that a disturbance has brought down is seen by its lamp; of a modem, by its session."""
+        t, what = event["t"], event["what"]
+        self._recorder.append(Felt(t=t, what=what, detail=event["detail"]))
+        if not self._has_modem and what in ("link_down", "link_up"):
+            self._recorder.append(WireLink(t=t, state="down" if what == "link_down" else "up"))
 
     def _take_radio(self, event: dict[str, Any]) -> None:
         """A data session that ends under power is a cable that is out; one that ends with the power is not told so."""

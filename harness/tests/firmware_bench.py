@@ -6,154 +6,27 @@ The host speaks with harness.protocol, which shares no code with the firmware.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-from harness.emulator import font
-from harness.emulator.chip import Chip
 from harness.emulator.firmware.app import main
 from harness.emulator.firmware.app.records import Record, State
-from harness.instruments.panel import Frame as Picture
-from harness.instruments.printer import SlipReader
-from harness.instruments.screen import ScreenReader
 from harness.protocol import keys
 from harness.protocol.frames import F48, Frame, build, decode, swap_tpdu
-from harness.protocol.transport import transport_key
 from harness.terminal import cashier
 from harness.terminal.cards import CHIP, MAGNETIC, Card
-from harness.tests.emulator_bench import model as lab_model
 from harness.tests.firmware_boot import FakeBoot
+from harness.tests.firmware_fake import CLOCK, FakeBoard, Rebooted
 from harness.tests.firmware_flash import BLOCK, MemoryFlash, cuts
 
 TID, MID = "97000001", "898970000000001"
 TMK, PIK, MAK = (bytes.fromhex(text) for text in (
     "0123456789ABCDEFFEDCBA9876543210", "706185D32C528C64B01361324A85B579", "7A131F01F458BCDC"))
-CLOCK = 1_770_000_000.0  # of a board from the factory
 APPROVED = "00"
 SEALED = ("0100", "0200", "0220", "0400", "0620")  # requests whose answers carry a MAC
-
-
-class Rebooted(AssertionError):
-    """The application reset the CPU: nothing of this board goes on. A test that expects it makes the next one."""
-
-
-class FakeBoard:
-    """What the boot loader would give the application."""
-
-    def __init__(
-        self, flash: MemoryFlash, *, model: str = "HT-100", time_scale: float = 1.0, clock: float = CLOCK,
-        serial_number: str = "SN97000001",
-    ) -> None:
-        self.geometry = lab_model(model).screen
-        self.model = lab_model(model).model_dump(mode="json")
-        self.serial_number, self.time_scale, self.flash, self.clock = serial_number, time_scale, flash, clock
-        self.ethernet, self.modem_fd = "", -1
-        self.transport_key = transport_key(self.serial_number)
-        self._model_name = model
-        self.screens: list[list[str]] = []
-        self.slips: list[list[str]] = []
-        self.fed = 0
-        self.card: Chip | None = None  # in the slot
-        self.tapped: Chip | None = None  # at the contactless reader
-        self.chip_events: list[dict[str, Any]] = []
-        self.counters: dict[str, int] = {}
-        self._reader, self._slip_reader = ScreenReader(self.geometry), SlipReader()
-        self._font = font.load()
-        self._events: deque[dict[str, Any]] = deque()
-        self._event_pipe = os.pipe()
-        os.set_blocking(self._event_pipe[0], False)
-        self.till, till_inside = socket.socketpair()
-        self.engineer, service_inside = socket.socketpair()
-        self._sockets = (self.till, till_inside, self.engineer, service_inside)
-        for end in self._sockets:
-            end.setblocking(False)
-        self.events_fd = self._event_pipe[0]
-        self.cashier_fd, self.service_fd = till_inside.fileno(), service_inside.fileno()
-
-    @cached_property
-    def boot(self) -> FakeBoot:
-        """Made when it is asked for (3 MiB); a test may set another one before."""
-        return FakeBoot(model=self._model_name)
-
-    def close(self) -> None:
-        for end in self._sockets:
-            end.close()
-        for fd in self._event_pipe:
-            os.close(fd)
-
-    def now(self) -> float:
-        return self.clock
-
-    def set_clock(self, epoch_s: float) -> None:
-        self.clock = epoch_s
-
-    def glyph(self, character: str) -> bytes | None:
-        return self._font.glyph(character)
-
-    def show(self, bits: bytes) -> None:
-        reading = self._reader.read(Picture(0, 0, self.geometry.width, self.geometry.height, bits))
-        assert not reading.unreadable, reading.lines
-        self.screens.append(reading.lines)
-
-    def print_slip(self, width: int, rows_bits: bytes) -> None:
-        reading = self._slip_reader.read(Picture(0, 0, width, len(rows_bits) * 8 // width, rows_bits))
-        assert not reading.unreadable, reading.lines
-        self.slips.append(reading.lines)
-
-    def beep(self) -> None:
-        pass
-
-    def present(self, card: Card) -> None:
-        """As the hand of the harness does; a typed card number is the keys' business."""
-        chip = Chip(card.chip(), self.counters.get(card.pan, 0))
-        match card.entry:
-            case "chip":
-                self.card = chip
-                self.put_event({"insert": True})
-            case "contactless":
-                self.tapped = chip
-                self.put_event({"tap": True})
-            case "scan":
-                self.put_event({"scan": {"code": card.code}})
-            case _:
-                self.put_event({"swipe": {"track2": card.track2, "track3": None}})
-
-    def put_event(self, event: dict[str, Any]) -> None:
-        if "remove" in event:
-            self.card = None
-        self._events.append(event)
-        os.write(self._event_pipe[1], b"!")
-
-    def read_event(self) -> dict[str, Any] | None:
-        if not self._events:
-            return None
-        os.read(self._event_pipe[0], 1)
-        return self._events.popleft()
-
-    def chip(self, command: dict[str, Any]) -> dict[str, Any] | None:
-        card = self.tapped if command.get("contactless") else self.card
-        if card is None:
-            return None
-        reply = card.command(json.loads(json.dumps(command)))
-        self.counters[card.pan] = card.atc
-        self.chip_events.append(card.told(command, reply))
-        return reply
-
-    def random(self, n: int) -> bytes:
-        return os.urandom(n)
-
-    def feed_watchdog(self) -> None:
-        self.fed += 1
-
-    def reboot(self) -> None:
-        raise Rebooted("the application rebooted")
 
 
 @dataclass
@@ -303,12 +176,13 @@ class Bench:
     def reboot(self, flash: MemoryFlash | None = None, *, application: Any = None, boot: Any = None) -> None:
         """Power off and on, with the flash, the application and the boot loader's services as they are or others."""
         self._application = application or self._application
-        clock = self.board.clock
+        clock, told = self.board.clock, self.board.told
         self.board.close()
         self.flash = flash or MemoryFlash(bytes(self.flash.content))
         self.board = FakeBoard(
             self.flash, model=self._model, time_scale=self._time_scale, clock=clock, serial_number=self._serial_number
         )
+        self.board.told = told
         if boot is not None:
             self.board.boot = boot
         self.terminal = self._application.Terminal(self.board)
@@ -457,5 +331,7 @@ class Bench:
         return self.till("03")
 
 
-__all__ = ["BLOCK", "CHIP", "MAGNETIC", "Answer", "Bench", "FakeBoard", "FakeBoot", "Host", "MemoryFlash", "Rebooted",
-           "cuts"]
+__all__ = [
+    "BLOCK", "CHIP", "CLOCK", "MAGNETIC", "Answer", "Bench", "FakeBoard", "FakeBoot", "Host", "MemoryFlash", "Rebooted",
+    "cuts",
+]

@@ -55,7 +55,7 @@ def test_a_sale_by_the_keypad_shows_each_step_before_it_runs(model: str) -> None
         assert bench.lines[1:] == ["请刷卡或插卡"]
         bench.board.put_event({"swipe": {"track2": "12D", "track3": None}})
         bench.settle_down(2)
-        assert bench.lines[1:] == ["请刷卡或插卡", "读卡错误,请重试"]
+        assert bench.lines[1:] == ["请刷卡或插卡", "请重新刷卡"]
         bench.present(MAGNETIC)
         assert bench.lines[1:] == ["请输入密码"]
         bench.key("1", "2", "3", "ENTER", "4")

@@ -102,6 +102,7 @@ class Dialog:
     def __init__(self, front: Front, steps: list[Step], card: Card | None) -> None:
         self._front, self._open, self._card = front, list(steps), card
         self._last: Step | None = None
+        self.presented = 0  # how often a card was held out
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -117,12 +118,36 @@ class Dialog:
         self._last = step = next(step for step in self._open if step.prompt in seen.text)
         self._open.remove(step)
         if step.how == "present":
-            assert self._card is not None
-            return self._front.present(self._card)
+            return self.present()
         if step.how == "sign":
             return self._front.sign(SIGNATURE)
         self._front.type(step.text)
         return self._front.press("ENTER")
+
+    @property
+    def waits_to_be_read(self) -> bool:
+        """The last answer was a card that somebody has to read; a number that is typed always gets through."""
+        return self._last is not None and self._last.how == "present" and self._entry != "manual"
+
+    @property
+    def may_be_shown_again(self) -> bool:
+        """Where nothing happens, without doing harm: a chip in the slot is left alone."""
+        return self._entry != "chip"
+
+    @property
+    def asks_for_card(self) -> str:
+        return PROMPTS["card"]
+
+    def present(self) -> int:
+        """Hold out the card, once more where it was not read. Returns the number of the screen before."""
+        assert self._card is not None
+        self._front.take_card()
+        self.presented += 1
+        return self._front.present(self._card)
+
+    @property
+    def _entry(self) -> str:
+        return self._card.entry if self._card is not None else ""
 
     def answer_again(self, seen: Seen) -> int:
         """The last answer once more, where that screen shows its question with a part of it; else nothing."""

@@ -14,7 +14,14 @@ from harness.terminal.drivers import dialogs
 from harness.terminal.drivers.panel_firmware import PanelFirmware
 from harness.terminal.drivers.panel_hands import ALERT, MANAGE, MENU, STEP_S
 from harness.terminal.drivers.panel_install import PanelInstall
-from harness.terminal.drivers.panel_operation import ENDED, PROGRESS, PanelOperation, code_of, completion_of
+from harness.terminal.drivers.panel_operation import (
+    ENDED,
+    PROGRESS,
+    TAMPERED,
+    PanelOperation,
+    code_of,
+    completion_of,
+)
 from harness.terminal.model import Function
 from harness.terminal.orders import check
 
@@ -110,7 +117,7 @@ class PanelTerminal(PanelFirmware, PanelInstall):
         operation = self._invoke("acknowledge", "keypad")
         with operation.guarded():
             before = self.front.press("FUNC")
-            seen = self._look_for((MENU, ALERT), "what the terminal has to say", after=before)
+            seen = self._look_for((MENU, ALERT, TAMPERED), "what the terminal has to say", after=before)
             code = code_of(seen)
             self.front.press("CANCEL")
             self.await_idle(STEP_S)
@@ -121,9 +128,9 @@ class PanelTerminal(PanelFirmware, PanelInstall):
         """The management menu opened and left again: the terminal is operable."""
         operation = self._invoke("menu", "keypad")
         with operation.guarded():
-            self._open("manage", operation, (MANAGE,), "the management menu")
+            seen = self._open("manage", operation, (MANAGE,), "the management menu")
             self.to_idle()
-            return operation.complete(Completion("ok"))
+            return operation.complete(Completion("ok") if MANAGE in seen.text else completion_of(seen))
         raise AssertionError("guarded() re-raises")
 
     # -- provisioning -------------------------------------------------------------------------------------------------
@@ -154,6 +161,10 @@ class PanelTerminal(PanelFirmware, PanelInstall):
             self.to_idle()
             return operation.complete(completion_of(seen))
         raise AssertionError("guarded() re-raises")
+
+    def reset_tamper(self) -> Completion:
+        """After the case was opened and is closed again: the engineer has seen to it. Keys are to be loaded anew."""
+        return self._served("TAMPER RESET")
 
     def set_identity(self, tid: str, mid: str, *, via: Via = "service") -> Completion:
         operation = self._invoke("set_identity", via, {"tid": tid, "mid": mid})

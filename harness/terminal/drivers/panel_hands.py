@@ -9,7 +9,14 @@ from harness.errors import BenchError, TerminalTimeout
 from harness.history.events import OperationInvoked
 from harness.history.recorder import Recorder
 from harness.terminal.contracts import Completion, Via
-from harness.terminal.drivers.panel_operation import ENDED, PROGRESS, PanelOperation
+from harness.terminal.drivers.panel_operation import (
+    DEAD_READERS,
+    ENDED,
+    NOT_READ,
+    PROGRESS,
+    TAMPERED,
+    PanelOperation,
+)
 from harness.terminal.front import Front, Seen
 from harness.terminal.links import CashierLink, ServicePort
 from harness.terminal.model import Function, Model
@@ -17,6 +24,8 @@ from harness.terminal.model import Function, Model
 MENU, ALERT, MANAGE = "功能菜单", "提示", "管理菜单"
 ALERTS = 5  # an operator who is interrupted so often in one operation calls for help
 LOOK_S = 1.0  # how long an operator looks whether an alert is gone
+AGAIN_S = 4.0  # after which a person swipes or taps again where nothing happens
+MOST_PRESENTED, WITH_DEAD_READER = 6, 2  # times that a card is held out; the second: where it says that it is broken
 STEP_S = 10.0  # a screen that a key press asks for; real terminals answer in well under a second
 
 
@@ -78,7 +87,11 @@ class PanelHands:
             raise BenchError(f"the model {self.model.name} has no {function} in its menu", bench=self._bench)
         for _ in range(ALERTS):
             self.to_idle()
-            seen = self._look_for((MENU, ALERT), "the function menu", after=self.front.press("FUNC"))
+            shown = self.front.press("FUNC")
+            seen = self._look_for((MENU, ALERT, TAMPERED), "the function menu", after=shown)
+            if TAMPERED in seen.text:
+                operation.start = shown
+                return seen
             for digit in keys[:-1]:
                 if ALERT not in seen.text:
                     shown = self.front.press(digit)
@@ -103,13 +116,50 @@ class PanelHands:
             asked = seen
             operation.start = operation.dialog.answer(asked)
             wanted = (*operation.dialog.prompts, *PROGRESS, *ENDED)
-            seen = self._next_question((*wanted, ALERT), asked)
+            if operation.dialog.waits_to_be_read:
+                read = self._until_read(operation, (*wanted, ALERT), asked)
+                if read is None:
+                    return
+                seen = read
+            else:
+                seen = self._next_question((*wanted, ALERT), asked)
             while ALERT in seen.text:
                 shown = self._back_at_question(seen)
                 operation.start = operation.dialog.answer_again(shown)
                 seen = self._next_question((*wanted, ALERT), shown)
         if any(text in seen.text for text in ENDED):
             operation.start = seen.number - 1
+
+    def _until_read(self, operation: PanelOperation, texts: tuple[str, ...], asked: Seen) -> Seen | None:
+        """What comes after the card was held out, again and again where the terminal says that it has not read it, or
+        nothing happens. None: it has not, and the operation was given up."""
+        dialog, before = operation.dialog, asked
+        while True:
+            dead = any(text in before.text for text in DEAD_READERS)
+            try:
+                seen = self.front.await_screen(
+                    lambda s: not s.text.strip() or any(t in s.text for t in (*texts, *NOT_READ)),
+                    LOOK_S if dead else AGAIN_S if dialog.may_be_shown_again else STEP_S, "the next question",
+                    after=before.number,
+                )
+                if not any(text in seen.text for text in NOT_READ):
+                    return seen
+                before = seen
+            except TerminalTimeout:
+                if dialog.asks_for_card not in self.front.latest.text or not (dead or dialog.may_be_shown_again):
+                    raise  # it shows something that nobody knows, or a chip is in the slot and it says nothing
+                before = self.front.latest
+            dead = any(text in before.text for text in DEAD_READERS)
+            if dialog.presented >= (WITH_DEAD_READER if dead else MOST_PRESENTED):
+                self._give_up(operation, before)
+                return None
+            operation.start = dialog.present()
+
+    def _give_up(self, operation: PanelOperation, seen: Seen) -> None:
+        """The card can't be read: what the screen says of it is how the operation ended."""
+        self.front.press("CANCEL")
+        text = " ".join(line.strip() for line in seen.lines[1:] if line.strip())
+        operation.complete(Completion("fail", None, text))
 
     def _next_question(self, texts: tuple[str, ...], before: Seen) -> Seen:
         """The screen with one of these texts; or a blank one: the supply went, nobody asks any more."""

@@ -22,12 +22,16 @@ APPROVED = (
     "交易成功", "激活成功", "签到成功", "签退成功", "结算成功", "回响成功", "设置成功", "重打印完成", "参数下载完成",
     "状态上送完成", "公钥下载完成", "IC卡参数下载完成", "黑名单下载完成", "程序下载完成", "无新版本",
 )
+TAMPERED = "设备被拆"
 ENDED = (
     *APPROVED, "交易失败", "通讯超时", *NOT_CONNECTED, "应答无效", "请先签到", "请先结算", "冲正未成功", "交易已取消",
     "终端忙", "命令错误", "无此交易", "原交易已撤销", "无可打印凭证", "密钥错误", "设置失败", "请先设置", "存储故障",
     "脚本通知未成功", "离线交易上送未成功", "卡片拒绝交易", "卡号与原交易不符", "小费超过限额", "原交易已调整",
-    "黑名单卡", "不允许此交易", "不支持的付款码", "更新失败", "数据已移交",
+    "黑名单卡", "不允许此交易", "不支持的付款码", "更新失败", "数据已移交", TAMPERED,
 )
+NOT_READ = ("请重新刷卡", "读卡错误")
+DEAD_READERS = ("读卡器故障", "IC卡读取失败", "非接读卡器故障")
+PRINTER_TROUBLE = ("打印机缺纸", "打印机故障", "打印机过热")
 PRINTS = frozenset({"settle", "reprint", *KINDS} - {"balance"})
 SETTLE_S = 3.0  # how long a cashier waits for what should come with a result: the profile's limit for showing it
 
@@ -57,7 +61,7 @@ class PanelOperation:
         """As :meth:`wait`; whoever asks says himself how it is completed."""
         with self.guarded():
             told = self._told_by_till(deadline_s) if self.echo is not None else self._told_by_screen(deadline_s)
-            if told.ok and self.prints:
+            if told.ok and self.prints and not _no_slip_comes(self._front.latest):
                 self._look_up(lambda: self._front.await_slip(self.slips, SETTLE_S))
             return told
         raise AssertionError("guarded() re-raises")
@@ -121,6 +125,7 @@ class PanelOperation:
                     outcome=completion.outcome,
                     code=completion.code,
                     detail=completion.text[:200],
+                    presented=self.dialog.presented,
                 )
             )
         return completion
@@ -141,6 +146,11 @@ class _Guard:
         if error is not None:
             self._on_error(error)
         return False
+
+
+def _no_slip_comes(seen: Seen) -> bool:
+    """It says so itself."""
+    return any(text in seen.text for text in PRINTER_TROUBLE)
 
 
 def ended(seen: Seen) -> bool:

@@ -260,6 +260,14 @@ def nobody_tries_again(world: World) -> None:
     refuse(world, "1.1.0", why="73 broken off", disturbed="the sender stops after 9 blocks")
 
 
+@undecided("FWU-05", "nothing shows whether it can go on")
+def what_is_stored_bars_the_next_attempt(world: World) -> None:
+    world.sign_in()
+    world.sale(1200)
+    refuse(world, "3.0.0", why="73 broken off", disturbed="the sender stops after 9 blocks", resets=True)
+    refuse(world, "3.0.0", why="85 transactions stored", resets=True)
+
+
 @no_occasion("FWU-05")
 def an_undisturbed_transfer(world: World) -> None:
     load(world, "1.1.0")

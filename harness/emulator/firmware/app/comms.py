@@ -92,6 +92,8 @@ class Line:
 
     def exchange(self, state: State, request: Request, show: Show) -> Flow[Verdict]:
         """Connects, sends, receives, judges. ``show`` gets the text of each step before it begins."""
+        if request.carries_mac and not state.mak:  # it was erased while the message was made
+            return Verdict(Outcome.NOT_CONNECTED, why=texts.KEY_FAULT)
         frame = codec.frame(state.tpdu, HEADER, encode(request, state.mak, state.dialect))
         show(texts.CONNECTING)
         link = yield from self.links.open(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from . import comms, results, rules, texts
+from . import comms, condition, results, rules, texts, version
 from .comms import Show
 from .downloads import ASKED_BY_HEADER
 from .hardware import Board
@@ -34,7 +34,20 @@ class Desk:
     def clock(self) -> tuple[str, str, int]:
         """Date MMDD, time hhmmss and year of the terminal's own clock."""
         clock = time.gmtime(self.board.now())
-        return time.strftime("%m%d", clock), time.strftime("%H%M%S", clock), clock.tm_year
+        return time.strftime("%m%d", clock), time.strftime("%H%M%S", clock), self.year
+
+    @property
+    def clock_lost(self) -> bool:
+        """The terminal's own clock says nothing until a sign-in has set it."""
+        return bool(condition.of_clock(self.board.condition()))
+
+    @property
+    def year(self) -> int:
+        """Of the terminal's own clock; where that was lost, of the last transaction, or of the release: no message
+        says a year."""
+        if not self.clock_lost:
+            return time.gmtime(self.board.now()).tm_year
+        return max(self.state.last.year if self.state.last else 0, version.YEAR)
 
     def refusal(self) -> Result | None:
         """Why no financial transaction may begin now; None: it may."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from . import cards, emv, results, texts
+from . import cards, condition, emv, results, texts
 from .cards import Card
 from .hardware import Board
 from .kinds import CHIP, CONTACTLESS, MAGNETIC, MANUAL, SCAN
@@ -114,13 +114,14 @@ class Dialogs:
         """A card that was swiped, tapped or typed, or is or gets inserted, or a payment code that was scanned; as the
         model can. A result: why that is none that can be taken."""
         note: tuple[str, ...] = ()
-        typed = ""
+        typed, misses = "", 0
         deadline = now() + self._patience_s
         while True:
             presented = emv.read_card(self._board, CHIP) if self.chip and CHIP in self._entry and not typed else None
             if presented is not None:
                 return presented
-            self._screen.show((texts.ASK_CARD, *((_hidden(typed),) if typed else note)))
+            broken = condition.of_readers(self._board.condition(), self._entry)
+            self._screen.show((texts.ASK_CARD, *((_hidden(typed),) if typed else (*note, *broken))))
             signal = yield from self.event(deadline)
             key = signal.key
             if signal.kind == TIMEOUT or key == CANCEL:
@@ -129,7 +130,11 @@ class Dialogs:
                 found = self._presented(signal)
                 if found is not None:
                     return found
-                note, typed = (texts.CARD_UNREADABLE,), ""
+                misses += 1
+                swiped = signal.kind == PANEL and "swipe" in signal.value
+                text = texts.SWIPE_AGAIN if swiped else texts.CARD_UNREADABLE
+                note, typed = (text if misses == 1 else f"{text}({misses})",), ""
+                deadline = now() + self._patience_s
             elif MANUAL in self._entry:
                 deadline = now() + self._patience_s
                 if key == ENTER and len(typed) >= SHORTEST_PAN:

@@ -84,6 +84,16 @@ class Board(Protocol):
     service_fd: int
     modem_fd: int
 
+    def condition(self) -> Mapping[str, Any]:
+        """What its sensors say: ``magnetic_reader``, ``chip_reader``, ``contactless_reader`` (ok, dead), ``printer``
+        (ok, hot: it prints when it has cooled; dead), ``paper`` (ok, out), ``battery`` (none, ok, low, dead),
+        ``battery_pct``, ``supply`` (ok, none), ``clock`` (ok, lost: since it was set it had no power), ``tamper`` (ok,
+        open: the case is; latched: it was), ``temperature_c``, ``started_by`` (operator, watchdog, brown_out, battery:
+        whose end this start follows)."""
+
+    def reset_tamper(self) -> bool:
+        """False: the case is open."""
+
     def now(self) -> float: ...
     def set_clock(self, epoch_s: float) -> None: ...
     def glyph(self, character: str) -> bytes | None: ...

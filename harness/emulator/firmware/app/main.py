@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from . import backup, cashier, migration, selftest, texts, version
+from . import backup, cashier, condition, migration, selftest, texts, version
 from .comms import Line
 from .dialogs import Dialogs
 from .downloads import Downloads
@@ -21,6 +21,7 @@ from .screen import Printer, Screen
 from .serial_load import SerialLoad
 from .service import ServicePort
 from .store import Store, StoreDamaged
+from .tamper import Tamper
 from .transactions import Transactions
 from .unattended import Unattended
 from .updates import Updates
@@ -49,6 +50,7 @@ class Terminal:
         self._store: Store | None = None
         self._modem: Modem | None = None
         self._operator: Operator | None = None
+        self._tamper: Tamper | None = None
         board.feed_watchdog()
         self._loop.listen(board.events_fd, self._read_panel)
         stores = self._open()
@@ -111,6 +113,8 @@ class Terminal:
         self._till = cashier.Receiver(lambda: store.state.dialect)
         self._till_read_at, self._till_answer = 0.0, b""
         about = str(board.model["name"]), firmware, board.serial_number
+        self._tamper = Tamper(board, stores)
+        self.notice.broken = self._broken
         self._updates = Updates(
             board.boot, stores, running=firmware, data_format=migration.FORMAT, idle=self._is_idle,
             tell=self.notice.tell, reboot=board.reboot,
@@ -128,7 +132,7 @@ class Terminal:
             has_interface=bool(board.ethernet), busy=lambda: self._line.busy,
             order=lambda order: self._loop.offer(Signal(SERVICE, order)),
             tell=lambda line: self._write(board.service_fd, line), random=board.random,
-            updates=self._updates, loads=self._loads,
+            updates=self._updates, loads=self._loads, tamper=self._tamper,
         )
 
     def _begin(self) -> None:
@@ -182,7 +186,7 @@ class Terminal:
             self._store.commit(note=code)
 
     def _status(self) -> str:
-        """Row 0: time, signed in or not, and whether a reversal is pending."""
+        """Row 0: time, signed in or not, whether a reversal is pending, and what is wrong with clock and battery."""
         clock = time.strftime("%H:%M", time.gmtime(self._board.now()))
         if self._store is None:
             return clock
@@ -193,10 +197,20 @@ class Terminal:
             words.append(self._modem.bars)
         if state.reversal is not None and not (merchant and merchant.transactions.original_under_way):
             words.append(texts.REVERSAL_PENDING)
-        return " ".join(words)
+        told = self._board.condition()
+        return " ".join(filter(None, (*words, condition.of_clock(told), condition.of_battery(told))))
+
+    def _broken(self) -> tuple[str, ...]:
+        """What the idle screen says of the terminal's own parts."""
+        told = self._board.condition()
+        if condition.tampered(told):
+            return (texts.TAMPERED,)
+        return condition.on_idle(told, self._board.model["entry"])
 
     def _tick(self) -> None:
         self._board.feed_watchdog()
+        if self._store is not None and self._tamper is not None:
+            self._tamper.tick()
         self.notice.tick()
         self.screen.refresh()
 

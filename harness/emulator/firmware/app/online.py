@@ -43,6 +43,8 @@ class Online:
             self._desk.line.release()
 
     def _send(self, order: Order, show: Show) -> Flow[Result]:
+        if not self._store.state.mak:  # erased while something else was delivered
+            return results.local(results.SIGN_IN_FIRST, texts.SIGN_IN_FIRST)
         chip = None
         if order.card is not None and order.card.by_chip:
             chip = chip_for(self._desk, order)

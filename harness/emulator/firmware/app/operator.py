@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from . import cashier, provisioning, results, texts
+from . import cashier, condition, provisioning, results, texts
 from .activation import CODE_DIGITS
 from .asking import NOTHING_GIVEN, Asking, Given
 from .comms import Show
@@ -82,13 +82,13 @@ class Operator:
             result, command = None, None
             if signal.kind == CASHIER:
                 command = signal.value
-                result = yield from self._obey(command)
+                result = self._tampered() or (yield from self._obey(command))
             elif signal.kind == SERVICE:
                 result = yield from signal.value.obeyed(self.activate)
             elif signal.key == ENTER:
-                result = yield from self._financial("sale")
+                result = self._tampered() or (yield from self._financial("sale"))
             elif signal.key == FUNC:
-                result = yield from self._menu()
+                result = self._tampered() or (yield from self._menu())
             signal = None
             if result is not None:
                 signal = yield from self._show_result(result, command)
@@ -114,10 +114,11 @@ class Operator:
         """
         if result.answered and result.code in self._transactions.state.dialect.not_registered:
             self._note_seen()
-        self._screen.show(result.lines)
+        trouble = self._printer.trouble if result.slip else ""
+        self._screen.show((*result.lines, trouble) if trouble else result.lines)
         self._board.beep()
         if result.slip:
-            self._printer.print(result.slip)
+            self._transactions.unprinted.print(result.slip)
         if command is not None:
             self._to_till(cashier.answer(command, result, self._transactions.state.dialect))
         deadline = now() + RESULT_S / self._board.time_scale
@@ -127,6 +128,12 @@ class Operator:
                 return signal
             if signal.kind == TIMEOUT or signal.key is not None:
                 return None
+
+    def _tampered(self) -> Result | None:
+        """Somebody was in it: no transaction, no menu."""
+        if condition.tampered(self._board.condition()):
+            return results.local(results.TAMPERED, texts.TAMPERED)
+        return None
 
     def _menu(self) -> Flow[Result | None]:
         """The model's menu; an entry with a title and items opens another."""

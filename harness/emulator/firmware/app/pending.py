@@ -55,6 +55,7 @@ class Pending:
             kept = rules.after_failed_delivery(self._store.state.dialect, due)
             if kept is None:
                 self._print_given_up(due)
+                kept = due if self._desk.printer.trouble else None  # what nobody can read is not forgotten
             self._store.commit(reversal=kept, signed_in=signed_in)
         return results.of_stuck(self._desk.failure(verdict), texts.REVERSAL_STUCK)
 

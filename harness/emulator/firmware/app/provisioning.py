@@ -31,6 +31,12 @@ def load_tmk(store: Store, text: str) -> str:
     return keystore.check_value(key, sm=store.state.dialect.sm)
 
 
+def erase_keys(store: Store) -> None:
+    """None is left; what is stored stays."""
+    if store.state.tmk or store.state.mak or store.state.signed_in:
+        store.commit(tmk="", **_NO_KEYS)
+
+
 def activated(store: Store, tid: str, mid: str, tmk: bytes) -> None:
     """Identity and master key as the host gave them, in one commit. What is stored keeps its identity."""
     _check_identity(tid, mid)

@@ -13,11 +13,11 @@ from .rules import Outcome
 OK = "00"
 NOT_CONNECTED, NO_ANSWER, INVALID, SIGN_IN_FIRST, CANCELLED = "Z1", "Z2", "Z3", "Z4", "Z5"
 BUSY, BAD_COMMAND, SETTLE_FIRST, STUCK = "Z6", "Z7", "Z8", "Z9"
-CARD_REFUSED, NOT_ALLOWED, HANDED_OVER = "ZA", "ZB", "ZC"
+CARD_REFUSED, NOT_ALLOWED, HANDED_OVER, TAMPERED = "ZA", "ZB", "ZC", "ZD"
 
 
 class Result(NamedTuple):
-    """``code``: a host code, or a local result Z1..ZC. ``lines`` for the screen; ``text`` for the cashier link.
+    """``code``: a host code, or a local result Z1..ZD. ``lines`` for the screen; ``text`` for the cashier link.
 
     ``record``: the financial transaction that this is about; booked only if ``ok``. ``slip``: what is to be printed.
     ``answered``: the host said no, with ``code``. ``balance``: of the card, in cents.

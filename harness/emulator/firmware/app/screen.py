@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from . import condition
 from .hardware import Board
 from .pixels import TextRenderer
 
@@ -59,6 +60,11 @@ class Printer:
         self._board = board
         self._width = int(board.model.get("slip_width", 384))
         self._text = TextRenderer(board.glyph, width=self._width)
+
+    @property
+    def trouble(self) -> str:
+        """Why a slip would not come out now; "": it would."""
+        return condition.of_printer(self._board.condition())
 
     def print(self, lines: Iterable[str]) -> None:
         rows = self._text.wrap(lines)

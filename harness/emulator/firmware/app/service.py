@@ -16,6 +16,7 @@ from .store import Store
 if TYPE_CHECKING:
     from .network import Network
     from .serial_load import SerialLoad
+    from .tamper import Tamper
     from .updates import Updates
 
 LONGEST_LINE = 8192  # a certificate in base64 fits
@@ -81,8 +82,9 @@ class ServicePort:
         self, stores: Sequence[Store], network: Network, *, model: str, firmware: str, serial_number: str,
         has_interface: bool, busy: Callable[[], bool], order: Callable[[ActivationOrder], bool],
         tell: Callable[[bytes], None], random: Callable[[int], bytes], updates: Updates, loads: SerialLoad,
+        tamper: Tamper,
     ) -> None:
-        self._order, self._tell = order, tell
+        self._order, self._tell, self._tamper = order, tell, tamper
         self._updates, self._loads = updates, loads
         self._stores, self._store, self._network, self._busy = stores, stores[0], network, busy
         self._has_interface = has_interface
@@ -104,6 +106,7 @@ class ServicePort:
         try:
             if line.startswith("RESTORE "):
                 self._refuse_while_busy()
+                self._tamper.refuse()
                 return f"OK {self._carrying.restore(line.removeprefix('RESTORE '))}"
             if line.startswith("PARAM "):
                 return self._parameter(line.removeprefix("PARAM "))
@@ -130,11 +133,17 @@ class ServicePort:
                 return f"OK TID={self._store.state.tid} MID={self._store.state.mid}"
             case ["KEY", "TMK", key]:
                 self._refuse_while_busy()
+                self._tamper.refuse()
                 return f"OK KCV={provisioning.load_tmk(self._store, key)}"
             case ["BACKUP", *what]:
                 self._refuse_while_busy()
                 return f"OK {self._carrying.back_up(what)}"
+            case ["TAMPER", "RESET"]:
+                self._refuse_while_busy()
+                self._tamper.reset()
+                return "OK TAMPER RESET"
             case ["ACTIVATE", code]:
+                self._tamper.refuse()
                 return self._activate(code)
             case ["HOST", address, port, tpdu]:
                 self._refuse_while_busy()

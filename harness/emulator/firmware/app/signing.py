@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from . import keystore, messages, results, rules, texts
 from .comms import Show
 from .desk import Desk
@@ -47,6 +45,8 @@ class Signing:
     def _working_keys(self, fields: dict[int, str]) -> keystore.WorkingKeys:
         """Those of F62; without F62 those in use, where there are any. Raises KeyFault."""
         state = self._store.state
+        if not state.tmk:
+            raise keystore.KeyFault("the master key was erased meanwhile")
         if 62 in fields:
             network_code = state.dialect.sign_in_network_code
             return keystore.unwrap(bytes.fromhex(state.tmk), bytes.fromhex(fields[62]), network_code)
@@ -55,10 +55,11 @@ class Signing:
         return keystore.WorkingKeys(*map(bytes.fromhex, (state.pik, state.mak, state.tdk)))
 
     def _set_clock(self, fields: dict[int, str]) -> None:
-        """F13 MMDD and F12 hhmmss; the year is that which brings the clock nearest to what it shows now."""
-        present = self._desk.board.now()
-        year = time.gmtime(present).tm_year
-        candidates = [epoch(y, fields.get(13, ""), fields.get(12, "")) for y in (year - 1, year, year + 1)]
+        """F13 MMDD and F12 hhmmss; the year is that which brings the clock nearest to what it shows now, or where it
+        was lost the newest that the terminal knows of."""
+        present, year = self._desk.board.now(), self._desk.year
+        years = (year,) if self._desk.clock_lost else (year - 1, year, year + 1)
+        candidates = [epoch(y, fields.get(13, ""), fields.get(12, "")) for y in years]
         possible = [moment for moment in candidates if moment is not None]
         if possible:
             self._desk.board.set_clock(min(possible, key=lambda moment: abs(moment - present)))

@@ -65,6 +65,12 @@ CARD_UNREADABLE, UNKNOWN_PAYMENT_CODE = "读卡错误,请重试", "不支持的�
 TRACE_LABEL, REFERENCE_LABEL, AUTHORISATION_LABEL, BALANCE_LABEL = "凭证号:", "参考号:", "授权码:", "余额:"
 WAIT_PLEASE, CONNECTING, SENDING, WAITING = "请稍候", "正在连接", "正在发送", "等待应答"
 
+# the terminal's own parts
+PRINTER_FAULT, PRINTER_HOT, NO_PAPER = "打印机故障", "打印机过热", "打印机缺纸"
+STRIPE_FAULT, CHIP_FAULT, CONTACTLESS_FAULT, SWIPE_AGAIN = "读卡器故障", "IC卡读取失败", "非接读卡器故障", "请重新刷卡"
+CLOCK_FAULT, BATTERY_LOW, BATTERY_EMPTY = "时钟故障", "电量低", "电量耗尽"
+TAMPERED = "设备被拆,请送修"
+
 # results
 APPROVED, SIGN_IN_DONE, SETTLEMENT_DONE, ECHO_DONE = "交易成功", "签到成功", "结算成功", "回响成功"
 SIGN_OFF_DONE, PARAMETERS_DONE, STATUS_DONE = "签退成功", "参数下载完成", "状态上送完成"

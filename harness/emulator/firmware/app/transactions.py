@@ -18,6 +18,7 @@ from .rules import Outcome
 from .settling import Settling
 from .signing import Signing
 from .store import Store
+from .unprinted import Unprinted
 
 
 class Transactions(Desk):
@@ -28,6 +29,7 @@ class Transactions(Desk):
         self._pending, self._signing = Pending(self), Signing(self)
         self._online, self._offline = Online(self, self._pending, self._signing), Offline(self)
         self._settling = Settling(self, self._pending)
+        self.unprinted = Unprinted(store, self.printer)
 
     def sign_in(self, show: Show) -> Flow[Result]:
         """Working keys, clock and batch number."""
@@ -107,7 +109,11 @@ class Transactions(Desk):
     # -- what needs no host --------------------------------------------------------------------------------------------
 
     def reprint(self) -> Result:
-        """The slip of the last approved transaction again, also after its batch was settled."""
+        """What could not be printed; else the slip of the last approved transaction again, also after its batch was
+        settled."""
+        waiting = self.unprinted.next
+        if waiting:
+            return results.done(texts.REPRINT_DONE, slip=waiting)
         last = self.state.last
         if last is None:
             return results.local(results.BAD_COMMAND, texts.NOTHING_TO_PRINT)
@@ -117,6 +123,8 @@ class Transactions(Desk):
         """Why a transaction of this kind may not begin now; None: it may."""
         parameters = self.state.parameters
         switched_off = (kind.stored and not parameters.offline) or (kind.name == "offline_tip" and not parameters.tips)
+        if kind.stored and self.clock_lost:  # its date would be the terminal's own
+            return results.local(results.NOT_ALLOWED, texts.NOT_ALLOWED, texts.CLOCK_FAULT)
         return results.local(results.NOT_ALLOWED, texts.NOT_ALLOWED) if switched_off else self.refusal()
 
     def refusal_of_card(self, kind: Kind, card: Card) -> Result | None:

@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 NAME, VERSION = "reference", "1.0.0"
+YEAR = 2026  # of its release: no clock says an earlier one

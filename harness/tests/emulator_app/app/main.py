@@ -93,6 +93,11 @@ def react(board: Any, store: Store, event: dict[str, Any]) -> None:
             board.flash.program(255, 0, b"\x01")
         case {"key": "8"}:
             board.show(draw(board, [store.read("first").decode()[:12], store.read("second").decode()[:12]]))
+        case {"key": "CLEAR"}:
+            told = board.condition()
+            board.show(draw(board, [f"{name} {value}" for name, value in sorted(told.items())]))
+        case {"key": "CANCEL"}:
+            board.show(draw(board, ["tamper", str(board.reset_tamper())]))
         case {"key": "FUNC"}:
             found = board.boot.check_spare()
             board.show(draw(board, ["spare", found["refused"] or found["version"]]))
