@@ -38,6 +38,16 @@ class Requirement(_Value):
     change: Change | None = None
 
 
+class Installed(_Value):
+    """A bench's log in which tests ran: how its first unit came to the image, the version that its factory had put on
+    it, and what did not go as it was to ("": nothing)."""
+
+    log: str
+    came_by: Literal["update", "factory"]
+    before: str
+    trouble: str = ""
+
+
 class Again(_Value):
     """A test that did not pass, or left undecided what it had to decide. ``first`` and ``again``: how it ended;
     ``again`` null where it was not run again. ``flaky``: it did pass then. ``rules``: the worst verdict of each
@@ -64,12 +74,14 @@ class Comparison(_Value):
 
 class LeftOut(_Value):
     """What a gate did not look at. ``tests`` of ``of``; ``requirements`` that the whole gate decides and this one did
-    not; ``suites`` that this version has not; ``why`` in a line each, for people."""
+    not; ``suites`` that this version has not; ``factory``: benches that had the image from the factory, not by an
+    update; ``why`` in a line each, for people."""
 
     tests: int = 0
     of: int = 0
     requirements: list[str] = []
     suites: list[str] = []
+    factory: list[str] = []
     why: list[str] = []
 
 
@@ -85,8 +97,9 @@ class Times(_Value):
 
 class GateRecord(_Value):
     """A decision about an image. ``status`` is the exit status, ``reasons`` say why it is not 0. ``came_by``: how the
-    benches got the image. ``again``: folder of the run of what was run again, relative; ``bundle``: the file by which
-    the finding comes back elsewhere."""
+    benches got the image, "factory" where none got it by an update; ``installed``: of each, as its history tells.
+    ``again``: folder of the run of what was run again, relative; ``bundle``: the file by which the finding comes back
+    elsewhere."""
 
     schema_version: int = VERSION
     hil97: str
@@ -94,6 +107,7 @@ class GateRecord(_Value):
     image: Firmware
     from_versions: list[Firmware]
     came_by: Literal["update", "factory"]
+    installed: list[Installed] = []
     decision: Decision
     status: Literal[0, 1, 3, 4]
     reasons: list[str]

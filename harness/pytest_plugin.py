@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.campaigns.choosing import CASES, choose, declared_rules, parameters, quick_names
+from harness.campaigns.choosing import CASES, choose, declared_rules, drop_without_image, parameters, quick_names
 from harness.campaigns.selection import Only
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ MARKERS = (
     "physical: also runs on physical and physical-like benches",
     "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others);"
     " network='dhcp' and resolve='name': only on benches that are so",
+    'needs_image(*names): only where it can be made: "successor", "resets", a flaw, or an argument that names one',
     "long: takes long; is started early",
     "nightly: takes too long for every run; only with --nightly",
     "oldest: of the versions from which updates begin (from_version) only the first, where --from names none",
@@ -305,8 +306,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         gone = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=gone)
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
-    every = list(items)
     plan = config.stash.get(PLAN, None)
+    unmade = drop_without_image(config, items, plan) if plan else []
+    every = list(items)
     choose(config, items, {label: len(plan.benches_of(label)) for label in plan.labels()} if plan else {})
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if plan is None or plan.declared():
@@ -321,7 +323,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             declared.setdefault(entry.group, set()).update(declared_rules(item))
             tests.append({"test": item.nodeid, "group": entry.group, "declares": declared_rules(item)} | _again(item))
     left = {rule for item in every if "@" in item.nodeid for rule in declared_rules(item)}
-    plan.declare(declared, tests, left_out=(len(every) - len(items), len(every), sorted(left)))
+    nobody = [*unmade, *(item for item in every if _has_no_bench(item))]
+    nowhere = {rule for item in nobody for rule in declared_rules(item)} - left
+    plan.declare(
+        declared, tests, left_out=(len(every) - len(items), len(every), sorted(left)), untried=sorted(nowhere)
+    )
+
+
+def _has_no_bench(item: pytest.Item) -> bool:
+    """It asks for a bench, and none of this inventory is for it."""
+    return "@" not in item.nodeid and "bench" in getattr(item, "fixturenames", ())
 
 
 def _again(item: pytest.Item) -> dict[str, str]:
@@ -360,7 +371,7 @@ def open_span(request: pytest.FixtureRequest) -> Bench:
     item = request.node
     recorded = _recorded_in(item)
     title = recorded.title if recorded else (item.function.__doc__ or item.name).strip().splitlines()[0]
-    span = TestSpan(opened, item.nodeid, title, declared_rules(item))
+    span = TestSpan(opened, item.nodeid, title, declared_rules(item), deadline_s=_deadline_of(item))
     try:
         span.begin()
     except BaseException as error:
@@ -368,6 +379,17 @@ def open_span(request: pytest.FixtureRequest) -> Bench:
         raise
     item.hil97_span = span
     return opened
+
+
+def _deadline_of(item: pytest.Item) -> float:
+    """Seconds that pytest-timeout gives the test, and a little more: it should act first. Else a default."""
+    from harness.campaigns.span import DEADLINE_S
+
+    mark = item.get_closest_marker("timeout")
+    given = (mark.kwargs.get("timeout") or next(iter(mark.args), None)) if mark is not None else None
+    if given is None and item.config.pluginmanager.has_plugin("timeout"):
+        given = item.config.getoption("timeout", None) or item.config.getini("timeout")
+    return float(given) + 2.0 if given and float(given) > 0 else DEADLINE_S
 
 
 @pytest.hookimpl(wrapper=True)

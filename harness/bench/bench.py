@@ -6,35 +6,34 @@ What is opened is closed in the opposite order; every process dies with the work
 from __future__ import annotations
 
 import contextlib
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness.acquirer.client import AcquirerClient
+from harness.bench.acquirer_process import ACQUIRER_CONTROL, start_acquirer
 from harness.bench.air import Air
 from harness.bench.cable import Armed, Cable, FaultEvent, Injector
 from harness.bench.content import ArmedAtHost
 from harness.bench.door import Card, Door
+from harness.bench.heartbeat import start_heartbeat
 from harness.bench.host import Host
-from harness.bench.network import PLAIN, Network
-from harness.bench.ready import HOST_PORT, TPDU
+from harness.bench.plan import BenchPlan
+from harness.bench.ready import HOST_PORT
+from harness.bench.recovery import Recovery
 from harness.bench.sign_ins import last_sign_ins
 from harness.bench.units import Standing, Units
 from harness.errors import BenchError
 from harness.history.events import (
     AnyEvent,
     BenchFailed,
-    Firmware,
     Heartbeat,
     HostLedger,
     Key,
-    Measurement,
     OperationCompleted,
     OperationInvoked,
     Power,
@@ -49,68 +48,23 @@ from harness.history.recorder import Recorder
 from harness.history.update_events import FirmwareTold
 from harness.instruments.modem import Modem
 from harness.lab.firmware_images import Image
-from harness.lab.process import Child, spawn
+from harness.lab.process import Child
 from harness.lab.scratch import scratch_folder
-from harness.protocol.profile import Profile
 from harness.terminal.contracts import Completion
-from harness.terminal.model import Model
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 from harness.wire.injector_client import InjectorClient
 from harness.wire.tap_client import TapClient
 from harness.wire.topology import BACKUP_ADDRESS, Topology
 
-TICK_S = 0.25
+if TYPE_CHECKING:
+    from harness.instruments.client import Instruments
+
 AGAIN_S = 0.25  # real time between two tries of a person
 SESSION_KEYS = "wire.keys"  # beside wire.pcapng
 FAULTS_CAPTURE = "faults.pcapng"
 INJECTOR_CONTROL = "injector.sock"  # in the scratch folder
 TAPPED_AS = {"tcp": "tcp", "tcp_standing": "tcp", "tls": "tls", "http": "http"}
-
-
-@dataclass(frozen=True)
-class BenchPlan:
-    """All that is needed to open one bench: its entry of the inventory resolved, the image, where evidence goes.
-
-    ``identity`` is (TID, MID). ``receive_timeout_s`` is the terminal's own, before scaling; None leaves its default.
-    ``scope``: that of its lease. ``network``: how it gets its address and finds its acquirer. ``from_images``: versions
-    that units may run before they are updated to ``image``, as given with ``--from``; ``from_versions``: these, or else
-    the released ones below it. ``comes_from``: the first unit has this from its factory, and gets ``image`` by an
-    update before the first test. ``images``: folder of a vendor's images for firmware tests.
-    """
-
-    run: str
-    bench: str
-    group: str
-    model: Model
-    profile: Profile
-    image: Path
-    boot_key: Path
-    firmware: Firmware
-    time_scale: float
-    physical_like: bool
-    folder: Path
-    identity: tuple[str, str]
-    serial_number: str
-    receive_timeout_s: float | None = None
-    scope: str = ""
-    network: Network = PLAIN
-    from_images: tuple[Image, ...] = ()
-    from_versions: tuple[str, ...] = ()
-    comes_from: Image | None = None
-    images: Path | None = None
-
-    @property
-    def identities(self) -> tuple[tuple[str, str], ...]:
-        """(TID, MID) of every merchant that shares the terminal; the first is ``identity``, the others follow from it:
-        the fourth character of the TID and the last two of the MID are their number."""
-        (tid, mid), numbers = self.identity, range(2, self.model.identities + 1)
-        return (self.identity, *((f"{tid[:3]}{n}{tid[4:]}", f"{mid[:-2]}{n:02d}") for n in numbers))
-
-    @property
-    def timeout_s(self) -> float:
-        """What the terminal waits for an answer, in real seconds (scaled network timers never fall below 3 s)."""
-        return max(3.0, (self.receive_timeout_s or self.profile.receive_timeout_s) / self.time_scale)
 
 
 class Bench:
@@ -132,6 +86,7 @@ class Bench:
         self.standing: list[AnyEvent] = []
         self._key_loads: set[int] = set()
         self.failed: str = ""
+        self.instruments: Instruments | None = None
 
     # -- opening ------------------------------------------------------------------------------------------------------
 
@@ -173,7 +128,8 @@ class Bench:
         self._scratch = self._stack.enter_context(scratch_folder())
         (self._scratch / "profile.json").write_text(plan.profile.model_dump_json(), encoding="utf-8")
         (self._scratch / "model.json").write_text(plan.model.model_dump_json(), encoding="utf-8")
-        self._start_heartbeat()
+        lag_ms = plan.profile.limits.heartbeat_lag_ms
+        self._stack.callback(start_heartbeat(self.name, self.history, lag_ms))
         topology = Topology.build(addressed=False)
         self._stack.callback(topology.close)
         self._topology = topology
@@ -197,40 +153,21 @@ class Bench:
         self._stack.callback(self.cable.close)
         card = Card(self.name, plan.run, plan.scope, str(plan.folder))
         self._stack.callback(Door(self._scratch, card, self._injector_control).close)
-        self.units = Units(plan, self._scratch, topology, self.history)
+        if plan.instruments:  # open and safe before there is anything that they could do something to
+            from harness.bench.instruments import open_for
+
+            self.instruments = open_for(plan, self._scratch, self.history, self.fail)
+            self._stack.callback(self.instruments.close)
+        self.units = Units(plan, self._scratch, topology, self.history, self._attach)
         self._stand(self.units.new(plan.serial_number, "first unit of this bench", plan.comes_from))
         self._stack.callback(lambda: self._standing.close())
 
     def _start_acquirer(self, topology: Topology) -> None:
-        plan = self.plan
-        control = self._scratch / "acquirer.sock"
-        first, *others = plan.network.listening
-        child = spawn(
-            [
-                sys.executable,
-                "-m",
-                "harness.acquirer",
-                "--control",
-                str(control),
-                "--db",
-                str(plan.folder / "acquirer.sqlite"),
-                "--listen",
-                f"{first}:{HOST_PORT}",
-                *(text for address in others for text in ("--also", f"{address}:{HOST_PORT}")),
-                "--profile",
-                str(self._scratch / "profile.json"),
-                "--nii",
-                TPDU[2:6],
-                *self._link_options(),
-            ],
-            netns_fd=topology.acquirer_fd,
-            log=plan.folder / "logs" / "acquirer.log",
-            name="acquirer",
-        )
+        child = start_acquirer(self.plan, self._scratch, topology.acquirer_fd, self._link_options())
         self._adopt(child)
-        client = AcquirerClient.connect(control, child=child)
+        client = AcquirerClient.connect(self._scratch / ACQUIRER_CONTROL, child=child)
         self._stack.callback(client.close)
-        (tid, mid), *further = plan.identities
+        (tid, mid), *further = self.plan.identities
         self.host = Host(
             client, self.history, mid=mid, tid=tid, bench=self.name, others=further,
             on_trouble=lambda what: self.fail(f"the acquirer had an internal error: {what}; see logs/acquirer.log"),
@@ -331,6 +268,11 @@ class Bench:
         kept = self.units.lies_beside(serial) and not new
         self._stand(self.units.again(serial, why) if kept else self.units.new(serial, why))
 
+    def _attach(self, panel: Path | None) -> None:
+        """This board stands amid the emulated instruments from now on."""
+        if self.instruments is not None and any(one.emulated for one in self.plan.instruments):
+            self.instruments.attach(None if panel is None else str(panel))
+
     def _adopt(self, child: Child) -> None:
         self._children.append(child)
         self._stack.callback(child.stop)
@@ -362,6 +304,8 @@ class Bench:
         self.cable.check()
         if self.site is not None:
             self.site.check()
+        if self.instruments is not None:
+            self.instruments.line.check()
 
     def fail(self, what: str) -> None:
         """Record that the bench failed, once."""
@@ -426,25 +370,6 @@ class Bench:
         day = datetime.now().replace(hour=9, minute=37, second=0, microsecond=0) + timedelta(days=40)
         return day.timestamp()
 
-    def _start_heartbeat(self) -> None:
-        stop = threading.Event()
-
-        def beat() -> None:
-            due = time.monotonic() + TICK_S
-            quiet = 0
-            while not stop.wait(max(0.0, due - time.monotonic())):
-                lag = (time.monotonic() - due) * 1000
-                quiet += 1
-                if lag > self.profile.limits.heartbeat_lag_ms / 2 or quiet * TICK_S >= 1.0:
-                    self.history.append(Heartbeat(t=time.monotonic_ns(), lag_ms=round(lag, 1)))
-                    quiet = 0
-                due = max(due + TICK_S, time.monotonic())
-
-        thread = threading.Thread(target=beat, name=f"{self.name} heartbeat", daemon=True)
-        thread.start()
-        self._stack.callback(thread.join, 1.0)
-        self._stack.callback(stop.set)
-
     # -- closing ------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -459,24 +384,3 @@ class Bench:
             yield self
         finally:
             self.close()
-
-
-class Recovery:
-    """Time from the operator's action to the first approved sale, as a measurement ``recovery_s``."""
-
-    def __init__(self, bench: Bench) -> None:
-        self._bench, self._began = bench, time.monotonic()
-
-    def done(self) -> None:
-        """Now it is approved."""
-        seconds = round(time.monotonic() - self._began, 3)
-        self._bench.history.append(
-            Measurement(
-                t=time.monotonic_ns(),
-                name="recovery_s",
-                value=seconds,
-                unit="s",
-                low=0.0,
-                high=self._bench.profile.limits.recovery_s,
-            )
-        )

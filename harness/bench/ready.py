@@ -124,6 +124,7 @@ def make_ready(bench: Bench) -> None:
             if not bench.provisioned:
                 provision(bench)
             _serve(bench)
+            _check_firmware(bench)
             return
         except TerminalTimeout as error:
             troubles.append(f"{name}: {str(error).splitlines()[0]}")
@@ -233,6 +234,13 @@ def _own_firmware(bench: Bench) -> None:
         _by_update(bench)
     except (TerminalTimeout, _NotReadyError) as error:  # what it did is in the history; the test needs a unit
         _another_unit(bench, f"the update did not succeed: {str(error).splitlines()[0]}")
+
+
+def _check_firmware(bench: Bench) -> None:
+    """A step that skipped the update must not leave the test to an older version."""
+    own = bench.plan.firmware
+    if bench.runs != (own.name, own.version):
+        raise _NotReadyError(f"it runs {' '.join(bench.runs).strip() or 'nobody knows what'}")
 
 
 def _by_update(bench: Bench) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from harness.terminal.links import CashierLink, ServicePort
 from harness.wire.topology import END, TERMINAL_PORT, Topology
 
 if TYPE_CHECKING:
-    from harness.bench.bench import BenchPlan
+    from harness.bench.plan import BenchPlan
 
 
 @dataclass
@@ -52,10 +53,15 @@ class Standing:
 
 
 class Units:
-    """Starts them. ``second``: the serial number of another unit than the bench's own."""
+    """Starts them. ``second``: the serial number of another unit than the bench's own. ``attach`` is told the panel of
+    the board that stands there, and None before it is taken away."""
 
-    def __init__(self, plan: BenchPlan, scratch: Path, topology: Topology, history: Recorder) -> None:
+    def __init__(
+        self, plan: BenchPlan, scratch: Path, topology: Topology, history: Recorder,
+        attach: Callable[[Path | None], None],
+    ) -> None:
         self._plan, self._scratch, self._topology, self._history = plan, scratch, topology, history
+        self._attach = attach
         self._number = 0
         self._beside: dict[str, Unit] = {}
         self.second = f"{plan.serial_number}B"
@@ -116,8 +122,10 @@ class Units:
         """With its panel and its two lines, all recorded."""
         plan = self._plan
         self._history.append(event)
-        front = Front(control, plan.model, self._history, plan.folder, plan.bench)
+        front = Front(control, plan.model, self._history, plan.folder, plan.bench, alive=child.check)
         stack.callback(front.close)
+        self._attach(control)
+        stack.callback(self._attach, None)
         cashier = service = None
         if plan.model.cashier_link:
             framing = Framing(plan.profile.cashier_length, plan.profile.cashier_lrc)

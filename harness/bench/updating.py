@@ -53,6 +53,17 @@ def give(
     return completion
 
 
+def second(bench: Bench, software: ImageFile, via: Route, **how: Any) -> Completion:
+    """The image is given in the middle of another's transfer: what the terminal says. What runs is asked for when the
+    first is over. From the host it is fetched; that it lies there is the caller's business."""
+    since = bench.history.seq
+    try:
+        loading = bench.terminal.begin_load_firmware(software.path, via=via, version=software.firmware.version, **how)
+    finally:
+        _note(bench, software, via, since)
+    return loading.wait()
+
+
 def _note(bench: Bench, software: ImageFile, via: Route, since: int) -> None:
     """What the bench knows of the image, for the operation that gives it."""
     load = next((e for e in bench.history.since(since) if isinstance(e, OperationInvoked) and e.name == LOAD), None)

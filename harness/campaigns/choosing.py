@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.campaigns.scheduling import label_of
-from harness.campaigns.selection import QUICK, Only, quick_tests, without_group
+from harness.campaigns.selection import QUICK, Only, quick_names_of, quick_tests
+
+if TYPE_CHECKING:
+    from harness.campaigns.plan import RunPlan
+    from harness.lab.vendor_images import VendorImages
 
 CASES = ("case", "trouble", "attack")  # by which a test asks for one (harness.campaigns.cases)
 
@@ -19,6 +25,39 @@ def choose(config: pytest.Config, items: list[pytest.Item], benches: Mapping[str
         _keep(config, items, only)
     if config.getoption("--quick"):
         _quick(config, items, benches)
+
+
+def drop_without_image(config: pytest.Config, items: list[pytest.Item], plan: RunPlan) -> list[pytest.Item]:
+    """Takes out of ``items``, and returns, those that need an image (marker ``needs_image``) which the vendor of their
+    bench's terminal has not made: before anything is run, for no bench can make it."""
+    from harness.lab.vendor_images import VendorImages
+
+    sets: dict[str, VendorImages] = {}
+    gone = []
+    for item in items:
+        entry = plan.labels().get(label_of(item.nodeid) or "")
+        if entry is None or not entry.images:
+            continue
+        made = sets.get(entry.label)
+        if made is None:
+            made = sets[entry.label] = VendorImages(Path(entry.images), plan.version_of(entry))
+        if any(not _made(made, name) for name in _images_of(item)):
+            gone.append(item)
+    config.hook.pytest_deselected(items=gone)
+    items[:] = [item for item in items if item not in gone]
+    return gone
+
+
+def _images_of(item: pytest.Item) -> list[str]:
+    """"successor", "resets" or a flaw, of each image; the name of an argument stands for its value."""
+    given = parameters(item)
+    return [str(given.get(name, name)) for mark in item.iter_markers("needs_image") for name in mark.args]
+
+
+def _made(images: VendorImages, name: str) -> bool:
+    if name == "resets":
+        return any(one.resets for one in images.releases)
+    return (images.successor() if name == "successor" else images.flawed(name)) is not None
 
 
 def declared_rules(item: pytest.Item) -> list[str]:
@@ -43,9 +82,8 @@ def _quick(config: pytest.Config, items: list[pytest.Item], benches: Mapping[str
     listed = _listed(config)
     by_label: dict[str, dict[str, list[pytest.Item]]] = {}
     for item in items:
-        label, test = label_of(item.nodeid), without_group(item.nodeid)
-        names = (test, test.partition("[")[0], test.partition("::")[0])
-        name = next((one for one in names if one in listed), None)
+        label = label_of(item.nodeid)
+        name = next((one for one in quick_names_of(item.nodeid) if one in listed), None)
         if label is not None and name is not None and item.get_closest_marker("long") is None:
             by_label.setdefault(label, {}).setdefault(name, []).append(item)
     kept: dict[str, list[pytest.Item]] = {}

@@ -9,21 +9,23 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from harness import __version__, verdicts
-from harness.campaigns import gate_bundle, gate_decision
+from harness.campaigns import gate_bundle, gate_decision, gate_proof
 from harness.campaigns.launch import Request
 from harness.campaigns.launch import check as launch_check
+from harness.campaigns.plan import open_lab
+from harness.campaigns.selection import QUICK, quick_names_of, quick_promises
 from harness.campaigns.selftest import GATED
 from harness.errors import BadInput
-from harness.gate import OF_STATUS, Again, GateRecord, LeftOut, Requirement, Times
+from harness.gate import OF_STATUS, Again, GateRecord, Installed, LeftOut, Requirement, Times
 from harness.history.events import Firmware
-from harness.judge import judge_run
+from harness.judge import judge_run, not_applicable
 from harness.lab.firmware_images import Image, check_from, existing, released, split, version_key
 from harness.reports.gate import left_out as said
 from harness.verdicts import RunVerdict
@@ -76,6 +78,10 @@ def check(wanted: Wanted) -> Image:
     if not any(_suites(wanted.suites)):
         raise BadInput("there are no suites here", where=str(wanted.suites.absolute()),
                        remedy="start hil97 gate in the project's folder")
+    missing = [name for name in GATED if not (wanted.suites / name).is_dir()]
+    if missing and not wanted.quick:
+        raise BadInput(f"there is no suite {', '.join(missing)} here, and a release is not decided without it",
+                       where=str(wanted.suites.absolute()), remedy="start hil97 gate in the project's folder")
     return image
 
 
@@ -109,33 +115,40 @@ def gate(wanted: Wanted, name: str, *, launch: Launch, told: Callable[[str, int]
     first_s = time.monotonic() - began
     if first_status == BAD_INPUT:
         return None
-    first = _verdict_of(folder, name)
+    first, info = _verdict_of(folder, name), _info(folder)
     ids = gate_decision.to_run_again(first, partial=wanted.quick) if _came_to_its_end(folder, first) else []
     again, again_statuses = None, []
     if ids:
         told(AGAIN, len(ids))
         workers = min(len(ids), QUICK_WORKERS if request.workers is None else request.workers)
         again_status = launch(
-            replace(request, suites=ids, results=str(folder), quick=False, workers=workers), AGAIN
+            replace(request, suites=ids, results=str(folder), workers=workers, firmware=_image_of(info)), AGAIN
         )
         again = _verdict_of(folder / AGAIN, AGAIN)
         again_statuses = [again_status, again.status]
     baseline = baseline_of(wanted.baseline) if wanted.baseline else None
     tests = gate_decision.run_again(first, again, partial=wanted.quick)
-    found = gate_decision.requirements(first, again, baseline, partial=wanted.quick)
-    status = gate_decision.status(
-        [first_status, first.status], again_statuses, found, tests, first.reasons, partial=wanted.quick
+    found = gate_decision.requirements(
+        first, again, baseline, partial=wanted.quick, promised=promised(wanted, info), untried=untried(wanted, info)
     )
-    info = _info(folder)
+    proof = gate_proof.installed(folder, info, _firmware(image))
+    troubles = gate_proof.troubles(proof)
+    status = gate_decision.status(
+        [first_status, first.status], again_statuses, found, tests, first.reasons, partial=wanted.quick,
+        troubles=troubles,
+    )
     record = GateRecord(
         hil97=__version__, run=name, image=_firmware(image),
         from_versions=[Firmware(name=one["name"], version=one["version"], sha256=one["sha256"])
                        for one in info.get("from", {}).values()],
-        came_by="update", decision=OF_STATUS[status], status=status,
-        reasons=reasons(found, first, tests) if status else [], quick=wanted.quick,
+        came_by="update" if any(one.came_by == "update" for one in proof) else "factory", installed=proof,
+        decision=OF_STATUS[status], status=status,
+        reasons=reasons(found, first, tests, troubles) if status else [], quick=wanted.quick,
         seed=str(info.get("coverage", {}).get("seed", "")), lab=wanted.lab, requirements=found, tests=tests,
-        comparison=gate_decision.compare(found, first, tests, baseline) if baseline else None,
-        left_out=left_out(wanted, info, found), again=AGAIN if again else None,
+        comparison=(
+            gate_decision.compare(found, first, tests, baseline, partial=wanted.quick) if baseline else None
+        ),
+        left_out=left_out(wanted, info, found, first, proof), again=AGAIN if again else None,
         bundle=gate_bundle.FILE if status == 1 else None,
         times=Times(opened=opened, closed=_now(), seconds=round(time.monotonic() - began, 1), first_s=round(first_s, 1),
                     again_s=round(time.monotonic() - began - first_s, 1) if ids else 0.0),
@@ -158,6 +171,7 @@ def reproduce(
         lab=str(folder / bundle.lab), suites=bundle.tests or _suites(Path("suites")), results=results,
         firmware=str((folder / bundle.image).resolve()), workers=workers, seed=bundle.seed or None, language=language,
         from_versions=",".join(str((folder / one).resolve()) for one in bundle.from_images) or None,
+        quick=bundle.quick and bool(bundle.tests), by_update=bundle.by_update and bool(bundle.from_images),
     )
     try:
         launch_check(request)
@@ -172,26 +186,57 @@ def reproduce(
     return bundle.requirements, [rule for rule in bundle.requirements if rule in failed], status
 
 
-def reasons(found: Sequence[Requirement], first: RunVerdict, tests: Sequence[Again]) -> list[str]:
+def reasons(
+    found: Sequence[Requirement], first: RunVerdict, tests: Sequence[Again], troubles: Sequence[str] = ()
+) -> list[str]:
     """Why it is no release, gravest first, a line each."""
     order = ("FAIL", "ERROR", "FLAKY", "INCONCLUSIVE")
     bad = sorted((one for one in found if one.verdict in order), key=lambda one: order.index(one.verdict))
     lines = [f"{one.id} {one.verdict} on {one.on}: {one.reason}" for one in bad]
     lines += [f"{one.test} {'flaky' if one.flaky else one.again or one.first}" for one in tests
-              if one.first not in ("passed", "skipped") and "FAIL" not in one.rules.values()]
+              if one.first not in gate_decision.GOOD and "FAIL" not in one.rules.values()]
+    lines += troubles
     return lines or list(first.reasons) or ["the run was no success, and its verdicts do not say why"]
 
 
-def left_out(wanted: Wanted, info: dict[str, Any], found: Sequence[Requirement]) -> LeftOut:
+def left_out(
+    wanted: Wanted, info: dict[str, Any], found: Sequence[Requirement], first: RunVerdict, proof: Sequence[Installed]
+) -> LeftOut:
     """What this gate did not look at."""
     told = info.get("left_out", {})
     decided = {one.id for one in found}
+    declared = {one.id for group in first.groups for one in group.requirements if one.declared}
+    rules = {*told.get("requirements", []), *info.get("untried", []), *declared}
     gone = LeftOut(
-        tests=told.get("tests", 0), of=told.get("of", 0),
-        requirements=sorted(set(told.get("requirements", [])) - decided),
+        tests=told.get("tests", 0), of=told.get("of", 0), requirements=sorted(rules - decided),
         suites=[name for name in GATED if not (wanted.suites / name).is_dir()],
+        factory=[one.log for one in proof if one.came_by == "factory"],
     )
-    return gone.model_copy(update={"why": [line.en for line in said(gone, wanted.quick, updated=True)]})
+    return gone.model_copy(update={"why": [line.en for line in said(gone, wanted.quick)]})
+
+
+def promised(wanted: Wanted, info: dict[str, Any]) -> set[str]:
+    """What those tests of a quick gate that ran are known to decide."""
+    path = wanted.suites / QUICK.name
+    if not (wanted.quick and path.is_file()):
+        return set()
+    known = quick_promises(path.read_text(encoding="utf-8"))
+    names = {name for one in info.get("tests", []) for name in quick_names_of(str(one.get("test")))}
+    return _asked(wanted, {rule for name in names for rule in known.get(name, ())})
+
+
+def untried(wanted: Wanted, info: dict[str, Any]) -> set[str]:
+    """What a whole gate has to decide, and can't with this inventory: no bench of it is for the tests, though some
+    model of it is asked for the requirement."""
+    if wanted.quick:
+        return set()
+    return _asked(wanted, info.get("untried", []))
+
+
+def _asked(wanted: Wanted, rules: Iterable[str]) -> set[str]:
+    """Those for which some model of the inventory is asked."""
+    models = [entry.model for entry in open_lab(Path(wanted.lab)).benches]
+    return {rule for rule in rules if any(rule not in not_applicable(model) for model in models)}
 
 
 def _suites(root: Path) -> list[str]:
@@ -227,6 +272,11 @@ def _info(folder: Path) -> dict[str, Any]:
 
 def _firmware(image: Image) -> Firmware:
     return Firmware(name=image.name, version=image.version, sha256=image.sha256)
+
+
+def _image_of(info: dict[str, Any]) -> str:
+    """The run's own copy of the image: what is run again is run on what was run first."""
+    return str(info["benches"][0]["firmware"]["path"])
 
 
 def _now() -> str:

@@ -51,7 +51,8 @@ requirements FAIL again: exit status 1 if they do. It needs neither the network 
 class Bundle(BaseModel):
     """What is in the file. Paths are relative to it; ``from_images`` in the order in which they were named; ``tests``:
     ids, none where it was seen between tests only: then all are run; ``requirements``: those that FAILed; ``seed``: of
-    the cases."""
+    the cases; ``quick``: the tests are some of suites/quick.txt, whose cases are others; ``by_update``: the benches'
+    first units had old versions, and got the image by an update."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     version: int = VERSION
@@ -62,6 +63,8 @@ class Bundle(BaseModel):
     tests: list[str]
     requirements: list[str]
     seed: str
+    quick: bool = False
+    by_update: bool = True
 
 
 def write(folder: Path, record: GateRecord, info: dict[str, Any]) -> Path:
@@ -73,6 +76,7 @@ def write(folder: Path, record: GateRecord, info: dict[str, Any]) -> Path:
     bundle = Bundle(
         hil97=__version__, image=f"images/{record.image.name}-{record.image.version}.img", from_images=list(froms),
         lab="lab/lab.yaml", tests=tests, requirements=sorted({one.id for one in failed}), seed=record.seed,
+        quick=record.quick,
     )
     path = folder / FILE
     half = path.with_name(f".{FILE}.new")
@@ -139,9 +143,8 @@ def _index(archive: zipfile.ZipFile, path: Path) -> Bundle:
 
 
 def _image_path(info: dict[str, Any]) -> Path:
-    """The file that the benches booted: the option of the run."""
-    arguments = [str(one) for one in info.get("arguments", [])]
-    return Path(arguments[arguments.index("--firmware") + 1])
+    """The file that the benches booted: the run's own copy."""
+    return Path(str(info["benches"][0]["firmware"]["path"]))
 
 
 def _inventory(lab: Path) -> dict[str, str]:

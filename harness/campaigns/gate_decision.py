@@ -1,12 +1,12 @@
 """From verdicts to a gate's decision: the first run, what was run again, and the baseline. Pure.
 
 A rerun never turns a failure green. What failed or stayed undecided and then passed is FLAKY, which is no release; what
-FAILs in either run blocks, unless each test that showed it passed when it was run again.
+FAILs in either run blocks, unless the requirement PASSed in each test that showed it when that was run again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from harness.gate import Again, Change, Comparison, Requirement, Verdict
@@ -18,7 +18,11 @@ Place = tuple[str, str]  # requirement, and on which benches
 _GRAVITY: dict[str, int] = {"NOT APPLICABLE": 0, "PASS": 1, "INCONCLUSIVE": 2, "FLAKY": 3, "ERROR": 4, "FAIL": 5}
 AT_MOST_AGAIN = 40  # tests; a gate of a firmware that fails everywhere must end too
 NO_OCCASION = "no occasion"  # the judge's reason
-GOOD = ("passed", "skipped")  # of how tests end
+NO_OCCASION_IN_LIST = "no occasion, where a test of suites/quick.txt has decided it before"
+NO_TEST = "no test that decides it can run on any of these benches"
+GOOD = ("passed",)  # of how tests end; one that was skipped has decided nothing
+DECIDED = ("PASS", "FAIL")
+NOWHERE = "no bench of this inventory"
 _OPEN = ("INCONCLUSIVE", "ERROR", "FAIL")
 
 
@@ -81,10 +85,13 @@ def _turned(first: TestRecord, again: TestRecord | None) -> bool:
 
 
 def requirements(
-    first: RunVerdict, again: RunVerdict | None, baseline: RunVerdict | None = None, *, partial: bool = False
+    first: RunVerdict, again: RunVerdict | None, baseline: RunVerdict | None = None, *, partial: bool = False,
+    promised: Collection[str] = (), untried: Collection[str] = (),
 ) -> list[Requirement]:
     """Every requirement that had to be decided, or was all the same, with its change against the baseline.
-    ``partial``: the run was a choice of tests, and what had no occasion in it was not tried."""
+    ``partial``: the run was a choice of tests, and what had no occasion in it was not tried, but for what these tests
+    are known to decide: ``promised``. ``untried``: what tests there are must decide, and none of them can run on a
+    bench of this inventory."""
     flaky = {one.test for one in run_again(first, again) if one.flaky}
     now: dict[Place, tuple[Verdict, str, list[str]]] = {}
     for run in (first, again) if again else (first,):
@@ -98,6 +105,9 @@ def requirements(
                 place = (one.id, on(group))
                 if place not in now or _GRAVITY[found[0]] > _GRAVITY[now[place][0]]:
                     now[place] = found
+    for rules, why in ((promised, NO_OCCASION_IN_LIST), (untried, NO_TEST)):
+        for rule in sorted(set(rules) - {rule for rule, _where in now}):
+            now[rule, NOWHERE] = "INCONCLUSIVE", why, []
     before = verdicts_of(baseline) if baseline else None
     return [
         Requirement(
@@ -115,7 +125,9 @@ def _judged(
     tests = list(dict.fromkeys(f.test for f in record.findings if f.verdict == record.verdict and f.test is not None))
     if record.verdict == "FAIL":
         loose = any(f.verdict == "FAIL" and f.test is None for f in record.findings)
-        if tests and not loose and set(tests) <= flaky:
+        later_rules = {test.test: test.rules for test in again.tests} if again else {}
+        passed = {test for test in tests if later_rules.get(test, {}).get(record.id) == "PASS"}
+        if tests and not loose and set(tests) <= flaky & passed:
             return "FLAKY", f"FAIL once, then passed: {record.reason}", tests
         return "FAIL", record.reason, tests
     if record.verdict == "INCONCLUSIVE" and again is not None:
@@ -135,11 +147,11 @@ def is_mandatory(rule: str) -> bool:
 
 def status(
     first: Sequence[int], again: Sequence[int], found: Iterable[Requirement], tests: Iterable[Again],
-    reasons: Sequence[str] = (), *, partial: bool = False,
+    reasons: Sequence[str] = (), *, partial: bool = False, troubles: Sequence[str] = (),
 ) -> Status:
     """The exit status: 1 a FAIL that stands, 3 no FAIL but a bench that failed, 4 neither but something undecided or
     flaky. ``first``, ``again``: the statuses of those runs (by their verdicts, and as they exited); ``reasons``: those
-    of the first."""
+    of the first; ``troubles``: benches that did not get the image as they were to."""
     found = list(found)
     verdicts = {one.verdict for one in found}
     if "FAIL" in verdicts:
@@ -148,9 +160,9 @@ def status(
         return 3
     if verdicts & {"INCONCLUSIVE", "FLAKY"} or any(one.first not in GOOD for one in tests):
         return 4
-    if not found:
+    if not found or troubles:
         return 4
-    if partial and all(reason.endswith(f"INCONCLUSIVE: {NO_OCCASION}") for reason in reasons):
+    if partial and reasons and all(reason.endswith(f"INCONCLUSIVE: {NO_OCCASION}") for reason in reasons):
         return 0  # what had no occasion in a choice of tests was left out, and is told as that
     return 0 if set(first) == {0} else 4  # whatever else made the run no success
 
@@ -167,30 +179,39 @@ def verdicts_of(run: RunVerdict) -> dict[Place, str]:
 
 
 def change(before: str | None, now: str) -> Change:
-    """Of a verdict against the one before (None: there was none)."""
+    """Of a verdict against the one before (None: there was none). What was decided and no longer is, or no longer has
+    to be, is gone: a requirement that a model is excused from is not fixed."""
     if now == "FLAKY":
         return "flaky"
     if now == "FAIL":
         return "still failing" if before == "FAIL" else "new failure"
-    if before == "FAIL":
-        return "fixed" if now in ("PASS", "NOT APPLICABLE") else "same"
+    if now == "PASS":
+        return "fixed" if before == "FAIL" else "new" if before is None else "same"
+    if before in DECIDED:
+        return "gone"
     return "new" if before is None else "same"
 
 
 def compare(
-    found: Iterable[Requirement], first: RunVerdict, tests: Iterable[Again], baseline: RunVerdict
+    found: Iterable[Requirement], first: RunVerdict, tests: Iterable[Again], baseline: RunVerdict, *,
+    partial: bool = False,
 ) -> Comparison:
-    """By requirement and by test. A test is what its outcome says; ``found`` has its changes already."""
+    """By requirement and by test; ``found`` has its changes already. Gone is also what the baseline decided, and
+    nothing here tells of; of a choice of tests (``partial``) that is told as left out."""
     by_rule: dict[Change, list[str]] = {}
+    found = list(found)
     for one in found:
         if one.change not in (None, "same", "new"):
             by_rule.setdefault(one.change, []).append(f"{one.id} on {one.on}")
-    now = {test.test: test.outcome for test in first.tests}
-    then = {test.test: test.outcome for test in baseline.tests}
+    here = {(one.id, one.on) for one in found}
+    absent = [place for place, verdict in verdicts_of(baseline).items() if verdict in DECIDED and place not in here]
+    if absent and not partial:
+        by_rule.setdefault("gone", []).extend(f"{rule} on {where}" for rule, where in sorted(absent))
+    now, then = _bad_by_test(first), _bad_by_test(baseline)
     flaky = {one.test for one in tests if one.flaky}
     by_test: dict[Change, list[str]] = {}
-    for name, outcome in now.items():
-        failed, failed_then = outcome not in GOOD, then.get(name, "passed") not in GOOD
+    for name, failed in now.items():
+        failed_then = then.get(name, False)
         what: Change = "same"
         if name in flaky:
             what = "flaky"
@@ -207,3 +228,11 @@ def compare(
         baseline=baseline.run, firmware=firmware, requirements=by_rule, tests=by_test,
         not_compared=len(set(then) - set(now)),
     )
+
+
+def _bad_by_test(run: RunVerdict) -> dict[str, bool]:
+    """Whether each test did not pass; one that stands in several logs did not if it did not in one of them."""
+    found: dict[str, bool] = {}
+    for test in run.tests:
+        found[test.test] = found.get(test.test, False) or test.outcome not in GOOD or "FAIL" in test.rules.values()
+    return found

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from harness.bench.bench import BenchPlan
 from harness.bench.network import Network
+from harness.bench.plan import BenchPlan
 from harness.emulator.shipped import TEST_PUBLIC_KEY
 from harness.errors import BadInput
 from harness.history.events import Firmware
@@ -71,7 +71,10 @@ class RunPlan:
         except OSError as error:
             raise BadInput(f"the folder of the run can't be made: {error.strerror}", where=str(folder)) from error
         try:
-            images = {entry.firmware: make_image(entry.firmware, folder / "firmware") for entry in lab.emulated}
+            images = {
+                one: make_image(one, folder / "firmware")
+                for one in dict.fromkeys(entry.firmware for entry in lab.emulated)
+            }
             old = make_from(from_versions, folder / "firmware")
             plan = cls(run, folder, lab, images, old, by_update=by_update)
             plan._before = _point(results / "latest", folder.name)
@@ -127,14 +130,16 @@ class RunPlan:
 
     def declare(
         self, declared: Mapping[str, Iterable[str]], tests: Iterable[Mapping[str, Any]],
-        left_out: tuple[int, int, Sequence[str]] = (0, 0, ()),
+        left_out: tuple[int, int, Sequence[str]] = (0, 0, ()), untried: Sequence[str] = (),
     ) -> None:
         """What the collected tests must decide, by group, and which tests there are. ``left_out``: how many of how many
-        tests an option left out, and what all of them declare."""
+        tests an option left out, and what all of them declare; ``untried``: what only tests declare for which this
+        inventory has no bench."""
         gone, of, rules = left_out
         self._merge(
             {"declared": {group: sorted(set(rules)) for group, rules in declared.items()}, "tests": list(tests)}
             | ({"left_out": {"tests": gone, "of": of, "requirements": list(rules)}} if gone else {})
+            | ({"untried": list(untried)} if untried else {})
         )
 
     def declared(self) -> bool:
@@ -225,10 +230,15 @@ class RunPlan:
             comes_from=[*self.from_images.values()][number % len(self.from_images)] if self._updates(entry) else None,
             from_versions=self.from_versions(entry.firmware) if entry.runs(Path("suites/firmware/test_.py")) else (),
             images=Path(entry.images) if entry.images else None,
+            instruments=entry.instruments,
         )
 
     def _updates(self, entry: BenchEntry) -> bool:
         return self.by_update and bool(self.from_images) and not entry.physical_like
+
+    def version_of(self, entry: BenchEntry) -> str:
+        """The version of the image that the bench's verdicts are about."""
+        return self._images[entry.firmware].version
 
     # -- updates ------------------------------------------------------------------------------------------------------
 

@@ -201,7 +201,7 @@ def _is_done_by_hand(event: StepEvent, running: Iterable[OperationInvoked]) -> b
     """Whether somebody did it, rather than the terminal, the injector, or an operation that is a step already."""
     match event:
         case Power():
-            return event.reason != "watchdog"
+            return event.reason in ("operator", "cut")
         case FaultHealed():
             return event.why == "asked"
         case Service():

@@ -50,6 +50,20 @@ def quick_tests(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
+_PROMISE = re.compile(r"^\s*(?P<test>\S+)\s+# (?P<rules>[A-Z]{3}-\d{2}(?: [A-Z]{3}-\d{2})*)", re.MULTILINE)
+
+
+def quick_promises(text: str) -> dict[str, set[str]]:
+    """The requirements that stand behind each id in :data:`QUICK`: what that test has decided before."""
+    return {line["test"]: set(line["rules"].split()) for line in _PROMISE.finditer(text)}
+
+
+def quick_names_of(test: str) -> tuple[str, str, str]:
+    """By which names a test may stand in the list: itself, its function, its file."""
+    test = without_group(test)
+    return test, test.partition("[")[0], test.partition("::")[0]
+
+
 def without_group(test: str) -> str:
     """ "x.py::test_y[a-@HT-200]" -> "x.py::test_y[a]"; "x.py::test_y[@HT-200]" -> "x.py::test_y"."""
     return re.sub(r"\[@[^\[\]]*\]$", "", re.sub(r"-@[^\[\]]*\]$", "]", test))

@@ -56,6 +56,7 @@ GATED = ("install", "firmware", "registration", "recovery", "network")  # what t
 OF_VERSIONS = ("firmware", "recovery")  # of these, what the other versions of the reference are shown
 Result = Literal["caught", "clean", "missed", "unexpected", "undecided", "error"]
 GOOD: tuple[Result, ...] = ("caught", "clean")
+_OF_STATUS: dict[int, Result] = {0: "clean", 1: "unexpected", 3: "error", 4: "undecided"}
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def run_one(source: Source, plan: Plan) -> Outcome:
             source.name, model, source.breaks, "error", status, (), (), (), seconds, str(folder),
             f"{error}\nwhat the run said: {log.name}", source.title if source.breaks else "",
         )
-    return judged(source, verdict, model=model, seconds=seconds, run=str(folder))
+    return judged(source, verdict, exit_status=status, model=model, seconds=seconds, run=str(folder))
 
 
 def _suites(source: Source, plan: Plan) -> list[str]:
@@ -194,8 +195,13 @@ def chosen(source: Source, plan: Plan) -> list[str]:
     return options
 
 
-def judged(source: Source, verdict: RunVerdict, *, model: str = "", seconds: float = 0.0, run: str = "") -> Outcome:
-    """The outcome of a run that has its verdicts. Pure."""
+def judged(
+    source: Source, verdict: RunVerdict, *, exit_status: int | None = None, model: str = "", seconds: float = 0.0,
+    run: str = "",
+) -> Outcome:
+    """The outcome of a run that has its verdicts. ``exit_status``: its own, where that is not theirs (a test that
+    failed outside any bench). Pure."""
+    status = verdict.status or exit_status or 0
     failures = failures_of(verdict, source.breaks)
     failed = {failure.requirement for failure in failures}
     allowed = {source.breaks, *source.consequences}
@@ -206,7 +212,7 @@ def judged(source: Source, verdict: RunVerdict, *, model: str = "", seconds: flo
     )
     result: Result
     if not source.breaks:
-        result = {0: "clean", 1: "unexpected", 3: "error", 4: "undecided"}[verdict.status]  # type: ignore[assignment]
+        result = _OF_STATUS.get(status, "error")
     elif source.breaks not in failed:
         result = "missed"
     else:
@@ -214,7 +220,7 @@ def judged(source: Source, verdict: RunVerdict, *, model: str = "", seconds: flo
     absent = tuple(sorted(set(source.consequences) - failed))
     detail = "\n".join(verdict.reasons[:10]) if result in ("undecided", "error", "missed") else ""
     return Outcome(
-        source.name, model, source.breaks, result, verdict.status, tuple(failures), unexpected, absent, seconds, run,
+        source.name, model, source.breaks, result, status, tuple(failures), unexpected, absent, seconds, run,
         detail, source.title if source.breaks else "",
     )
 

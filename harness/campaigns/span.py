@@ -17,17 +17,21 @@ from harness.errors import BenchError
 from harness.history.events import AnyEvent, TestClosed, TestOpened, TestPhase
 from harness.judge import judge_bench
 
+DEADLINE_S = 900.0
 Outcome = Literal["passed", "failed", "error", "skipped"]
 
 
 class TestSpan:
-    """``begin``, drive, ``end`` - in that order, each once."""
+    """``begin``, drive, ``end`` - in that order, each once. ``deadline_s``: when the bench's instruments are made safe
+    although the test has not ended."""
 
     __test__ = False  # the name is a word of test labs, not a pytest class
 
-    def __init__(self, bench: Bench, test: str, title: str, declares: Sequence[str]) -> None:
+    def __init__(
+        self, bench: Bench, test: str, title: str, declares: Sequence[str], *, deadline_s: float = DEADLINE_S
+    ) -> None:
         self.bench, self.test = bench, test
-        self._title, self._declares = title, list(declares)
+        self._title, self._declares, self._deadline_s = title, list(declares), deadline_s
         self._began = 0.0
         self._waiting_before = 0.0
         self._standing: tuple[AnyEvent, ...] = ()
@@ -42,14 +46,16 @@ class TestSpan:
         self._first = history.append(opened).seq
         self._phase("setup")
         self.bench.check()
+        if self.bench.instruments is not None:
+            self.bench.instruments.begin_test(self.test, self._deadline_s)
         make_ready(self.bench)
         self._phase("body")
 
     def end(self, error: BaseException | None) -> Judged:
         """Concludes, judges what the span holds, closes it. ``error`` is what the body raised, or None."""
         history = self.bench.history
-        trouble = error
-        if not isinstance(error, BenchError | KeyboardInterrupt | SystemExit):
+        trouble = self._safe() or error
+        if not isinstance(trouble, BenchError | KeyboardInterrupt | SystemExit):
             try:
                 self._phase("conclude")
                 conclude(self.bench)
@@ -83,6 +89,16 @@ class TestSpan:
             )
         )
         return Judged(outcome, message, tuple(findings))
+
+    def _safe(self) -> BenchError | None:
+        """The instruments in their safe state before anything else, whatever has happened."""
+        if self.bench.instruments is None:
+            return None
+        try:
+            self.bench.instruments.end_test()
+        except BenchError as unsafe:
+            return unsafe
+        return None
 
     def _judge(self) -> list[Finding]:
         """What this span alone shows. Rules that reach across tests are judged again on the whole log at the run's

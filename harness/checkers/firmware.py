@@ -40,7 +40,8 @@ def nothing_is_lost(reading: Reading) -> Iterator[Finding]:
 
 @checker("FWU-02")
 def a_reset_waits_for_the_settlement(reading: Reading) -> Iterator[Finding]:
-    """Occasion: an image that resets by design was given while something was stored."""
+    """Occasion: an image that resets by design was given while something was stored. Where the power was taken away
+    before it said whether it installs it, only what runs then counts."""
     for update in updates(reading):
         stored = held(reading, update) if update.sound and update.offered.resets else []
         if not stored:
@@ -49,6 +50,8 @@ def a_reset_waits_for_the_settlement(reading: Reading) -> Iterator[Finding]:
         evidence = [*update.events, *stored]
         if update.taken:
             yield Finding.failed("FWU-02", f"{what}: it was installed", evidence, at=update.offered)
+        elif cut(reading, update) is not None:
+            continue
         elif update.accepted:
             reason = f"{what}: the terminal said that it installs it"
             yield Finding.failed("FWU-02", reason, evidence, at=update.offered)

@@ -7,7 +7,18 @@ from collections.abc import Iterator, Mapping
 from harness.checkers.finding import Finding, checker
 from harness.checkers.outliving import losses
 from harness.checkers.reading import Reading
-from harness.checkers.updates import Update, cut, dead, disturbed, reason_told, untroubled, updates
+from harness.checkers.updates import (
+    Update,
+    cut,
+    dead,
+    disturbed,
+    held,
+    reason_of,
+    reason_told,
+    second_senders,
+    untroubled,
+    updates,
+)
 from harness.history.events import Event
 from harness.history.update_events import UpdateCut
 
@@ -100,6 +111,38 @@ def a_lost_link_is_no_end(reading: Reading) -> Iterator[Finding]:
             yield Finding.failed("FWU-05", reason, [*update.events, *hurt[1], *loss.events], at=update.offered)
 
 
+@checker("FWU-05")
+def two_senders_at_once(reading: Reading) -> Iterator[Finding]:
+    """Occasion: an image was given while another was coming. One of them at most is installed; who is refused is told
+    why; the unit lives."""
+    for second in second_senders(reading):
+        update = second.first
+        by = "the service port" if second.operation.invoked.via == "service" else "the network"
+        what = f"an image by {by} in the middle of {update.name}"
+        evidence = [*update.events, *second.events]
+        ruined, told = dead(reading, update), reason_of(reading, second.operation)
+        if cut(reading, update) is not None:
+            continue
+        if ruined is not None:
+            reason = f"{what}: nothing can be started any more"
+            yield Finding.failed("FWU-05", reason, [*evidence, ruined], at=second.operation.invoked)
+        elif second.accepted and update.accepted:
+            yield Finding.failed("FWU-05", f"{what}: both were taken", evidence, at=second.operation.invoked)
+        elif not second.accepted and not told:
+            reason = f"{what}: refused without a reason"
+            yield Finding.failed("FWU-05", reason, evidence, at=second.operation.invoked)
+        elif update.runs is None:
+            reason = f"{what}: what ran afterwards is not known"
+            yield Finding.undecided("FWU-05", reason, evidence, at=second.operation.invoked)
+        elif not second.accepted and not (update.taken or update.kept):
+            reason = f"{what}: refused ({told}), and {' '.join(update.runs)} runs, which is neither"
+            yield Finding.failed("FWU-05", reason, evidence, at=second.operation.invoked)
+        else:
+            ended = f"refused ({told})" if not second.accepted else "taken instead"
+            reason = f"{what}: {ended}, and {' '.join(update.runs)} runs"
+            yield Finding.passed("FWU-05", reason, evidence, at=second.operation.invoked)
+
+
 def _went_on(
     reading: Reading, update: Update, following: tuple[Update, ...], hurt: tuple[str, tuple[Event, ...]]
 ) -> Finding:
@@ -128,6 +171,8 @@ def _went_on(
 
 
 def _same_again(reading: Reading, update: Update, other: Update) -> bool:
-    """The same image, to the same unit, with nothing in the way (or taken although something was)."""
+    """The same image, to the same unit, with nothing in the way (or taken although something was). What is stored is in
+    the way of an image that resets."""
     same = other.offered.firmware.sha256 == update.offered.firmware.sha256 and other.t < update.unit
-    return same and other.sound and (other.taken or untroubled(reading, other))
+    barred = other.offered.resets and bool(held(reading, other))
+    return same and other.sound and (other.taken or (untroubled(reading, other) and not barred))

@@ -6,9 +6,10 @@ tell: 0810 carries no MAC. So it is a definite 97 to every other rule too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
-from harness.checkers.batches import later, matching_batch, periods, telling, totals, totals_of
+from harness.checkers.batches import Period, later, matching_batch, periods, telling, totals, totals_of
 from harness.checkers.faults import forged_answer
 from harness.checkers.finding import Finding, checker
 from harness.checkers.money import words
@@ -83,21 +84,36 @@ def _of_key(reading: Reading, seqs: tuple[int, ...]) -> list[Event]:
 def nothing_stored_is_lost(reading: Reading) -> Iterator[Finding]:
     """Where transactions were stored when the forged 97 came: the next settlement of their batch claims them."""
     for forged, strike in forged_97s(reading):
-        for period in periods(reading):
-            if (period.mid, period.tid) != (forged.mid, forged.tid):
-                continue
-            stored = period.approved(forged.t) if period.closed is None or period.closed.t > forged.t else []
-            settlement = next((s for s in period.settlements if s.t > forged.t), None)
-            claimed = totals_of(settlement) if settlement else None
-            if not stored or settlement is None or claimed is None or period.unknown:
-                continue
-            what = f"a forged 97 to {forged.name} with {len(stored)} transactions stored"
-            evidence: list[Event] = [strike, *forged.events, settlement.request]
-            batch = matching_batch(reading, period, settlement.t, claimed)
-            expected = totals(reading, period.approved(settlement.t))
-            if batch is not None:
-                reason = f"{what}; the settlement of batch {period.batch} claims them"
-                yield Finding.passed(RULE, reason, [*evidence, *telling(reading, batch)])
-            elif claimed[1] < expected[1] or claimed[3] < expected[3]:
-                reason = f"{what}; the settlement claims {words(claimed)}, approved were {words(expected)}"
-                yield Finding.failed(RULE, reason, evidence)
+        who = forged.mid, forged.tid
+        yield from settled_after(
+            reading, RULE, f"a forged 97 to {forged.name}", [strike, *forged.events], forged.t, partial(_is_of, who)
+        )
+
+
+def _is_of(who: tuple[str, str], period: Period) -> bool:
+    return (period.mid, period.tid) == who
+
+
+def settled_after(
+    reading: Reading, rule: str, what: str, events: Iterable[Event], t: int, meant: Callable[[Period], bool]
+) -> Iterator[Finding]:
+    """Where a batch that is ``meant`` held something at ``t``: the next settlement of it claims that. ``what`` happened
+    then, as ``events`` tell."""
+    for period in periods(reading):
+        if not meant(period):
+            continue
+        stored = period.approved(t) if period.closed is None or period.closed.t > t else []
+        settlement = next((s for s in period.settlements if s.t > t), None)
+        claimed = totals_of(settlement) if settlement else None
+        if not stored or settlement is None or claimed is None or period.unknown:
+            continue
+        said = f"{what} with {len(stored)} transactions stored"
+        evidence: list[Event] = [*events, settlement.request]
+        batch = matching_batch(reading, period, settlement.t, claimed)
+        expected = totals(reading, period.approved(settlement.t))
+        if batch is not None:
+            reason = f"{said}; the settlement of batch {period.batch} claims them"
+            yield Finding.passed(rule, reason, [*evidence, *telling(reading, batch)])
+        elif claimed[1] < expected[1] or claimed[3] < expected[3]:
+            reason = f"{said}; the settlement claims {words(claimed)}, approved were {words(expected)}"
+            yield Finding.failed(rule, reason, evidence)

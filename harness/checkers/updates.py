@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from harness.checkers.batches import Period, periods
+from harness.checkers.disturbances import reset_explained
 from harness.checkers.money_offline import Stored, stored
 from harness.checkers.money_reversals import Due, dues
 from harness.checkers.reading import END, SECOND, Exchange, Operation, Reading
@@ -24,6 +26,21 @@ LOOKUP_S = 3  # real seconds: so long a neighbour that was asked for in vain is 
 DEAD_TEXTS = ("固件损坏", "firmware damaged")  # what a boot loader shows that has nothing left to start
 
 Version = tuple[str, str]  # name, version
+
+
+class Episode(Protocol):
+    """Something that a unit must come through with all that it holds: begun at ``t``, over at ``settled``; what is seen
+    from ``until`` on may be of something else; another unit stands there from ``unit`` on. (ns; END: never.)"""
+
+    @property
+    def t(self) -> int: ...
+    @property
+    def settled(self) -> int: ...
+    @property
+    def until(self) -> int: ...
+    @property
+    def unit(self) -> int: ...
+
 
 @dataclass(frozen=True)
 class Update:
@@ -100,18 +117,39 @@ def version_of(firmware: Firmware) -> Version:
     return firmware.name, firmware.version
 
 
+@dataclass(frozen=True)
+class Second:
+    """An image given while another was coming. ``offered``: None where the bench did not say what it was."""
+
+    first: Update
+    operation: Operation
+    offered: ImageOffered | None
+
+    @property
+    def accepted(self) -> bool:
+        return self.operation.outcome == "ok"
+
+    @property
+    def events(self) -> list[Event]:
+        """What a judgement on it rests on: whose image it was matters to nobody."""
+        known = (self.operation.invoked, self.operation.completed)
+        return [event for event in known if event is not None]
+
+
 _updates: WeakKeyDictionary[Reading, tuple[Update, ...]] = WeakKeyDictionary()
 
 
 def updates(reading: Reading) -> tuple[Update, ...]:
-    """All attempts of the log, in order. One whose image no event describes is left out: nothing is known of it."""
+    """All attempts of the log, in order, but for those that were begun while another was under way
+    (:func:`second_senders`). One whose image no event describes is left out: nothing is known of it."""
     if reading not in _updates:
         _updates[reading] = tuple(_updates_of(reading))
     return _updates[reading]
 
 
 def _updates_of(reading: Reading) -> Iterator[Update]:
-    loads = [o for o in reading.operations if o.name == LOAD]
+    every = [o for o in reading.operations if o.name == LOAD]
+    loads = [o for o in every if not any(_amid(o, other) for other in every)]
     offers = {e.op: e for e in reading.all(ImageOffered)}
     for index, load in enumerate(loads):
         offered = offers.get(load.op)
@@ -124,6 +162,22 @@ def _updates_of(reading: Reading) -> Iterator[Update]:
         told = _told_after(reading, load, until)
         settled = max(load.done, _last_boot(reading, load.t, told.t if told else until) or 0)
         yield Update(offered, load, before, was, told, settled, until, unit)
+
+
+def _amid(load: Operation, other: Operation) -> bool:
+    """Begun after the other one, and before that was over."""
+    over = other.completed
+    return over is not None and other.t < load.t < over.t
+
+
+def second_senders(reading: Reading) -> Iterator[Second]:
+    """Each image that was given while another was coming."""
+    loads = [o for o in reading.operations if o.name == LOAD]
+    offers = {e.op: e for e in reading.all(ImageOffered)}
+    for update in updates(reading):
+        for load in loads:
+            if _amid(load, update.operation):
+                yield Second(update, load, offers.get(load.op))
 
 
 def running(reading: Reading, t: int) -> tuple[FirmwareTold | UnitReplaced | None, Version | None]:
@@ -172,9 +226,9 @@ def belongs_to_an_update(reading: Reading, power: Power) -> bool:
 
 
 def own_resets(reading: Reading, start: int, end: int) -> list[Power]:
-    """Resets in the interval that nobody asked the terminal for."""
+    """Resets in the interval that nobody asked the terminal for, and that nothing explains which was done to it."""
     found = (p for p in reading.between(Power, start, end) if p.reason == "watchdog")
-    return [p for p in found if not belongs_to_an_update(reading, p)]
+    return [p for p in found if not belongs_to_an_update(reading, p) and reset_explained(reading, p) is None]
 
 
 # -- how it went -------------------------------------------------------------------------------------------------------
@@ -192,6 +246,9 @@ def disturbed(reading: Reading, update: Update) -> tuple[str, tuple[Event, ...]]
     said = update.operation.invoked.args.get("disturbed", "")
     if said:
         return said, (update.operation.invoked,)
+    other = next((second for second in second_senders(reading) if second.first is update), None)
+    if other is not None:
+        return "somebody else gave an image meanwhile", tuple(other.events)
     if update.offered.via != "network":
         return None
     hurt = reading.wire_hurt_within(update.t - LOOKUP_S * SECOND, update.operation.done)
@@ -211,10 +268,15 @@ def dead(reading: Reading, update: Update) -> Event | None:
 
 def reason_told(reading: Reading, update: Update) -> str:
     """Why it was not taken, as the terminal told it: the operation's end, or an ERR on the service port."""
-    done = update.operation.completed
+    return reason_of(reading, update.operation)
+
+
+def reason_of(reading: Reading, load: Operation) -> str:
+    """:func:`reason_told` of one attempt."""
+    done = load.completed
     if done is not None and (done.code or done.detail):
         return done.detail or done.code or ""
-    lines = reading.between(Service, update.t, update.operation.done + 1)
+    lines = reading.between(Service, load.t, load.done + 1)
     said = (e.text for e in lines if e.direction == "from_terminal" and e.text.startswith("ERR"))
     return next((text for text in said if len(text.split()) > 2), "")
 
@@ -232,20 +294,20 @@ def changed_later(update: Update) -> bool:
 # -- what the terminal held when it began ------------------------------------------------------------------------------
 
 
-def last_word(reading: Reading, update: Update) -> Exchange | None:
+def last_word(reading: Reading, update: Episode) -> Exchange | None:
     """The last of the unit's requests before it that the host answered."""
     unit = reading.unit_at(update.t)
     sent = reading.exchanges_between(unit.t if unit else 0, update.t)
     return next((e for e in reversed(sent) if e.outcome == "answered"), None)
 
 
-def in_97(reading: Reading, update: Update) -> Exchange | None:
+def in_97(reading: Reading, update: Episode) -> Exchange | None:
     """The 97 in which it was done; None: the host's last word was another."""
     word = last_word(reading, update)
     return word if word is not None and word.definite_97 else None
 
 
-def identities_before(reading: Reading, update: Update) -> dict[tuple[str, str], list[Event]]:
+def identities_before(reading: Reading, update: Episode) -> dict[tuple[str, str], list[Event]]:
     """Who the unit was: (MID, TID) as it called itself, or as it was set, and the events that tell it."""
     unit = reading.unit_at(update.t)
     start = unit.t if unit else 0
@@ -260,7 +322,7 @@ def identities_before(reading: Reading, update: Update) -> dict[tuple[str, str],
     return found
 
 
-def open_batches(reading: Reading, update: Update) -> list[Period]:
+def open_batches(reading: Reading, update: Episode) -> list[Period]:
     """The batches in which something approved was stored."""
     unit = reading.unit_at(update.t)
     return [
@@ -270,13 +332,13 @@ def open_batches(reading: Reading, update: Update) -> list[Period]:
     ]  # fmt: skip
 
 
-def due_reversals(reading: Reading, update: Update) -> list[Due]:
+def due_reversals(reading: Reading, update: Episode) -> list[Due]:
     """The reversals that were due."""
     unit = reading.unit_at(update.t)
     return [d for d in dues(reading) if d.original.t < update.t < d.until and reading.unit_at(d.original.t) == unit]
 
 
-def undelivered(reading: Reading, update: Update) -> list[Stored]:
+def undelivered(reading: Reading, update: Episode) -> list[Stored]:
     """What had been accepted offline and not been delivered."""
     unit = reading.unit_at(update.t)
     found = []
@@ -287,7 +349,7 @@ def undelivered(reading: Reading, update: Update) -> list[Stored]:
     return found
 
 
-def held(reading: Reading, update: Update) -> list[Event]:
+def held(reading: Reading, update: Episode) -> list[Event]:
     """An event for each thing that was stored: what forbids an update that resets. Empty: nothing."""
     found: list[Event] = [e.request for p in open_batches(reading, update) for e in p.approved(update.t)]
     found += [d.original.request for d in due_reversals(reading, update)]

@@ -20,6 +20,7 @@ from harness.i18n_errors import translated
 
 COMMANDS = (
     "run", "gate", "soak", "judge", "replay", "wire", "frame", "keys", "mac", "firmware", "lab", "acquirer", "terminal",
+    "instruments",
 )  # fmt: skip
 
 

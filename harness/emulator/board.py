@@ -142,6 +142,8 @@ class BoardProcess:
                 self._mobile.obey(panel_requests.modem(request))
             case "tamper":
                 return self._tamper(*panel_requests.tamper(request))
+            case "change_stored":
+                return {"count": self._flash.replace(*panel_requests.stored(request))}
             case "flash_operations":
                 return {"count": self._flash.operations}
             case _ if not self._body.obey(op, request):

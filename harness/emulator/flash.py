@@ -161,6 +161,16 @@ class Flash:
         self._map[at] = was ^ 0xFF
         return was, was ^ 0xFF
 
+    def replace(self, old: bytes, new: bytes, region: Region = FILE_SYSTEM) -> int:
+        """Who has the case open writes ``new`` wherever ``old``, which is as long, stands: no operation. Returns how
+        often it did."""
+        content = self.read(region)
+        count, at = 0, content.find(old)
+        while at >= 0:
+            self._put(region.offset + at, new)
+            count, at = count + 1, content.find(old, at + len(old))
+        return count
+
     def _put(self, at: int, data: bytes) -> None:
         self._map[at : at + len(data)] = data
 

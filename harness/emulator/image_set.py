@@ -40,9 +40,10 @@ def hardware(board):
 
 
 def successor(image: Path, output: Path, *, key: Path = TEST_KEY, version: str = "") -> ImageFile:
-    """``image`` once more, as ``version`` ("": the next revision), signed with ``key``. Raises :class:`BadInput`."""
+    """``image`` once more, as ``version`` ("": the next revision), signed with ``key``. It stores in the same format,
+    so it resets nothing, also where ``image`` did. Raises :class:`BadInput`."""
     content = _content(image)
-    later = replace(content, version=version or _next(content.version))
+    later = replace(content, version=version or _next(content.version), resets=False)
     write(output, sign(later, key, output.parent))
     return _described(output, later, "")
 
@@ -53,7 +54,7 @@ def flawed(image: Path, flaw: str, output: Path, *, key: Path = TEST_KEY) -> Ima
     if flaw not in FLAWS:
         raise BadInput(f"there is no flaw {flaw!r}; there are {', '.join(FLAWS)}")
     running = _content(image)
-    later = replace(running, version=_next(running.version))
+    later = replace(running, version=_next(running.version), resets=False)
     content, data = later, b""
     match flaw:
         case "corrupt" | "truncated" | "empty":

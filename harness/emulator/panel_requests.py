@@ -111,6 +111,21 @@ def cut(request: dict[str, Any]) -> tuple[int | None, bool]:
     return operation, torn
 
 
+LEAST_STORED = 4  # characters: fewer stand everywhere
+
+
+def stored(request: dict[str, Any]) -> tuple[bytes, bytes]:
+    """``old`` and ``new``: text of one length, at least 4 characters of ASCII."""
+    old, new = request.get("old"), request.get("new")
+    for text in (old, new):
+        if not (isinstance(text, str) and text.isascii() and len(text) >= LEAST_STORED):
+            raise BadInput(f"old and new are {LEAST_STORED} or more characters of ASCII, not {str(text)[:60]!r}")
+    assert isinstance(old, str) and isinstance(new, str)
+    if len(old) != len(new) or old == new:
+        raise BadInput("old and new are two texts of one length")
+    return old.encode("ascii"), new.encode("ascii")
+
+
 def tamper(request: dict[str, Any]) -> tuple[Slot, int]:
     """``slot`` (A or B) and ``offset`` in it (bytes) of the byte that is to be inverted."""
     slot, offset = request.get("slot"), request.get("offset")

@@ -7,7 +7,7 @@ import json
 import os
 import selectors
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ _PATH_LIMIT = 107  # of a Unix socket's address, bytes
 
 
 @contextlib.contextmanager
-def _reachable(path: Path) -> Any:
+def reachable(path: Path) -> Iterator[str]:
     """An address for ``path`` that fits, however deep the folder of the bench is."""
     if len(os.fsencode(path)) <= _PATH_LIMIT:
         yield str(path)
@@ -35,7 +35,7 @@ def connect(path: Path) -> socket.socket:
     """A connection to the server at ``path``. Raises OSError."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _reachable(path) as address:
+        with reachable(path) as address:
             sock.connect(address)
     except OSError:
         sock.close()
@@ -58,7 +58,7 @@ class PanelServer:
         self._clients: dict[socket.socket, _Client] = {}
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         temporary = path.with_name(f".{os.getpid()}")
-        with _reachable(temporary) as address:
+        with reachable(temporary) as address:
             self._listener.bind(address)
         self._listener.listen(8)
         temporary.replace(path)  # whoever sees the path can connect

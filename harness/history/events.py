@@ -15,7 +15,7 @@ from harness.history.base import Event as Event
 from harness.history.base import Firmware as Firmware
 from harness.history.base import Hex
 from harness.history.instrument_events import InstrumentEvent
-from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, UpdateCut
+from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, StoredChanged, UpdateCut
 
 SCHEMA_VERSION = 1
 
@@ -393,7 +393,7 @@ AnyEvent = Annotated[
     | HostChanged | HostArmed | HostJournal | HostLedger | WireFrame | WireConnection | WireBytes | WireLink
     | FaultArmed | FaultStruck | FaultHealed | Radio
     | Screen | Slip | Cashier | Service | Counters | ChipCommand | Power | Key | UnitReplaced | Heartbeat
-    | BenchFailed | Measurement | ImageOffered | FirmwareTold | UpdateCut | BackupTaken
+    | BenchFailed | Measurement | ImageOffered | FirmwareTold | UpdateCut | BackupTaken | StoredChanged
     | InstrumentEvent,
     Field(discriminator="kind"),
 ]

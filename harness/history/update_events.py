@@ -66,6 +66,17 @@ class UpdateCut(Event):
     detail: str = ""
 
 
+class StoredChanged(Event):
+    """The bench changed what the unit has stored, with the case open: ``was`` is ``now`` wherever it stood, ``places``
+    of them. ``what``: what it is."""
+
+    kind: Literal["stored.changed"] = "stored.changed"
+    what: Literal["tid", "mid", "parameter"]
+    was: str
+    now: str
+    places: int
+
+
 class BackupTaken(Event):
     """What a unit gave for its successor, as text. ``file``: relative to the bench's folder."""
 

@@ -25,6 +25,10 @@ class InstrumentError(Hil97Error):
         super().__init__(f"{what}\n  next: {remedy}" if remedy else what)
 
 
+class InstrumentRefused(InstrumentError):
+    """It is there and understood, and said no: what was asked for was not done, and the instrument is not lost."""
+
+
 class Instrument(Protocol):
     """What all of them have.
 

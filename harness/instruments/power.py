@@ -36,6 +36,10 @@ class Supply:
         """A byte of a firmware slot ("A" or "B") is inverted on the flash, as by somebody who has the chip in hand."""
         self._panel.request("tamper", slot=slot, offset=offset)
 
+    def change_stored(self, old: str, new: str) -> int:
+        """What is stored is changed on the flash, wherever ``old`` stands in it. Returns how often it did."""
+        return int(self._panel.request("change_stored", old=old, new=new)["count"])
+
     def disarm(self) -> None:
         """No cut any more."""
         self._panel.request("cut_at", operation=None)

@@ -64,14 +64,15 @@ def check_firmware(firmware: str) -> Image | None:
 
 def make_image(firmware: str, folder: Path) -> Image:
     """The inventory's ``firmware``: a shipped name (:func:`firmware_sources`), an image, or a source folder to build,
-    in the version that the source says.
+    in the version that the source says. A run has an image that is given as a file in a copy of its own, so that all
+    its benches run what was checked, whatever becomes of the file.
 
     Raises BadInput for what is none of these, can't be built, or is a damaged image (with the offset).
     """
     shipped = firmware_sources()
     image = check_firmware(firmware)
     if image is not None:
-        return image
+        return _copied(image, folder)
     return _built(shipped.get(firmware, Path(firmware)), "", folder, Path(firmware).name)
 
 
@@ -95,7 +96,10 @@ def make_from(names: Iterable[str], folder: Path) -> dict[str, Image]:
     check_from(names)
     known = released()
     return {
-        name: _built(known[name], name, folder, f"from-{name}") if name in known else existing(Path(name))
+        name: (
+            _built(known[name], name, folder, f"from-{name}") if name in known
+            else _copied(existing(Path(name)), folder)
+        )
         for name in names
     }
 
@@ -113,6 +117,20 @@ def existing(path: Path) -> Image:
             remedy="build it again: hil97 firmware build --help",
         ) from error
     return Image(str(path.resolve()), application.name, application.version, application.sha256)
+
+
+def _copied(image: Image, folder: Path) -> Image:
+    """The same in ``folder``, checked there."""
+    kept = folder / image.sha256[:12] / Path(image.path).name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        kept.write_bytes(Path(image.path).read_bytes())
+    except OSError as error:
+        raise BadInput(f"the image can't be copied: {error.strerror}", where=image.path) from error
+    copied = existing(kept)
+    if copied.sha256 != image.sha256:
+        raise BadInput("the image was changed while it was read", where=image.path, remedy="let its build end first")
+    return copied
 
 
 def _built(source: Path, version: str, folder: Path, name: str) -> Image:

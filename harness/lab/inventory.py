@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from harness.lab import catalogue, vendor_images
 from harness.lab.documents import Document, Problem, read_document
+from harness.lab.instrument_entry import InstrumentEntry
 from harness.lab.schema import BenchDocument, Host, Interfaces, LabDocument, find_secrets
 from harness.protocol.profile import Limits, Profile
 from harness.terminal.model import Model
@@ -57,6 +58,7 @@ class BenchEntry:
     network: Literal["static", "dhcp"] = "static"
     resolve: Literal["address", "name"] = "address"
     images: str = ""
+    instruments: tuple[InstrumentEntry, ...] = ()
 
     def runs(self, test: Path) -> bool:
         """Whether the tests of that file are for this bench."""
@@ -77,6 +79,7 @@ class BenchEntry:
             self.profile.model_dump_json(), self.receive_timeout_s, self.suites, self.without, self.network,
             self.resolve,
             self.images,
+            *(one.model_dump_json() for one in self.instruments),
         )
 
 
@@ -141,6 +144,7 @@ def load_lab(path: Path) -> Lab:
         Problem(("benches", index, place), text)
         for index, one in enumerate(document.value.benches) for place, text in _network_problems(one, models[one.model])
     ]
+    problems += _instrument_problems(document.value)
     if problems:
         document.refuse(problems)
     for one in document.value.benches:
@@ -163,6 +167,29 @@ def _network_problems(bench: BenchDocument, model: Model) -> list[tuple[str, str
     if bench.resolve == "name" and not model.names:
         found.append(("resolve", f"the model {model.name} does not resolve names"))
     return found
+
+
+def _instrument_problems(lab: LabDocument) -> list[Problem]:
+    """Of every bench that has instruments; only then anything of them is loaded."""
+    if not any(one.instruments for one in lab.benches):
+        return []
+    from harness.instruments.described import problems
+
+    return [
+        Problem(("benches", index, "instruments", *place), text)
+        for index, bench in enumerate(lab.benches)
+        for place, text in problems(_instruments(bench), emulated_bench=bench.kind == "emulated")
+    ]
+
+
+def _instruments(bench: BenchDocument) -> tuple[InstrumentEntry, ...]:
+    return tuple(
+        InstrumentEntry(
+            name=name, driver=one.driver, address=one.address, identity=one.identity, limits=one.limits,
+            options=one.options,
+        )
+        for name, one in bench.instruments.items()
+    )
 
 
 def _names(document: Document[LabDocument]) -> list[Problem]:
@@ -226,6 +253,7 @@ def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, pa
         address=str(bench.address) if bench.address else None, suites=tuple(bench.suites), without=tuple(bench.without),
         network=bench.network or model.networks[0], resolve=bench.resolve,
         images=str((path.parent / bench.images).resolve()) if bench.images else "",
+        instruments=_instruments(bench),
     )
 
 
@@ -287,6 +315,7 @@ def _packed(entry: BenchEntry) -> dict[str, Any]:
         values[key] = values[key].model_dump(mode="json") if values[key] is not None else None
     return values | {
         "identity": list(entry.identity), "suites": list(entry.suites), "without": list(entry.without),
+        "instruments": [one.model_dump(mode="json") for one in entry.instruments],
     }
 
 
@@ -295,7 +324,8 @@ def _unpacked(values: Mapping[str, Any]) -> BenchEntry:
     for key, kind in (("model", Model), ("profile", Profile), ("interfaces", Interfaces), ("host", Host)):
         resolved[key] = kind.model_validate(values[key]) if values[key] is not None else None
     lists = {key: tuple(values[key]) for key in ("identity", "suites", "without")}
-    return BenchEntry(**(resolved | lists))
+    instruments = tuple(InstrumentEntry.model_validate(one) for one in values["instruments"])
+    return BenchEntry(**(resolved | lists | {"instruments": instruments}))
 
 
 def _ordinal(number: int) -> str:

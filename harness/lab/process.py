@@ -23,6 +23,7 @@ from harness.lab.kernel import CLONE_NEWNET, die_with_parent, setns
 if TYPE_CHECKING:
     import subprocess  # imported where it is used: settle_in starts every process of ours and must be cheap
 
+START_S = 60.0  # what a process of ours may take to begin: a bench has four, and eleven benches may begin together
 _LAST_LINES = 12
 
 
@@ -130,11 +131,14 @@ def spawn(
     name: str = "",
     pipes: bool = False,
     env: Mapping[str, str] | None = None,
+    outlives: bool = False,
 ) -> Child:
     """Starts one of our programs, which must take ``--netns-fd`` and ``--parent`` and call :func:`settle_in`.
 
     Its stderr goes (appended) to ``log``; stdin is empty and stdout goes to the log as well, or both are pipes. It
-    stays in the caller's process group. Raises :class:`BenchError` when it can't be started.
+    stays in the caller's process group. ``outlives``: it has a session of its own, and sees for itself when its parent
+    is gone (the guard of a bench's instruments, which has something to do then). Raises :class:`BenchError` when it
+    can't be started.
     """
     import subprocess
 
@@ -154,6 +158,7 @@ def spawn(
                 stdout=subprocess.PIPE if pipes else errors,
                 stderr=errors,
                 pass_fds=descriptors,
+                start_new_session=outlives,
                 env=child_environment(env),
             )
 

@@ -6,9 +6,10 @@ import re
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from harness.lab.documents import Place, Problem
+from harness.lab.instrument_entry import EMULATED, FULL_SET, Limit, Option
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -63,6 +64,26 @@ class LimitsDocument(BaseModel):
     receive_timeout_s: Positive | None = None
 
 
+class InstrumentDocument(BaseModel):
+    """An instrument of a bench; docs/instruments.md."""
+
+    model_config = _STRICT
+    driver: str
+    address: Annotated[str, Field(min_length=1)] = EMULATED
+    identity: str = ""
+    limits: dict[str, Limit] = {}
+    options: dict[str, Option] = {}
+
+
+def _full_set(value: Any) -> Any:
+    """``emulated`` in the place of the names."""
+    if value == EMULATED:
+        return {name: {"driver": driver} for name, driver in FULL_SET.items()}
+    if isinstance(value, str):
+        raise ValueError(f"names of instruments, each with its driver, or `{EMULATED}`")
+    return value
+
+
 class BenchDocument(BaseModel):
     """One bench as written."""
 
@@ -88,6 +109,7 @@ class BenchDocument(BaseModel):
     interfaces: Interfaces | None = None
     host: Host | None = None
     address: IPv4Address | None = None
+    instruments: Annotated[dict[Name, InstrumentDocument], BeforeValidator(_full_set)] = {}
 
     def contradictions(self) -> list[tuple[Place, str]]:
         """What does not go together, with the place below the bench."""

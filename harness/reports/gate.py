@@ -18,7 +18,7 @@ DECISIONS: dict[str, Both] = {
 VERDICTS: dict[str, Both] = words.VERDICTS | {"FLAKY": _("flaky")}
 CHANGES: dict[Change, Both] = {
     "new failure": _("new failures"), "still failing": _("still failing"), "fixed": _("fixed"), "flaky": _("flaky"),
-    "new": _("new tests"),
+    "new": _("new tests"), "gone": _("no longer decided"),
 }  # fmt: skip
 BAD = ("FAIL", "ERROR", "FLAKY", "INCONCLUSIVE")  # the gravest first
 SLUGS = {**words.SLUGS, "FLAKY": "inconclusive"}
@@ -83,7 +83,7 @@ def section(run_dir: Path) -> Section | None:
         record=record, slug=words.SLUGS[OF_DECISION[record.decision]], decision=DECISIONS[record.decision],
         sentence=sentence(record), rows=tuple(_rows(record.requirements)), reasons=_others(record),
         flaky=tuple(one.test for one in record.tests if one.flaky), baseline=baseline, compared=_compared(record),
-        left_out=tuple(left_out(record.left_out, record.quick, record.came_by == "update")),
+        left_out=tuple(left_out(record.left_out, record.quick)),
     )
 
 
@@ -96,11 +96,15 @@ def sentence(record: GateRecord) -> Both:
     )
 
 
-def left_out(gone: LeftOut, quick: bool, updated: bool) -> list[Both]:
+def left_out(gone: LeftOut, quick: bool) -> list[Both]:
     """What a gate did not look at, a line each."""
     lines = []
-    if not updated:
-        lines.append(_("The benches had the image from the factory, not by an update."))
+    if gone.factory:
+        lines.append(
+            _("These benches had the image from the factory, not by an update: {names}.").format(
+                names=", ".join(gone.factory)
+            )
+        )
     if gone.suites:
         lines.append(_("This version has no suites {names}.").format(names=", ".join(gone.suites)))
     if quick:
@@ -122,7 +126,7 @@ def lines(record: GateRecord, folder: Path) -> list[str]:
     said += [f"  {VERDICTS['FLAKY']}: {test}" for test in flaky[:SHOWN]]
     for one in _compared(record):
         said.append(f"  {one.change}: {len(one.lines) + one.more}")
-    said += [f"  {line}" for line in left_out(record.left_out, record.quick, record.came_by == "update")]
+    said += [f"  {line}" for line in left_out(record.left_out, record.quick)]
     said += [str(folder / name) for name in (FILE, "index.html", record.bundle) if name and (folder / name).exists()]
     return said
 

@@ -52,7 +52,11 @@ class Seen:
 class Front:
     """Keypad, card slot, screen and printer of one terminal."""
 
-    def __init__(self, control: Path, model: Model, recorder: Recorder, evidence: Path, bench: str) -> None:
+    def __init__(
+        self, control: Path, model: Model, recorder: Recorder, evidence: Path, bench: str,
+        alive: Callable[[], object] | None = None,
+    ) -> None:
+        """``alive`` raises when the terminal's process has ended."""
         self._recorder, self._bench, self.evidence = recorder, bench, evidence
         self._screen_reader = ScreenReader(model.screen)
         self._slip_reader = SlipReader()
@@ -65,7 +69,7 @@ class Front:
         self.powered = False
         self._has_modem = model.modem
         self._session, self._cut_off = False, False  # of a modem: whether there is one, and it went under power
-        self._panel = Panel(control, on_event=self._on_event)
+        self._panel = Panel(control, on_event=self._on_event, alive=alive)
         self._keypad, self._slot = Keypad(self._panel), CardSlot(self._panel)
         self.supply, self.modem = Supply(self._panel), Modem(self._panel)
         self.hardware = Hardware(self._panel, recorder.append)

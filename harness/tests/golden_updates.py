@@ -81,9 +81,12 @@ def offer(
     world.append(event)
 
 
-def refuse(world: World, version: str, *, stays: str = "1.0.0", why: str = "70 image damaged", **more: str) -> None:
+def refuse(
+    world: World, version: str, *, stays: str = "1.0.0", why: str = "70 image damaged", resets: bool = False,
+    **more: str,
+) -> None:
     """It says no, with its reason, and what ran before runs on."""
-    load(world, version, runs=stays, says="fail", why=why, **more)  # type: ignore[arg-type]
+    load(world, version, runs=stays, says="fail", why=why, resets=resets, **more)  # type: ignore[arg-type]
 
 
 def cut_in(world: World, version: str, *, runs: str | None) -> None:

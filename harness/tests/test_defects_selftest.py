@@ -102,6 +102,12 @@ def test_what_counts_as_caught(firmware: Source, verdict: RunVerdict, expected: 
     assert outcome.good is (expected in ("caught", "clean"))
 
 
+@pytest.mark.parametrize(("status", "expected"), [(0, "clean"), (4, "undecided"), (3, "error"), (143, "error")])
+def test_a_reference_whose_run_ended_otherwise_than_its_verdicts_is_not_clean(status: int, expected: Result) -> None:
+    """A test that fails outside any bench is in no verdict."""
+    assert judged(source(breaks=""), verdicts(status=0), exit_status=status).result == expected
+
+
 def test_the_outcome_names_what_is_wrong() -> None:
     outcome = judged(source("MON-07", "REC-03"), verdicts(MON_03=[finding(1)], MON_07=[finding(1), finding(7, 8)]))
     assert (outcome.unexpected, outcome.absent) == (("MON-07",), ("REC-03",))

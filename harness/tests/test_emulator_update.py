@@ -124,6 +124,19 @@ def test_an_application_that_was_tampered_with_is_refused(loaded: Terminal) -> N
     wait_version(loaded, 4, "2.0.0")
 
 
+def test_what_is_stored_is_changed_with_the_case_open(loaded: Terminal) -> None:
+    """Wherever it stands in the file system, and nowhere else."""
+    supply = Supply(loaded.panel)
+    loaded.panel.request("power", state="off")
+    assert supply.change_stored("littlefs", "LITTLEFS") > 0, "the superblock's magic"
+    assert supply.change_stored("littlefs", "LITTLEFS") == 0
+    assert supply.change_stored("LITTLEFS", "littlefs") > 0
+    for wrong in ({"old": "abc", "new": "abd"}, {"old": "abcd", "new": "abcde"}, {"old": "abcd", "new": "abcd"},
+                  {"old": 9797, "new": "abcd"}, {"old": "终端终端", "new": "abcd"}):  # fmt: skip
+        with pytest.raises(BenchError, match="old and new"):
+            loaded.panel.request("change_stored", **wrong)
+
+
 def test_an_image_that_is_changed_between_check_and_start_is_refused(loaded: Terminal) -> None:
     wait_version(loaded, 1, "1.0.0")
     loaded.key("FUNC")

@@ -287,6 +287,15 @@ def test_a_trial_that_can_not_read_what_is_stored_ends_in_a_reset(
     assert boot.confirmed_after is None
 
 
+@pytest.mark.parametrize(("damage", "name"), [(damaged_state, "state"), (damaged_table, "capk")])
+def test_a_confirmed_version_names_the_file_that_was_changed(damage: Callable[[MemoryFlash], None], name: str) -> None:
+    flash = MemoryFlash()
+    Store(flash).commit(tmk=TMK.hex())
+    damage(flash)
+    shown = "".join(start(main_of("1.0.0"), flash, FakeBoot()).screens[-1])
+    assert "存储故障" in shown and f"数据被改:{name}" in shown
+
+
 @pytest.mark.parametrize("what", ["now", "glyph", "random", "kcv"])
 def test_hardware_that_does_not_answer_fails_the_self_test(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = {"now": lambda self: 0.0, "glyph": lambda self, character: None, "random": lambda self, n: bytes(n)}

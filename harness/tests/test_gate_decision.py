@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from harness.campaigns.gate_decision import (
     AT_MOST_AGAIN,
+    NOWHERE,
     change,
     compare,
     is_mandatory,
@@ -52,7 +53,10 @@ TABLE = [
     ("no occasion", [NO_OCCASION], [NO_OCCASION], 4, "INCONCLUSIVE"),
     ("a bench that failed", [ended("a", "error", MON_03="ERROR")], [PASSED], 3, "ERROR"),
     ("a test that failed by itself once", [ended("a", "failed", MON_03="PASS")], [PASSED], 4, "PASS"),
-    ("skipped", [ended("b", "skipped"), PASSED], None, 0, "PASS"),
+    ("a FAIL that had no occasion the second time", [FAILED], [NO_OCCASION], 1, "FAIL"),
+    ("a FAIL that was left open the second time", [FAILED], [OPEN], 1, "FAIL"),
+    ("skipped: it was not run", [ended("b", "skipped"), PASSED], None, 4, "PASS"),
+    ("the runner died in it, and not the second time", [ended("a", "unfinished", MON_03="PASS")], [PASSED], 4, "PASS"),
 ]
 
 
@@ -117,7 +121,10 @@ def test_mandatory_is_what_no_model_may_be_excused_from() -> None:
 CHANGES = [
     (None, "PASS", "new"), (None, "FAIL", "new failure"), ("PASS", "FAIL", "new failure"),
     ("FAIL", "FAIL", "still failing"), ("INCONCLUSIVE", "FAIL", "new failure"), ("FAIL", "PASS", "fixed"),
-    ("FAIL", "INCONCLUSIVE", "same"), ("PASS", "PASS", "same"), ("PASS", "FLAKY", "flaky"), ("FAIL", "FLAKY", "flaky"),
+    ("FAIL", "INCONCLUSIVE", "gone"), ("PASS", "ERROR", "gone"), ("FAIL", "NOT APPLICABLE", "gone"),
+    ("PASS", "NOT APPLICABLE", "gone"), ("INCONCLUSIVE", "INCONCLUSIVE", "same"), (None, "NOT APPLICABLE", "new"),
+    ("NOT APPLICABLE", "NOT APPLICABLE", "same"), ("PASS", "PASS", "same"),
+    ("PASS", "FLAKY", "flaky"), ("FAIL", "FLAKY", "flaky"),
 ]  # fmt: skip
 
 
@@ -145,8 +152,45 @@ def test_the_comparison_by_requirement_and_by_test() -> None:
     assert (told.baseline, told.firmware, told.not_compared) == ("before", ["new 1.9.0"], 1)
     assert told.requirements == {
         "still failing": [f"MON-03 on {ON}"], "fixed": [f"MSG-01 on {ON}"], "new failure": [f"NET-05 on {ON}"],
-        "flaky": [f"MON-02 on {ON}"],
+        "flaky": [f"MON-02 on {ON}"], "gone": [f"MON-01 on {ON}"],
     }  # fmt: skip
     assert told.tests == {
         "still failing": ["kept"], "fixed": ["mended"], "new failure": ["good"], "flaky": ["shaky"], "new": ["added"],
     }  # fmt: skip
+
+
+def test_a_test_that_is_skipped_now_is_not_fixed_and_one_in_two_logs_is_its_worst() -> None:
+    baseline = run_of([ended("gone", "failed", MON_03="FAIL"), ended("twice", MSG_01="PASS")])
+    first = run_of([
+        ended("gone", "skipped"), ended("twice", "unfinished", MSG_01="PASS"), ended("twice", MSG_01="PASS"),
+    ])  # fmt: skip
+    told = compare(requirements(first, None, baseline), first, run_again(first, None), baseline)
+    assert told.tests == {"still failing": ["gone"], "new failure": ["twice"]}
+    assert told.requirements == {"gone": [f"MON-03 on {ON}"]}
+    assert compare([], first, [], baseline, partial=True).requirements == {}, "a choice of tests tells of it itself"
+
+
+def test_a_choice_of_tests_must_decide_what_it_is_known_to_decide() -> None:
+    quick = run_of([ended("a", MON_03="PASS", NET_05="-")])
+    found = requirements(quick, None, partial=True, promised=["NET-05", "MON-03"])
+    assert {one.id: (one.verdict, one.on) for one in found}["NET-05"] == ("INCONCLUSIVE", NOWHERE)
+    assert status([4, 4], [], found, [], quick.reasons, partial=True) == 4
+
+
+def test_what_no_bench_of_the_inventory_can_decide_is_no_release() -> None:
+    run = run_of([ended("a", MON_03="PASS")])
+    found = requirements(run, None, untried=["FWU-01", "MON-03"])
+    assert {one.id: one.verdict for one in found} == {"MON-03": "PASS", "FWU-01": "INCONCLUSIVE"}
+    assert status([0, 0], [], found, []) == 4
+
+
+def test_a_run_whose_exit_status_alone_tells_is_no_release_of_a_choice_either() -> None:
+    """What failed outside any history has no line among the verdict's reasons."""
+    good = run_of([ended("a", MON_03="PASS")])
+    assert status([4, 0], [], requirements(good, None, partial=True), [], [], partial=True) == 4
+
+
+def test_a_bench_that_never_got_the_image_is_no_release() -> None:
+    good = run_of([ended("a", MON_03="PASS")])
+    found = requirements(good, None)
+    assert (status([0, 0], [], found, []), status([0, 0], [], found, [], troubles=["bench-1: no"])) == (0, 4)

@@ -19,7 +19,7 @@ from harness.campaigns.gate import Wanted, check
 from harness.emulator.build import build
 from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY
 from harness.errors import BadInput
-from harness.gate import Again, Comparison, GateRecord, LeftOut, Requirement, Times
+from harness.gate import Again, Comparison, GateRecord, Installed, LeftOut, Requirement, Times
 from harness.history.events import Firmware
 from harness.reports import gate as section
 from harness.tests.gate_runs import ON
@@ -67,7 +67,7 @@ def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
 
 def test_the_documentation_names_every_key() -> None:
     text = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
-    for model in (GateRecord, Requirement, Again, Comparison, LeftOut, Times):
+    for model in (GateRecord, Installed, Requirement, Again, Comparison, LeftOut, Times):
         missing = [name for name in model.model_fields if f"`{name}`" not in text]
         assert missing == [], f"docs/gate.md does not tell of {model.__name__}"
 
@@ -103,7 +103,7 @@ def run(tmp_path: Path) -> Path:
     images = {"new": tmp_path / "new.img", "old": tmp_path / "old.img"}
     for name, path in images.items():
         path.write_bytes(name.encode())
-    info = {"arguments": ["suites", "--firmware", str(images["new"])],
+    info = {"benches": [{"bench": "bench-1", "firmware": {"path": str(images["new"])}}],
             "from": {"1.0.0": {"name": "old", "version": "1.0.0", "sha256": "", "path": str(images["old"])}}}
     for name, content in (("run.json", info), ("verdicts.json", {})):
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
@@ -119,6 +119,7 @@ def test_the_bundle_has_all_that_another_machine_needs(run: Path, tmp_path: Path
     assert (there / bundle.image).read_bytes() == b"new"
     assert [(there / one).read_bytes() for one in bundle.from_images] == [b"old"]
     assert (bundle.tests, bundle.requirements, bundle.seed) == ([TEST], ["MON-03"], "hil97")
+    assert (bundle.quick, bundle.by_update) == (False, True)
     from harness.lab.inventory import load_lab
 
     lab = load_lab(there / bundle.lab)
@@ -186,6 +187,9 @@ def test_bad_input_is_said_before_anything_runs(image: Path, tmp_path: Path, mon
     data = bytearray(image.read_bytes())
     data[5000] ^= 1
     damaged.write_bytes(data)
+    few = tmp_path / "few"
+    (few / "recovery").mkdir(parents=True)
+    assert check(replace(good, suites=few, quick=True)).version == "1.0.1", "a choice of tests tells what it lacks"
     for change, why in (
         ({"image": tmp_path / "none.img"}, "there is no such image"),
         ({"image": damaged}, r"offset \d+: the firmware image is refused"),
@@ -195,6 +199,7 @@ def test_bad_input_is_said_before_anything_runs(image: Path, tmp_path: Path, mon
         ({"from_versions": str(image)}, "nobody can update to it from 1.0.1"),
         ({"baseline": tmp_path}, "no stored run"),
         ({"suites": tmp_path / "suites"}, "there are no suites here"),
+        ({"suites": few}, "no suite install, firmware, registration, network here"),
     ):
         with pytest.raises(BadInput, match=why):
             check(replace(good, **change))

@@ -35,7 +35,9 @@ FILES = (
     "campaigns/recorded.py", "campaigns/replay.py", "wire/faults/__init__.py", "wire/faults/spoken.py",
     "wire/moments.py", "wire/by_hand.py", "bench/door.py",
     "acquirer/service.py", "acquirer/tokens.py", "acquirer/links.py",
-    "acquirer/certificates.py", "acquirer/download_data.py",
+    "acquirer/certificates.py", "acquirer/download_data.py", "instruments/emulated/plan.py",
+    "instruments/emulated/board.py", "instruments/emulated/instrument.py", "instruments/emulated/serving.py",
+    "instruments/emulated/hands.py", "instruments/emulated/modbus.py",
 )  # fmt: skip
 # Class -> which of its positional arguments is text for the reader.
 RAISED = {
@@ -121,7 +123,8 @@ def raised() -> dict[str, str]:
 # Functions whose texts go into a message by way of a list or a value of theirs.
 TELLING = {
     "lab/schema.py": {"contradictions"}, "lab/ports.py": {"missing", "_serial_problem"}, "lab/lease.py": {"__str__"},
-    "lab/documents.py": {"_bad_input"}, "lab/process.py": {"check"},
+    "lab/documents.py": {"_bad_input"}, "lab/process.py": {"check"}, "instruments/described.py": {"problems"},
+    "instruments/guard/limits.py": {"problems"},
 }  # fmt: skip
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.campaigns.choosing import drop_without_image
 from harness.errors import BadInput
 from harness.lab.image_set import FLAWS, open_image_set
 from harness.lab.inventory import Lab, load_lab
@@ -144,3 +147,35 @@ def test_every_key_is_in_the_documentation() -> None:
         assert f"`{key}`" in page, key
     for flaw in FLAWS:
         assert f"`{flaw}`" in page, flaw
+
+
+def test_tests_for_which_nobody_made_an_image_are_taken_out_before_the_run(folder: Path) -> None:
+    """Whichever image they ask for: by name, by an argument, or one that resets; benches without a folder keep all."""
+    asked = {
+        "successor": ("successor", {}), "reset": ("resets", {}), "made": ("flaw", {"flaw": "corrupt"}),
+        "not made": ("flaw", {"flaw": "unsigned"}), "nothing": ("", {}),
+    }  # fmt: skip
+
+    def item(name: str, label: str) -> Any:
+        image, params = asked[name]
+        marks = [SimpleNamespace(args=(image,))] if image else []
+        return SimpleNamespace(
+            nodeid=f"x.py::test_y[{name}-@{label}]", iter_markers=lambda _mark: marks,
+            callspec=SimpleNamespace(params=params),
+        )
+
+    def left(version: str) -> list[str]:
+        plan: Any = SimpleNamespace(
+            labels=lambda: {"V": SimpleNamespace(images=str(folder), label="V"), "OURS": SimpleNamespace(images="")},
+            version_of=lambda _entry: version,
+        )
+        told: list[Any] = []
+        config: Any = SimpleNamespace(hook=SimpleNamespace(pytest_deselected=lambda items: told.extend(items)))
+        items = [item(name, label) for name in asked for label in ("V", "OURS")]
+        gone = drop_without_image(config, items, plan)
+        assert gone == told and len([one for one in items if "OURS" in one.nodeid]) == len(asked)
+        return [one.nodeid.partition("[")[2].partition("-@")[0] for one in items if "@V" in one.nodeid]
+
+    assert left("2.3.0") == ["successor", "reset", "made", "nothing"]
+    assert left("2.2.1") == ["successor", "nothing"]
+    assert left("9.9.9") == ["nothing"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import harness
-from harness.campaigns.selection import QUICK, Candidate, cover, quick_tests, without_group
+from harness.campaigns.selection import QUICK, Candidate, cover, quick_promises, quick_tests, without_group
 from harness.campaigns.selftest import GATED
 from harness.tests.gate_runs import ended, run_of
 from harness.tests.quick_list import candidates
@@ -39,6 +39,9 @@ def test_the_group_is_taken_off() -> None:
     assert without_group("x.py::test_y[a-b-@HT-200-lakala]") == "x.py::test_y[a-b]"
     assert without_group("x.py::test_y[@HT-200]") == "x.py::test_y"
     assert without_group("x.py::test_y[a]") == "x.py::test_y[a]"
+    assert quick_promises("# head\nx.py::test_y[a]  # MON-01 NET-05, 1.0 s\n x.py  # slow\nx.py::test_z\n") == {
+        "x.py::test_y[a]": {"MON-01", "NET-05"},
+    }
     assert quick_tests("# head\nx.py::test_y[a]  # MON-01, 1.0 s\n\n x.py::test_z\n") == [
         "x.py::test_y[a]", "x.py::test_z",
     ]

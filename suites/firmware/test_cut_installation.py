@@ -17,6 +17,7 @@ FEW = (1, 3, 4, 6)  # of an installation: its note, the request, the boot loader
 
 
 @pytest.mark.declares("FWU-03")
+@pytest.mark.needs_image("successor")
 def test_in_the_transfer_and_in_the_installation(bench: Bench, images: ImageSet) -> None:
     fill(bench, reversal=False)
     software = wanted(images.successor())
@@ -31,6 +32,7 @@ def test_in_the_transfer_and_in_the_installation(bench: Bench, images: ImageSet)
 @pytest.mark.nightly
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "torn"])
 @pytest.mark.declares("FWU-03")
+@pytest.mark.needs_image("successor")
 def test_at_every_step_of_the_installation(bench: Bench, images: ImageSet, torn: bool) -> None:
     fill(bench)
     install_cut_at(bench, wanted(images.successor()), range(1, MOST_OPERATIONS), torn=torn)

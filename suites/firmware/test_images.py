@@ -31,6 +31,7 @@ def test_what_must_be_refused(bench: Bench, images: ImageSet) -> None:
 @pytest.mark.nightly
 @pytest.mark.parametrize("flaw", [flaw for flaw in REFUSED if flaw not in ("empty", "oversized", "truncated")])
 @pytest.mark.declares("FWU-04")
+@pytest.mark.needs_image("flaw")
 def test_what_must_be_refused_from_the_host(bench: Bench, images: ImageSet, flaw: str) -> None:
     assert bench.terminal.sale(10_00, card=MAGNETIC).ok
     assert not update(bench, wanted(images.flawed(flaw)), via="network").ok
@@ -52,7 +53,8 @@ def test_what_fails_at_its_first_start(bench: Bench, images: ImageSet) -> None:
         sells_on(bench)
 
 
-@pytest.mark.declares("FWU-04")
+@pytest.mark.declares("FWU-04", "SEC-04")
+@pytest.mark.needs_image("successor")
 def test_changed_between_check_and_start(bench: Bench, images: ImageSet) -> None:
     """A byte of it is changed on the flash: when it was loaded and checked, and when it was to be started."""
     fill(bench, reversal=False)
@@ -76,6 +78,7 @@ def test_changed_between_check_and_start(bench: Bench, images: ImageSet) -> None
 
 
 @pytest.mark.declares("FWU-01", "FWU-07", "FWU-08", "FWU-09")
+@pytest.mark.needs_image("successor")
 def test_a_successor_in_97(bench: Bench, images: ImageSet) -> None:
     """The terminal is not registered any more; the next version is installed all the same, and then it recovers."""
     fill(bench, reversal=False)
@@ -93,6 +96,7 @@ def test_a_successor_in_97(bench: Bench, images: ImageSet) -> None:
 @pytest.mark.nightly
 @pytest.mark.parametrize("via", ["service", "network"])
 @pytest.mark.declares("FWU-01", "FWU-07", "FWU-09")
+@pytest.mark.needs_image("successor")
 def test_a_successor(bench: Bench, images: ImageSet, via: Route) -> None:
     fill(bench)
     assert update(bench, wanted(images.successor()), via=via).ok

@@ -54,6 +54,7 @@ def test_at_every_flash_operation(bench: Bench, from_version: str, old_image: Im
 
 @pytest.mark.physical
 @pytest.mark.declares("FWU-03")
+@pytest.mark.needs_image("successor")
 def test_behind_some_blocks_of_the_transfer(bench: Bench, images: ImageSet, seed: str) -> None:
     """The version that ran goes on, and takes the image the next time."""
     fill(bench, reversal=False)

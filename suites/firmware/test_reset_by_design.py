@@ -12,6 +12,7 @@ from harness.lab.image_set import ImageSet
 
 
 @pytest.mark.declares("FWU-02")
+@pytest.mark.needs_image("resets")
 def test_not_over_what_is_stored(bench: Bench, images: ImageSet, tmp_path: Path) -> None:
     software = resetting(bench, images, tmp_path)
     fill(bench)

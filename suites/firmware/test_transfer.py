@@ -1,19 +1,23 @@
 """A transfer that is disturbed goes on, or is begun again; the version that ran runs on meanwhile."""
 
+import threading
+
 import pytest
 
 from fixtures.update import fill, look, sells_on, wanted
 from harness.bench.bench import Bench
-from harness.bench.updating import ask_version, give, update
+from harness.bench.updating import ask_version, give, second, update
 from harness.history.events import WireFrame
 from harness.instruments.serial_noise import Noise, SecondSender, Stops
-from harness.lab.image_set import ImageSet
+from harness.lab.image_set import ImageFile, ImageSet
 from harness.terminal.drivers.panel_firmware import SenderStopped
 
 PATIENCE_S = 10.0  # more than a terminal takes to give up a sender
+SOME_BLOCKS = 20  # of more than two hundred
 
 
 @pytest.mark.declares("FWU-05")
+@pytest.mark.needs_image("successor")
 def test_by_the_service_port(bench: Bench, images: ImageSet) -> None:
     """A sender that stops, a second one in between, then noise in every twentieth block."""
     fill(bench, reversal=False)
@@ -42,6 +46,7 @@ def test_by_the_service_port(bench: Bench, images: ImageSet) -> None:
 
 
 @pytest.mark.declares("FWU-05")
+@pytest.mark.needs_image("successor")
 def test_from_the_host(bench: Bench, images: ImageSet) -> None:
     """The cable is pulled out in the middle; when it is back, the download goes on where it broke off."""
     fill(bench, reversal=False)
@@ -54,8 +59,56 @@ def test_from_the_host(bench: Bench, images: ImageSet) -> None:
     sells_on(bench)
 
 
+@pytest.mark.declares("FWU-05")
+@pytest.mark.needs_image("successor")
+def test_fetched_while_the_service_port_loads(bench: Bench, images: ImageSet) -> None:
+    """Two senders at once: an engineer's image is coming, and the operator has one fetched from the host. He is told
+    why not, and the engineer's is whole."""
+    fill(bench, reversal=False)
+    software = wanted(images.successor())
+    bench.host.offer_software(software.path, version=software.firmware.version)
+    blocks = threading.Semaphore(0)
+    told = update(
+        bench, software, on_block=lambda _number: blocks.release(), patience_s=PATIENCE_S,
+        meanwhile=lambda: fetched_too(bench, software, blocks),
+    )
+    look(bench)
+    if not told.ok:  # refused both: then the next one, alone, is not
+        assert update(bench, software, patience_s=PATIENCE_S).ok
+    look(bench)
+    sells_on(bench)
+
+
+@pytest.mark.declares("FWU-05")
+@pytest.mark.needs_image("successor")
+def test_loaded_by_the_service_port_while_the_host_is_asked(bench: Bench, images: ImageSet) -> None:
+    """Two senders at once: the operator's image is coming from the host, and an engineer loads one."""
+    fill(bench, reversal=False)
+    software = wanted(images.successor())
+    told = update(bench, software, via="network", meanwhile=lambda: loaded_too(bench, software))
+    look(bench)
+    if not told.ok:
+        assert bench.once_connected(lambda: update(bench, software, via="network")).ok
+    look(bench)
+    sells_on(bench)
+
+
+def fetched_too(bench: Bench, software: ImageFile, blocks: threading.Semaphore) -> None:
+    """The operator asks for it when the first blocks have been taken by the service port."""
+    for _ in range(SOME_BLOCKS):
+        assert blocks.acquire(timeout=60.0), "the terminal takes no block"
+    second(bench, software, "network")
+
+
+def loaded_too(bench: Bench, software: ImageFile) -> None:
+    """The engineer sends it when the first blocks have come from the host."""
+    await_answers(bench, SOME_BLOCKS)
+    second(bench, software, "service", patience_s=0.0)
+
+
 @pytest.mark.nightly
 @pytest.mark.declares("FWU-05")
+@pytest.mark.needs_image("successor")
 def test_the_link_is_lost_at_every_block(bench: Bench, images: ImageSet) -> None:
     """From the host: the answer to each block is lost once with its connection."""
     fill(bench, reversal=False)
@@ -75,9 +128,14 @@ def test_the_link_is_lost_at_every_block(bench: Bench, images: ImageSet) -> None
 
 def pull_out(bench: Bench, *, after: int) -> None:
     """The cable, when that many messages of the download were answered."""
+    await_answers(bench, after)
+    bench.cable.unplug()
+
+
+def await_answers(bench: Bench, after: int) -> None:
+    """That many messages of a download were answered."""
     answered = iter(range(1, after))
     bench.history.wait_for(
         lambda e: isinstance(e, WireFrame) and e.hex[26:30] == "0810" and next(answered, None) is None,
         60.0, f"{after} answers to the download",
     )
-    bench.cable.unplug()

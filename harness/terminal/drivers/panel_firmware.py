@@ -181,6 +181,8 @@ class _SerialLoad:
         if self._error is not None:
             raise self._error
         assert self._completion is not None
+        if self._completion.outcome == "fail" and self._hands.front.powered:
+            self._hands.front.press("CANCEL")  # the reason on the screen, which may not have been read yet, is put away
         return self._completion
 
     def _run(self) -> None:

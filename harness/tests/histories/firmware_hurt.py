@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from harness.tests.golden import World
 from harness.tests.golden_stories import Stories
 from harness.tests.golden_updates import HELD, cut_in, load, offer, refuse, status, swept, told, unit_with
@@ -175,6 +177,59 @@ def the_cable_was_out(world: World) -> None:
     told(world, "1.1.0")
 
 
+def second(
+    world: World, *, says: Literal["ok", "fail"] = "fail", why: str = "90 busy: another transfer", first_ok: bool = True
+) -> None:
+    """The operator has an image fetched while another comes by the service port."""
+    first = world.invoke("load_firmware", "service", version="1.1.0")
+    offer(world, first.op, "1.1.0")
+    world.wait(1)
+    other = world.invoke("load_firmware", "operator", version="1.2.0")
+    offer(world, other.op, "1.2.0", via="network")
+    world.complete(other, says, detail=why)
+    world.wait(1)
+    world.complete(first, "ok" if first_ok else "fail", detail="" if first_ok else "73 broken off")
+
+
+@good("FWU-05", "refused (90 busy: another transfer), and golden 1.1.0 runs")
+def a_second_sender_is_refused(world: World) -> None:
+    second(world)
+    world.reboot("watchdog")
+    told(world, "1.1.0")
+
+
+@good("FWU-05", "refused (90 busy: another transfer), and golden 1.0.0 runs")
+def both_are_refused_and_the_first_comes_again(world: World) -> None:
+    second(world, first_ok=False)
+    told(world, "1.0.0")
+    load(world, "1.1.0")
+
+
+@bad("FWU-05", "both were taken")
+def two_senders_are_both_taken(world: World) -> None:
+    second(world, says="ok")
+    world.reboot("watchdog")
+    told(world, "1.1.0")
+
+
+@bad("FWU-05", "refused without a reason")
+def a_second_sender_hears_nothing(world: World) -> None:
+    second(world, why="")
+    world.reboot("watchdog")
+    told(world, "1.1.0")
+
+
+@bad("FWU-05", "nothing can be started any more")
+def dead_of_two_senders(world: World) -> None:
+    second(world)
+    world.screen("固件损坏")
+
+
+@undecided("FWU-05", "what ran afterwards is not known")
+def nobody_asks_after_two_senders(world: World) -> None:
+    second(world)
+
+
 @bad("FWU-05", "another attempt, which nothing troubled, was not taken (90 busy)")
 def it_never_goes_on(world: World) -> None:
     refuse(world, "1.1.0", why="73 broken off", disturbed="the sender stops after 9 blocks")
@@ -203,6 +258,14 @@ def a_lost_link_costs_the_number(world: World) -> None:
 @undecided("FWU-05", "nothing shows whether it can go on")
 def nobody_tries_again(world: World) -> None:
     refuse(world, "1.1.0", why="73 broken off", disturbed="the sender stops after 9 blocks")
+
+
+@undecided("FWU-05", "nothing shows whether it can go on")
+def what_is_stored_bars_the_next_attempt(world: World) -> None:
+    world.sign_in()
+    world.sale(1200)
+    refuse(world, "3.0.0", why="73 broken off", disturbed="the sender stops after 9 blocks", resets=True)
+    refuse(world, "3.0.0", why="85 transactions stored", resets=True)
 
 
 @no_occasion("FWU-05")

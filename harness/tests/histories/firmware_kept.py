@@ -217,7 +217,7 @@ def the_reversal_may_have_gone_before(world: World) -> None:
     world.sale(700)
 
 
-@undecided("FWU-01", "the counters right after the update still had it")
+@undecided("FWU-01", "the counters right afterwards still had it")
 def the_reversal_went_later(world: World) -> None:
     unit_with(world, "0.9.0")
     world.sign_in()
@@ -261,14 +261,14 @@ def another_unit_came(world: World) -> None:
 def it_waits_for_the_settlement(world: World) -> None:
     world.sign_in()
     world.sale(1200)
-    refuse(world, "3.0.0", why="85 transactions stored", resets=True)  # type: ignore[arg-type]
+    refuse(world, "3.0.0", why="85 transactions stored", resets=True)
 
 
 @good("FWU-02", "refused (86 reversal pending)")
 def it_waits_for_the_reversal(world: World) -> None:
     world.sign_in()
     world.sale(1500, withheld())
-    refuse(world, "3.0.0", why="86 reversal pending", resets=True)  # type: ignore[arg-type]
+    refuse(world, "3.0.0", why="86 reversal pending", resets=True)
 
 
 @good("FWU-02", "as out of the box")
@@ -308,7 +308,7 @@ def it_does_not_wait(world: World) -> None:
 def it_does_not_say_why(world: World) -> None:
     world.sign_in()
     world.sale(1200)
-    refuse(world, "3.0.0", why="", resets=True)  # type: ignore[arg-type]
+    refuse(world, "3.0.0", why="", resets=True)
 
 
 @bad("FWU-02", "left with a blank terminal number")
@@ -337,6 +337,18 @@ def it_never_signs_in_again(world: World) -> None:
 def nothing_was_done_to_it_afterwards(world: World) -> None:
     world.sign_in()
     load(world, "3.0.0", resets=True)
+
+
+@no_occasion("FWU-02")
+def the_power_goes_before_it_says_whether_it_installs(world: World) -> None:
+    world.sign_in()
+    world.sale(1200)
+    operation = world.invoke("load_firmware", "service", version="3.0.0")
+    offer(world, operation.op, "3.0.0", resets=True)
+    world.complete(operation, "ok")  # it has it, and was not told to install it yet
+    world.power("off", "cut")
+    world.power("on")
+    told(world, "1.0.0")
 
 
 @no_occasion("FWU-02")
@@ -450,7 +462,7 @@ def a_link_that_was_hurt_is_no_pair(world: World) -> None:
 def a_reset_over_stored_money_is_no_pair(world: World) -> None:
     world.sign_in()
     world.sale(1200)
-    refuse(world, "3.0.0", why="85 transactions stored", resets=True)  # type: ignore[arg-type]
+    refuse(world, "3.0.0", why="85 transactions stored", resets=True)
 
 
 # -- steps -------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
-"""SEC-01 to SEC-03: forged, replayed and stripped answers."""
+"""SEC-01 to SEC-03: forged, replayed and stripped answers. SEC-04: what was changed on the flash."""
 
 from __future__ import annotations
 
 from harness.history.events import WireFrame
+from harness.history.update_events import StoredChanged
 from harness.tests.golden import Reply, World, flawed, says
 from harness.tests.golden_faults import forged, replayed, rewritten
 from harness.tests.golden_stories import Stories
+from harness.tests.golden_updates import load
 from harness.tests.histories.steps import claim_success, deny_success
 
 stories = Stories("SEC-")
@@ -259,3 +261,102 @@ def a_mac_that_was_recomputed(world: World) -> None:
     world.sign_in()
     world.sale(1500, rewritten({37: "999999999999"}, mac="recompute"))
     world.settle()
+
+
+# -- SEC-04 ------------------------------------------------------------------------------------------------------------
+
+FOREIGN = "97979797"
+
+
+def change(world: World, was: str = "", now: str = FOREIGN) -> None:
+    """The power is off, and the terminal number on the flash another one."""
+    world.power("off")
+    world.append(StoredChanged(t=0, what="tid", was=was or world.tid, now=now, places=1))
+
+
+def refuse_to_start(world: World) -> None:
+    world.power("on")
+    world.screen("存储故障,请送修")
+
+
+@good("SEC-04", "says “存储故障,请送修”, and does nothing")
+def a_foreign_number_is_refused(world: World) -> None:
+    change(world)
+    refuse_to_start(world)
+
+
+@good("SEC-04", "the settlement of batch 000001 claims them")
+def put_back_it_has_everything(world: World) -> None:
+    world.sign_in()
+    world.sale(1200)
+    own = world.tid
+    change(world)
+    refuse_to_start(world)
+    change(world, FOREIGN, own)
+    world.power("on")
+    world.idle()
+    world.sign_in()
+    world.settle()
+
+
+@good("SEC-04", "an image was changed in its slot (changed_before_start): golden 1.0.0 runs on")
+def a_changed_application_is_not_started(world: World) -> None:
+    load(world, "1.1.0", flaw="changed_before_start", runs="1.0.0")
+
+
+@bad("SEC-04", "left under terminal number 97979797")
+def it_works_under_a_foreign_number(world: World) -> None:
+    change(world)
+    world.power("on")
+    world.idle()
+    world.tid = FOREIGN
+    world.sign_in("97")
+
+
+@bad("SEC-04", "it started as if nothing were")
+def it_starts_all_the_same(world: World) -> None:
+    change(world)
+    world.power("on")
+    world.idle()
+
+
+@bad("SEC-04", "an image was changed in its slot (changed_before_start): it runs")
+def a_changed_application_runs(world: World) -> None:
+    load(world, "1.1.0", flaw="changed_before_start")
+
+
+@bad("SEC-04", "the settlement claims")
+def put_back_its_batch_is_gone(world: World) -> None:
+    world.sign_in()
+    world.sale(1200)
+    own = world.tid
+    change(world)
+    refuse_to_start(world)
+    change(world, FOREIGN, own)
+    world.power("on")
+    world.idle()
+    world.terminal.log.clear()
+    world.sign_in()
+    world.settle()
+
+
+@undecided("SEC-04", "was not switched on with it")
+def nobody_switches_it_on(world: World) -> None:
+    change(world)
+
+
+@undecided("SEC-04", "what it does about it was not seen")
+def nobody_looks_at_it(world: World) -> None:
+    change(world)
+    world.power("on")
+
+
+@undecided("SEC-04", "what ran afterwards is not known")
+def nobody_asks_what_runs(world: World) -> None:
+    load(world, "1.1.0", flaw="changed_before_start", runs="")
+
+
+@no_occasion("SEC-04")
+def nothing_is_changed(world: World) -> None:
+    world.sign_in()
+    load(world, "1.1.0")

@@ -7,6 +7,7 @@ import zlib
 from littlefs import LittleFS, LittleFSError, UserContext, lfs
 from littlefs.lfs import LFSConfig, LFSFileFlag
 
+from . import texts
 from .hardware import BlockDevice
 
 _READ, _REPLACE, _MODIFY = (  # littlefs: rdonly; wronly creat trunc; rdwr creat
@@ -16,6 +17,14 @@ _NEW = ".new"  # behind the name of a file that is about to be created
 _IS_FOLDER = 2  # littlefs: LFS_TYPE_DIR
 
 FilesFault = LittleFSError  # what every method may raise
+
+
+class FileChanged(ValueError):
+    """A file is not what was written: somebody else wrote in it, or the flash forgot. ``told``: for the operator."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"checksum of {name}")
+        self.told = (f"{texts.FILE_CHANGED}{name}",)
 
 
 class _Context(UserContext):
@@ -113,13 +122,13 @@ class Files:
         lfs.file_close(self._fs.fs, file)
 
     def read_checked(self, name: str) -> bytes | None:
-        """What :meth:`write_checked` wrote; None: there is no such file. Raises ValueError where it was changed."""
+        """What :meth:`write_checked` wrote; None: there is no such file. Raises :class:`FileChanged`."""
         raw = self.read(name)
         if raw is None:
             return None
         checksum, _, data = raw.partition(b"\n")
         if checksum != b"%08x" % zlib.crc32(data):
-            raise ValueError(f"checksum of {name}")
+            raise FileChanged(name)
         return data
 
     def write_checked(self, name: str, data: bytes) -> None:

@@ -84,7 +84,8 @@ class Terminal:
             if trial:
                 self.screen.show((texts.SELF_TEST_FAILED,))
                 board.reboot()
-            self.screen.show((texts.STORAGE_FAULT, *getattr(fault, "told", ())))
+            told = getattr(fault, "told", ()) or getattr(fault.__cause__, "told", ())
+            self.screen.show((texts.STORAGE_FAULT, *told))
             return []
         return stores
 

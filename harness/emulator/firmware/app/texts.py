@@ -107,3 +107,4 @@ def update_reason(number: str) -> str:
     """Why other software was not taken."""
     return f"原因{number}:{_UPDATE_REASONS[number]}"
 SELF_TEST, SELF_TEST_FAILED, STORED_FORMAT = "程序自检", "自检失败", "数据格式:"
+FILE_CHANGED = "数据被改:"

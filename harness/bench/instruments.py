@@ -1,0 +1,58 @@
+"""The instruments of a bench: its guard started, everything open and safe, before the terminal gets power.
+
+Imported only where a bench has instruments, so that the others pay nothing for them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.bench.plan import BenchPlan
+from harness.errors import BenchError
+from harness.history.recorder import Recorder
+from harness.instruments import drivers
+from harness.instruments.client import Instruments
+from harness.instruments.guard.plan import GuardPlan
+from harness.instruments.guard_line import GuardLine
+from harness.lab.instrument_entry import InstrumentEntry
+from harness.terminal.surroundings import Surroundings
+
+OPENS_S = 20.0
+
+
+def open_for(plan: BenchPlan, scratch: Path, history: Recorder, fail: Callable[[str], None]) -> Instruments:
+    """Those of a bench's plan; see :func:`open_instruments`."""
+    return open_instruments(
+        bench=plan.bench, run=plan.run, folder=plan.folder, scratch=scratch, entries=plan.instruments,
+        surroundings=plan.model.surroundings, seed=zlib.crc32(plan.serial_number.encode()), history=history, fail=fail,
+    )
+
+
+def open_instruments(
+    *, bench: str, run: str, folder: Path, scratch: Path, entries: Sequence[InstrumentEntry],
+    surroundings: Surroundings | None, seed: int, history: Recorder, fail: Callable[[str], None],
+    silence_s: float | None = None,
+) -> Instruments:
+    """All open, identified and in their safe state. Raises BenchError naming each that is not, and why."""
+    plan = GuardPlan(
+        bench=bench, run=run, folder=folder, scratch=scratch, instruments=list(entries), surroundings=surroundings,
+        seed=seed, **({} if silence_s is None else {"silence_s": silence_s}),
+    )
+    known = drivers.known()
+    line = GuardLine.start(plan, history, fail)
+    instruments = Instruments(line, bench, {one.name: known[one.driver].kind for one in entries})
+    try:
+        reply = line.request({"op": "open", "within_s": OPENS_S}, timeout_s=OPENS_S + 5)
+        if not reply.get("ok"):
+            troubles = reply.get("troubles", {})
+            raise BenchError(
+                "\n".join(f"instrument {name}: {what}" if name else what for name, what in troubles.items()),
+                bench=bench, evidence=str(line.log),
+                remedy="bring it up, or take it out of the inventory; hil97 lab check --open asks each of them",
+            )
+    except BaseException:
+        line.close()
+        raise
+    return instruments

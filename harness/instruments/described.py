@@ -1,0 +1,126 @@
+"""Instruments as an inventory describes them: what can't be so; what drivers and emulated servers are told."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.instruments import drivers
+from harness.instruments.contracts import InstrumentError
+from harness.instruments.guard.limits import problems as limit_problems
+from harness.lab.instrument_entry import FULL_SET, InstrumentEntry, Option
+from harness.terminal.surroundings import Surroundings
+
+NOMINAL_V = "nominal_v"  # option of supplies and of their drivers; where nothing is said, the model's
+_SORTS: Mapping[Any, str] = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
+_SERVER_OPTIONS = {  # docs/instruments-emulated.md
+    "chamber": {"ambient_c", "ambient_pct", "low_c", "high_c", "heat_k_per_min", "cool_k_per_min"},
+    "supply": {NOMINAL_V, "high_v", "limit_a", "hold_up_ms", "load_w"},
+    "burst": {"high_kv", "charge_s_per_kv"}, "esd": {"high_kv", "charge_s_per_kv"},
+    "surge": {"high_kv", "charge_s_per_kv"}, "field": {"high_v_m", "warm_up_s"}, "printer_sensor": {"roll_mm"},
+    "relay": {"channels"},
+}  # fmt: skip
+
+
+def problems(entries: Sequence[InstrumentEntry], *, emulated_bench: bool) -> list[tuple[tuple[str, ...], str]]:
+    """(place below ``instruments``, what is wrong there)."""
+    found: list[tuple[tuple[str, ...], str]] = []
+    for one in entries:
+        driver = drivers.known().get(one.driver)
+        if driver is None:
+            known = ", ".join(sorted(drivers.known()))
+            found.append(((one.name, "driver"), f"unknown driver {one.driver}; known: {known}"))
+            continue
+        if one.emulated and one.driver not in FULL_SET.values():
+            known = ", ".join(FULL_SET.values())
+            text = f"there is no emulated instrument for the driver {one.driver}: give its `address`, or use {known}"
+            found.append(((one.name, "address"), text))
+        if one.emulated and not emulated_bench:
+            text = "an emulated instrument does nothing to a real terminal: give its `address`"
+            found.append(((one.name, "address"), text))
+        limits = limit_problems(driver.kind, driver.quantities, one.limits)
+        found += [((one.name, "limits", name), text) for name, text in limits]
+        options = _names(driver) | (_SERVER_OPTIONS.get(driver.kind, set()) if one.emulated else set())
+        found += [
+            ((one.name, "options", name), f"{one.driver} has no option {name}; it has {', '.join(sorted(options))}")
+            for name in one.options if name not in options
+        ]
+        found += [((one.name, *place), text) for place, text in _option_problems(one, driver)]
+    return found
+
+
+def _option_problems(one: InstrumentEntry, driver: type[Any]) -> list[tuple[tuple[str, ...], str]]:
+    """Options that the driver can't do without and those of another type, by its arguments."""
+    found: list[tuple[tuple[str, ...], str]] = []
+    hints = typing.get_type_hints(driver.__init__)
+    for name, parameter in inspect.signature(driver).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        sort, value = hints.get(name), one.options.get(name)
+        if value is None and parameter.default is inspect.Parameter.empty:
+            found.append(((), f"{one.driver} needs the option {name}: put it under `options`"))
+        elif value is not None and sort is not None and sort in _SORTS and not _fits(value, sort):
+            found.append((("options", name), f"{name} must be {_SORTS[sort]}"))
+    return found
+
+
+def _fits(value: Option, sort: type) -> bool:
+    if isinstance(value, bool) or sort is bool:
+        return isinstance(value, bool) and sort is bool
+    return isinstance(value, int | float) if sort is float else isinstance(value, sort)
+
+
+def driver_options(one: InstrumentEntry, driver: type[Any], around: Surroundings | None) -> dict[str, Any]:
+    """What the driver is opened with, beside the address."""
+    names = _names(driver)
+    given = {name: value for name, value in one.options.items() if name in names}
+    if NOMINAL_V in names and around is not None:
+        given.setdefault(NOMINAL_V, around.voltage_v.nominal)
+    return given
+
+
+def emulated_options(one: InstrumentEntry, driver: type[Any], around: Surroundings | None) -> dict[str, Any]:
+    """How its server is described in the plan of the emulated instruments."""
+    options = _SERVER_OPTIONS.get(driver.kind, set())
+    told: dict[str, Any] = {"kind": driver.kind}
+    told |= {name: value for name, value in one.options.items() if name in options}
+    if around is not None and driver.kind == "supply":
+        told.setdefault(NOMINAL_V, around.voltage_v.nominal)
+    if around is not None and driver.kind == "chamber":
+        told.setdefault("ambient_c", around.temperature_c.nominal)
+        told.setdefault("ambient_pct", around.humidity_pct.nominal)
+    if driver.kind == "card_robot":
+        told["cards"] = _cards()
+    return told
+
+
+def check_identity(address: str, wanted: str, answered: str) -> None:
+    """Raises InstrumentError where another device answers than the inventory has there; ``wanted`` "": any is right."""
+    if wanted.casefold() not in answered.casefold():
+        raise InstrumentError(
+            f"at {address} answers {answered!r}, and the inventory has {wanted!r} there",
+            remedy="look at which device is plugged in there, or correct address or identity in the inventory",
+        )
+
+
+def _cards() -> dict[str, dict[str, Any]]:
+    """The test cards, as the robot's magazine has them."""
+    from harness.terminal.cards import CARDS
+
+    made: dict[str, dict[str, Any]] = {}
+    for name, card in CARDS.items():
+        if card.entry == "magnetic":
+            made[name] = {"track2": card.track2}
+        elif card.entry in ("chip", "contactless"):
+            made[name] = {"track2": card.track2, "chip": card.chip()}
+    return made
+
+
+def _names(driver: type[Any]) -> set[str]:
+    """The options that a driver takes."""
+    return {
+        one.name for one in inspect.signature(driver).parameters.values()
+        if one.kind is inspect.Parameter.KEYWORD_ONLY
+    }

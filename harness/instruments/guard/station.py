@@ -1,0 +1,335 @@
+"""One instrument in the guard: its driver, its thread, what it read last, and whether it is to be safe.
+
+Everything that is done to the instrument is done in its thread, one thing after another; the others only ask. What a
+station finds out it tells through :class:`Reports`, from its thread.
+"""
+
+from __future__ import annotations
+
+import base64
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.history.instrument_events import Quantity
+from harness.instruments.contracts import InstrumentError
+from harness.instruments.described import check_identity
+from harness.instruments.guard.limits import Limits, is_open
+from harness.instruments.methods import QUESTIONS
+from harness.instruments.quantities import impossible, resolution
+from harness.lab.instrument_entry import InstrumentEntry
+from harness.lab.lease import BenchBusy, Lease, holder_of, lease
+
+AT_LEAST_NS = 5_000_000_000  # a reading is recorded at least so often
+SLOW_S = 1.0  # an instrument that takes longer for its readings can't be sampled
+SETTLES_S = 2.0  # from being told to being safe, as read back
+FIRST_RETRY_S, POLL_S = 0.1, 0.05
+
+Reply = Callable[[dict[str, Any]], None]
+
+
+class Reports(Protocol):
+    """Where a station tells what happened. Called from its thread; must not wait."""
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Something for the worker."""
+
+    def note(self, text: str) -> None:
+        """A line for the log."""
+
+    def changed(self, name: str) -> None:
+        """It was opened, became safe, or can't be."""
+
+
+class Station:
+    """``opened``: it has been open at least once; ``unsafe``: why it is not known to be safe, "" where it is and
+    nothing was asked of it since."""
+
+    def __init__(
+        self, entry: InstrumentEntry, driver: type[Any], options: Mapping[str, Any], limits: Limits,
+        reports: Reports, *, sample_s: float, retry_s: float,
+    ) -> None:
+        self.entry, self.name, self.kind = entry, entry.name, driver.kind
+        self.address = entry.address
+        self.opened, self.trouble, self.unsafe = False, "", "not opened yet"
+        self._class, self._options, self._limits, self._reports = driver, options, limits, reports
+        self._sample_s, self._longest_retry_s = sample_s, retry_s
+        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._driver: Any = None
+        self._ended = False
+        self._ending = threading.Event()
+        self._readings: dict[str, float] = {}
+        self._recorded: dict[str, float] = {}
+        self._recorded_at = 0
+        self._to_make_safe, self._told_at = True, 0.0
+        self._next_try, self._retry_s = 0.0, FIRST_RETRY_S
+        self._stopped_for = ""
+        self._lease: Lease | None = None
+        self._steps = {name: resolution(name) for name in driver.quantities}
+        self._thread = threading.Thread(target=self._run, name=entry.name, daemon=True)
+
+    # -- asked by others ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def call(self, method: str, arguments: Mapping[str, Any], reply: Reply) -> None:
+        """Does it, after what was asked before; ``reply`` gets the result or the refusal."""
+        self._orders.put(lambda: self._call(method, dict(arguments), reply))
+
+    def read(self, reply: Reply) -> None:
+        """What it reads now."""
+        self._orders.put(lambda: self._read_now(reply))
+
+    def make_safe(self) -> None:
+        """To its safe state, before anything else that was asked and until it is there, however long that takes."""
+        self.unsafe = self.unsafe or "is on its way to its safe state"
+        self._told_at, self._next_try, self._retry_s = 0.0, 0.0, FIRST_RETRY_S
+        self._to_make_safe = True
+        self._orders.put(None)
+
+    def end(self, *, wait_s: float) -> None:
+        """Lets go of the instrument as it is."""
+        self._ending.set()
+        self._orders.put(None)
+        self._thread.join(wait_s)
+
+    # -- in its thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        due = self._next_tick()
+        while not self._ending.is_set():
+            now = time.monotonic()
+            if (self._driver is None or self._to_make_safe) and now >= self._next_try:
+                self._try_to_have_it_safe()
+                continue
+            if self._driver is None or self._to_make_safe:
+                due = self._next_try
+            try:
+                order = self._orders.get(timeout=max(0.0, due - now))
+            except queue.Empty:
+                if self._driver is not None and not self._to_make_safe:
+                    self._sample()
+                    due = self._next_tick()
+                continue
+            if order is not None:
+                order()
+        self._drop()
+        if self._lease is not None:
+            self._lease.release()
+
+    def _next_tick(self) -> float:
+        """The same for all stations: what they run is in the processor's caches then, which is half the cost."""
+        return (time.monotonic() // self._sample_s + 1) * self._sample_s
+
+    def _try_to_have_it_safe(self) -> None:
+        """One step towards an open, safe instrument. Sets when the next one is due."""
+        try:
+            if self._driver is None:
+                self._open()
+            told_at = self._told_at
+            if not told_at:
+                self._driver.make_safe()
+                told_at = self._told_at = time.monotonic()
+            if not self._driver.is_safe():
+                if time.monotonic() - told_at < SETTLES_S:
+                    self._next_try = time.monotonic() + POLL_S
+                    return
+                raise InstrumentError(
+                    f"it was told, and is not in its safe state ({self._class.safe}) {SETTLES_S:g} s later",
+                    remedy="bring it there by hand, at its own panel",
+                )
+        except Exception as error:
+            self._lost(error)
+            return
+        self._to_make_safe = False
+        self._retry_s, self._told_at = FIRST_RETRY_S, 0.0
+        self._found_again()
+        if self._to_make_safe:  # asked again meanwhile
+            return
+        self.unsafe, self._stopped_for = "", ""
+        self._reports.changed(self.name)
+
+    def _open(self) -> None:
+        self._told_at = 0.0
+        self._reserve()
+        driver = self._class(self.address, **self._options)
+        try:
+            identity = driver.identity()
+            check_identity(self.address, self.entry.identity, identity)
+            if not self.opened:
+                self._reports.event(
+                    "opened", instrument=self.name, sort=self.kind, driver=self._class.name, identity=identity,
+                    emulated=self.entry.emulated, safe=self._class.safe,
+                    quantities={
+                        name: one.model_dump() for name, one in self._limits.quantities(self._quantities()).items()
+                    },
+                )
+        except BaseException:
+            _close(driver)
+            raise
+        self._driver, self.opened = driver, True
+        self._recorded_at = 0
+        self._reports.note(f"{self.name}: open at {self.address}: {identity}")
+
+    def _reserve(self) -> None:
+        """A real instrument has one guard at a time: one that is still bringing it to its safe state goes on alone."""
+        if self.entry.emulated or self._lease is not None:
+            return
+        try:
+            self._lease = lease("instrument", scope=self.address)
+        except BenchBusy as busy:
+            holder = holder_of(Path(busy.where))
+            raise InstrumentError(
+                f"{self.address} is another guard's: {holder or 'it has not signed yet'}",
+                remedy="end that run; if it has ended, its guard is still trying to make this instrument safe: see the "
+                "run's logs/instruments.log",
+            ) from busy
+
+    def _quantities(self) -> Mapping[str, Quantity]:
+        found: Mapping[str, Quantity] = self._class.quantities
+        return found
+
+    def _lost(self, error: Exception) -> None:
+        """It can't be reached, or not be made safe: said once, tried again for ever."""
+        what, remedy = _told(error)
+        self._drop()
+        self.unsafe = what
+        self._to_make_safe = True
+        self._next_try = time.monotonic() + self._retry_s
+        self._retry_s = min(2 * self._retry_s, self._longest_retry_s)
+        self._say_trouble(what, remedy, f"trying again every {self._longest_retry_s:g} s")
+        self._reports.changed(self.name)
+
+    def _say_trouble(self, what: str, remedy: str, doing: str = "") -> None:
+        if what == self.trouble:
+            return
+        self.trouble = what
+        line = "; ".join(filter(None, [what, doing]))
+        self._reports.note(f"{self.name}: {line}{f' (next: {remedy})' if remedy else ''}")
+        self._reports.event("trouble", instrument=self.name, what=what, remedy=remedy)
+
+    def _found_again(self) -> None:
+        if self.trouble:
+            self.trouble = ""
+            self._reports.note(f"{self.name}: reached again, and in its safe state: {self._class.safe}")
+
+    def _drop(self) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            _close(driver)
+
+    def _sample(self) -> None:
+        began = time.monotonic()
+        try:
+            self._take(self._driver.read())
+        except Exception as error:
+            self._lost(error)
+            return
+        took = time.monotonic() - began
+        if took > SLOW_S:
+            self._say_trouble(
+                f"it took {took:.1f} s to read, which is too slow to be watched",
+                "look at its network, and at who else talks to it",
+            )
+
+    def _take(self, values: Mapping[str, float]) -> None:
+        """Checks what was read, records it where that is due, and stops what is driven too far."""
+        wrong = impossible(values)
+        if wrong:
+            raise InstrumentError(wrong, remedy="look at its sensor and its cables; compare with another instrument")
+        self._readings = dict(values)
+        now = time.monotonic_ns()
+        if now - self._recorded_at >= AT_LEAST_NS or self._differs(values):
+            self._recorded, self._recorded_at = dict(values), now
+            self._reports.event("readings", t=now, instrument=self.name, values=self._recorded)
+        if self.unsafe:
+            self._watch(values)
+
+    def _differs(self, values: Mapping[str, float]) -> bool:
+        recorded = self._recorded
+        if values.keys() != recorded.keys():
+            return True
+        return any(abs(value - recorded[name]) > self._steps.get(name, 0.0) for name, value in values.items())
+
+    def _watch(self, values: Mapping[str, float]) -> None:
+        """While it is driven: no further than its limits, and not with the door open."""
+        why = self._limits.exceeded(values) or ("its door was opened while it was driven" if is_open(values) else "")
+        if why and why != self._stopped_for:
+            self._stopped_for = why
+            self._say_trouble(f"{why}; it was stopped", "look at it before the bench is used again")
+            self.make_safe()
+
+    # -- orders -------------------------------------------------------------------------------------------------------
+
+    def _call(self, method: str, given: dict[str, Any], reply: Reply) -> None:
+        try:
+            arguments = self._limits.arguments(method, given)
+        except ValueError as refused:
+            reply(_refused(str(refused), "ask for less, or raise the limit in the inventory"))
+            return
+        if self._driver is None or self._to_make_safe:
+            reply(_failed(self.unsafe or "is being brought to its safe state", "", trouble=self.unsafe != ""))
+            return
+        try:
+            if "door_open" in self._class.quantities:
+                self._take(self._driver.read())
+            door = self._limits.door(method, arguments, self._readings)
+            if door:
+                reply(_refused(door, "close the door"))
+                return
+            if method not in QUESTIONS:
+                self.unsafe = f"was told to {method}"
+            result = getattr(self._driver, method)(**arguments)
+        except Exception as error:
+            what, remedy = _told(error)
+            self._say_trouble(f"{method}: {what}", remedy)
+            reply(_failed(f"{method}: {what}", remedy, trouble=True))
+            return
+        if method not in QUESTIONS:
+            words = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in given.items()}
+            self._reports.event("set", instrument=self.name, method=method, args=words)
+        if isinstance(result, bytes):
+            reply({"ok": True, "bytes": base64.b64encode(result).decode()})
+        else:
+            reply({"ok": True, "result": result})
+
+    def _read_now(self, reply: Reply) -> None:
+        if self._driver is None:
+            reply(_failed(self.unsafe, "", trouble=True))
+            return
+        try:
+            self._recorded_at = 0  # what was asked for is recorded
+            self._take(self._driver.read())
+        except Exception as error:
+            self._lost(error)
+            what, remedy = _told(error)
+            reply(_failed(what, remedy, trouble=True))
+            return
+        reply({"ok": True, "result": self._readings})
+
+
+def _refused(what: str, remedy: str) -> dict[str, Any]:
+    return {"ok": False, "what": what, "remedy": remedy, "refused": True}
+
+
+def _failed(what: str, remedy: str, *, trouble: bool) -> dict[str, Any]:
+    return {"ok": False, "what": what, "remedy": remedy, "refused": False, "trouble": trouble}
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """What went wrong and what to do, also where a driver raised something of its own."""
+    if isinstance(error, InstrumentError):
+        return error.what, error.remedy
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return f"its driver failed: {text}", "look at logs/instruments.log"
+
+
+def _close(driver: Any) -> None:
+    try:
+        driver.close()
+    except Exception:
+        return  # it is gone, or was

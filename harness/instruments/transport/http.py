@@ -1,0 +1,115 @@
+"""HTTP with JSON, as power switches, robots and cameras speak it. By the standard library; one connection, kept."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import select
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any
+
+from harness.instruments.contracts import InstrumentError
+from harness.instruments.transport import answers, troubles
+
+TIMEOUT_S = 5.0  # a robot answers when its arm is there
+_LARGEST = 16 << 20  # of a body: a camera's picture
+
+
+class Http:
+    """A line to one device. ``address``: ``http://host:port``, with a path where the device lives below one."""
+
+    def __init__(self, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Raises :class:`InstrumentError` where the address is none; connects when first asked."""
+        self.address, self._timeout_s = address, timeout_s
+        try:
+            parts = urllib.parse.urlsplit(address)
+            self._host, self._port = parts.hostname or "", parts.port
+        except ValueError as error:
+            raise _no_address(address) from error
+        if parts.scheme not in ("http", "https") or not self._host:
+            raise _no_address(address)
+        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._below = parts.path.rstrip("/")
+        self._connection: http.client.HTTPConnection | None = None
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The JSON object that is there."""
+        return answers.json_object(self.address, f"GET {path}", self._exchange("GET", path, None))
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What it answers to ``body``, both JSON objects. Never sent twice."""
+        return answers.json_object(self.address, f"POST {path}", self._exchange("POST", path, body))
+
+    def fetch(self, path: str) -> bytes:
+        """The body of what is there, as it is."""
+        return self._exchange("GET", path, None)
+
+    def close(self) -> None:
+        """Idempotent; the next call would connect again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _exchange(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
+        what = f"{method} {path}"
+        sent = None if body is None else json.dumps(body).encode()
+        connection = self._connected()
+        try:
+            connection.request(
+                method, self._below + path, sent, {"Content-Type": "application/json"} if sent is not None else {}
+            )
+            response = connection.getresponse()
+            status, reason = response.status, response.reason
+            data = response.read(_LARGEST + 1)
+        except TimeoutError as error:
+            self.close()
+            raise troubles.slow(self.address, what, self._timeout_s) from error
+        except (http.client.IncompleteRead, ConnectionError, http.client.RemoteDisconnected) as error:
+            self.close()
+            raise troubles.dropped(self.address, what) from error
+        except (http.client.HTTPException, ValueError) as error:
+            self.close()
+            raise troubles.garbage(self.address, what, str(error), "HTTP") from error
+        except OSError as error:
+            self.close()
+            raise troubles.dropped(self.address, what) from error
+        if len(data) > _LARGEST:
+            self.close()
+            raise troubles.garbage(self.address, what, f"more than {_LARGEST} bytes", "answer to that")
+        if status >= 400:
+            raise troubles.said_no(self.address, what, f"{status} {_reason(data) or reason}")
+        if status >= 300:
+            raise troubles.garbage(self.address, what, f"{status} {reason}", "answer to that")
+        return data
+
+    def _connected(self) -> http.client.HTTPConnection:
+        """A server may end a connection that nobody uses, and says so by closing it: then a new one."""
+        connection = self._connection
+        if connection is not None and (connection.sock is None or select.select([connection.sock], [], [], 0)[0]):
+            self.close()
+            connection = None
+        if connection is None:
+            connection = self._kind(self._host, self._port, timeout=self._timeout_s)
+            try:
+                connection.connect()
+            except OSError as error:
+                connection.close()
+                raise troubles.unreachable(self.address, error) from error
+            self._connection = connection
+        return connection
+
+
+def _reason(body: bytes) -> str:
+    """What a device writes of its refusal: ``{"error": {"message": ...}}``, ``{"message": ...}``, or plain text."""
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(body)
+        inner = found.get("error", found) if isinstance(found, dict) else found
+        said = inner.get("message", "") if isinstance(inner, dict) else inner
+        return str(said)
+    return body[:200].decode("utf-8", "replace")
+
+
+def _no_address(address: str) -> InstrumentError:
+    return InstrumentError(f"{address!r} is no address of the form http://host:port", remedy=troubles.ADDRESS)
