@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness import __version__
+from harness.checkers.disturbances import excuse
 from harness.checkers.finding import Finding, checkers
 from harness.checkers.firmware import missing_pairs
 from harness.checkers.reading import Reading
@@ -39,6 +40,7 @@ from harness.history.events import (
     TestOpened,
     WireFrame,
 )
+from harness.history.instrument_events import Disturbed, HardwareState, Readings
 from harness.protocol.transactions import STORED
 from harness.requirements import Feature, catalogue
 from harness.terminal.model import Model
@@ -57,6 +59,7 @@ from harness.verdicts import (
 
 BENCHES = "benches"
 HISTORY = "history.jsonl"
+SURROUNDING = (Readings, Disturbed, HardwareState)  # what may excuse the terminal
 RUN = "run.json"
 _GRAVITY: dict[FindingVerdict, int] = {"PASS": 0, "INCONCLUSIVE": 1, "ERROR": 2, "FAIL": 3}
 
@@ -103,16 +106,31 @@ def _before_failure(reading: Reading) -> Reading:
 
 def _checked(reading: Reading) -> list[Finding]:
     found: list[Finding] = []
+    disturbed = any(isinstance(event, SURROUNDING) for event in reading.events)
     for rule, functions in checkers().items():
         for function in functions:
             try:
-                found.extend(function(reading))
+                judged = list(function(reading))
+                found.extend(_excused(reading, finding) for finding in judged) if disturbed else found.extend(judged)
             except Exception as error:
                 place = traceback.extract_tb(error.__traceback__)[-1]
                 where = f"{Path(place.filename).name}:{place.lineno}"
                 what = f"the checker failed: {type(error).__name__}: {error} ({where})"
                 found.append(Finding.of(rule, "ERROR", what, (), at=reading.header))
     return sorted(found, key=_order)
+
+
+def _excused(reading: Reading, finding: Finding) -> Finding:
+    """A FAIL is none where a part of the terminal was broken on purpose, a disturbance hit it under which it need not
+    work on, or it stood outside its declared range: unless the rule must hold even then."""
+    if finding.verdict != "FAIL":
+        return finding
+    moments = [finding.t, *(reading.by_seq[seq].t for seq in finding.evidence if seq in reading.by_seq)]
+    why = excuse(reading, finding.rule, finding.t, max(moments))
+    if why is None:
+        return finding
+    reason = f"what was done to the terminal ({why}) may explain it: would be FAIL: {finding.reason}"
+    return dataclasses.replace(finding, verdict="INCONCLUSIVE", reason=reason)
 
 
 def _order(finding: Finding) -> tuple[str, int, tuple[int, ...], str, str]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from harness.errors import BenchError
 from harness.history.events import LedgerEntry
+from harness.lab.process import START_S
 
 TIMEOUT_S = 10.0
 _RETRY_S = 0.005
@@ -51,10 +52,11 @@ class AcquirerClient:
 
     @classmethod
     def connect(
-        cls, path: Path | str, *, child: Child | None = None, timeout_s: float = TIMEOUT_S,
+        cls, path: Path | str, *, child: Child | None = None, timeout_s: float = START_S,
         on_event: Callable[[Event], None] | None = None,
     ) -> AcquirerClient:
-        """Waits until the acquirer listens at ``path`` and says it is ready. Raises :class:`BenchError`."""
+        """Waits until the acquirer listens at ``path`` and says it is ready, ``timeout_s`` for each. Raises
+        :class:`BenchError`."""
         path, deadline = Path(path), time.monotonic() + timeout_s
         while True:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -74,7 +76,7 @@ class AcquirerClient:
             except OSError as error:
                 connection.close()
                 raise BenchError(f"can't connect to {path}: {error}") from error
-        client = cls(connection, path, child, timeout_s=timeout_s)
+        client = cls(connection, path, child, timeout_s=min(timeout_s, TIMEOUT_S))
         if on_event is not None:
             client.on_event(on_event)
         with client._changed:

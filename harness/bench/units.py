@@ -122,7 +122,7 @@ class Units:
         """With its panel and its two lines, all recorded."""
         plan = self._plan
         self._history.append(event)
-        front = Front(control, plan.model, self._history, plan.folder, plan.bench)
+        front = Front(control, plan.model, self._history, plan.folder, plan.bench, alive=child.check)
         stack.callback(front.close)
         self._attach(control)
         stack.callback(self._attach, None)

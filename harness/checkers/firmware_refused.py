@@ -57,7 +57,7 @@ def comes_back_by_itself(reading: Reading) -> Iterator[Finding]:
     help, nothing is lost, and the host serves it as before."""
     for update in updates(reading):
         gone = cut(reading, update)
-        if not turned_back(update) or not update.accepted or (gone is not None and gone.reason == "cut"):
+        if not turned_back(update) or not update.accepted or (gone is not None and gone.reason != "operator"):
             continue
         yield _came_back(reading, update)
         for loss in losses(reading, update):

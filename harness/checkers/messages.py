@@ -43,11 +43,14 @@ def shown_in_time(reading: Reading) -> Iterator[Finding]:
     for exchange in reading.definite_97s:
         operation = operation_of(reading, exchange)
         if operation and exchange.answered_at is not None:
-            found = _shown_in_time(reading, exchange, operation, exchange.answered_at)
+            found = code_and_text_in_time(reading, exchange, operation, exchange.answered_at)
             yield from (f for f in found if f.verdict == "PASS" or not went_on(reading, exchange, operation))
 
 
-def _shown_in_time(reading: Reading, exchange: Exchange, operation: Operation, answered: int) -> Iterator[Finding]:
+def code_and_text_in_time(
+    reading: Reading, exchange: Exchange, operation: Operation, answered: int
+) -> Iterator[Finding]:
+    """Whether the definite 97 was shown in the operation that it belongs to."""
     rule, limit, code = "MSG-01", reading.limits.show_s, exchange.code or ""
     deadline = answered + int(limit * SECOND)
     window = reading.screens_between(answered, deadline + 1)

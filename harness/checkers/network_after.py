@@ -22,6 +22,7 @@ from harness.checkers.shown import contains
 from harness.history.events import Event, OperationInvoked, Power, UnitReplaced
 
 SIGN_IN_FIRST = "先签到"
+BY_HAND = frozenset({"operator", "cut"})  # reasons of power; by a brown-out it goes and comes by itself
 VISITS = frozenset({"load_tmk", "set_identity", "set_host", "activate", "restore"})
 
 
@@ -97,7 +98,7 @@ def _ends(e: Exchange) -> int:
 
 def visits(reading: Reading, start: int, end: int) -> list[Event]:
     """What made a person come in ``(start, end)``, in order."""
-    found: list[Event] = [p for p in reading.between(Power, start + 1, end) if p.reason != "watchdog"]
+    found: list[Event] = [p for p in reading.between(Power, start + 1, end) if p.reason in BY_HAND]
     found += [o for o in reading.between(OperationInvoked, start + 1, end) if o.name in VISITS]
     found += reading.between(UnitReplaced, start + 1, end)
     return sorted(found, key=lambda event: (event.t, event.seq))

@@ -1,4 +1,5 @@
-"""What became, over an update, of all that a terminal must keep: who it is, its keys, its money, its parameters.
+"""What became of all that a terminal must keep over an update, or over a disturbance: who it is, its keys, its money,
+its parameters.
 
 Each :class:`Fate` is one thing and what is seen of it afterwards, from outside where that is possible. The service
 port's counters count only where nothing else happened between two readings.
@@ -21,7 +22,7 @@ from harness.checkers.state import host_asked, made_new
 from harness.checkers.tables import DOWNLOADS
 from harness.checkers.updates import (
     LOAD,
-    Update,
+    Episode,
     due_reversals,
     identities_before,
     in_97,
@@ -46,7 +47,7 @@ class Fate:
     events: Sequence[Event]
 
 
-def fates(reading: Reading, update: Update) -> Iterator[Fate]:
+def fates(reading: Reading, update: Episode) -> Iterator[Fate]:
     """All that there was to keep, and what became of it. What is lost only after another attempt may have been lost by
     that one: then nothing tells."""
     yield from (
@@ -58,12 +59,12 @@ def fates(reading: Reading, update: Update) -> Iterator[Fate]:
     )  # fmt: skip
 
 
-def losses(reading: Reading, update: Update) -> Iterator[Fate]:
+def losses(reading: Reading, update: Episode) -> Iterator[Fate]:
     """What was lost."""
     return (fate for fate in fates(reading, update) if fate.ok is False)
 
 
-def after(reading: Reading, update: Update) -> Iterator[Exchange]:
+def after(reading: Reading, update: Episode) -> Iterator[Exchange]:
     """What the unit sent when it was over, until another unit comes."""
     for exchange in reading.exchanges_from(update.settled):
         if exchange.t >= update.unit:
@@ -71,14 +72,14 @@ def after(reading: Reading, update: Update) -> Iterator[Exchange]:
         yield exchange
 
 
-def _lost(what: str, reason: str, events: Sequence[Event], update: Update, at: int) -> Fate:
+def _lost(what: str, reason: str, events: Sequence[Event], update: Episode, at: int) -> Fate:
     return Fate(what, False if at < update.until else None, reason, events)
 
 
 # -- who it is ---------------------------------------------------------------------------------------------------------
 
 
-def _identity(reading: Reading, update: Update) -> Iterator[Fate]:
+def _identity(reading: Reading, update: Episode) -> Iterator[Fate]:
     known = identities_before(reading, update)
     following = next(after(reading, update), None)
     if not known:
@@ -101,7 +102,7 @@ def _identity(reading: Reading, update: Update) -> Iterator[Fate]:
     yield Fate("identity", True, f"{following.name} is from TID {following.tid}, as before", [*only, following.request])
 
 
-def _sends_nothing(reading: Reading, update: Update) -> Operation | None:
+def _sends_nothing(reading: Reading, update: Episode) -> Operation | None:
     """The first sign-in asked for after it, where nothing left although nothing was in the way."""
     asked = next((o for o in reading.operations_after(update.settled) if o.name == "sign_in"), None)
     if asked is None or asked.completed is None or asked.outcome != "fail" or asked.t >= update.until:
@@ -116,7 +117,7 @@ def _end(operation: Operation) -> list[Event]:
     return [operation.completed] if operation.completed else []
 
 
-def _keys(reading: Reading, update: Update) -> Iterator[Fate]:
+def _keys(reading: Reading, update: Episode) -> Iterator[Fate]:
     """By the first request with a MAC; and by a sign-in that the host grants and the terminal can't use."""
     sign_in: Exchange | None = None
     refused = False
@@ -141,7 +142,7 @@ def _keys(reading: Reading, update: Update) -> Iterator[Fate]:
                 return
 
 
-def _signed(reading: Reading, update: Update, exchange: Exchange, sign_in: Exchange | None) -> Fate | None:
+def _signed(reading: Reading, update: Episode, exchange: Exchange, sign_in: Exchange | None) -> Fate | None:
     key = reading.keyring.key(exchange.mac_key)
     if exchange.request_mac == "ok" and key is not None:
         by = "working keys" if key.t < update.t else "master key"
@@ -156,7 +157,7 @@ def _signed(reading: Reading, update: Update, exchange: Exchange, sign_in: Excha
     return _lost("keys", f"{exchange.name} is signed with other keys than those of {under}", events, update, exchange.t)
 
 
-def _a_97(reading: Reading, update: Update) -> Iterator[Fate]:
+def _a_97(reading: Reading, update: Episode) -> Iterator[Fate]:
     """A 97 to a terminal that the host has registered, of the host's own mind, where there was none before."""
     word = last_word(reading, update)
     if word is None or in_97(reading, update) is not None:
@@ -179,7 +180,7 @@ def _a_97(reading: Reading, update: Update) -> Iterator[Fate]:
 # -- money -------------------------------------------------------------------------------------------------------------
 
 
-def _batch(reading: Reading, update: Update, period: Period) -> Fate:
+def _batch(reading: Reading, update: Episode, period: Period) -> Fate:
     """By the next settlement of that batch; a new original of another batch, or a settlement of one, closes it."""
     held = period.approved(update.t)
     what = f"the {len(held)} transactions of batch {period.batch}"
@@ -206,15 +207,15 @@ def _batch(reading: Reading, update: Update, period: Period) -> Fate:
     return Fate("batch", None, f"{what} were stored; no settlement followed that shows them", list(stored))
 
 
-def _perhaps(reading: Reading, update: Update, what: str, reason: str, events: Sequence[Event], at: int) -> Fate:
-    """Lost, unless a reading of the counters right after the update still had it: then it went later."""
+def _perhaps(reading: Reading, update: Episode, what: str, reason: str, events: Sequence[Event], at: int) -> Fate:
+    """Lost, unless a reading of the counters right afterwards still had it: then it went later."""
     pair = _readings(reading, update)
     if pair is not None and not _differences(*pair):
-        return Fate(what, None, f"{reason}; the counters right after the update still had it", [*events, *pair])
+        return Fate(what, None, f"{reason}; the counters right afterwards still had it", [*events, *pair])
     return _lost(what, reason, events, update, at)
 
 
-def _reversal(reading: Reading, update: Update, due: Due) -> Fate:
+def _reversal(reading: Reading, update: Episode, due: Due) -> Fate:
     """It goes out, before anything new."""
     name = f"the reversal of the {due.original.name}"
     sent = next((e for e in due.sent if e.t >= update.settled and e.t < update.unit), None)
@@ -231,12 +232,12 @@ def _reversal(reading: Reading, update: Update, due: Due) -> Fate:
     return _perhaps(reading, update, "reversal", reason, events, breach.t)
 
 
-def _counted_as_due(reading: Reading, update: Update, due: Due) -> bool:
+def _counted_as_due(reading: Reading, update: Episode, due: Due) -> bool:
     counters = reading.before(Counters, update.t)
     return counters is not None and counters.values.get("reversal") == due.original.trace
 
 
-def _stored(reading: Reading, update: Update, item: Stored) -> Fate:
+def _stored(reading: Reading, update: Episode, item: Stored) -> Fate:
     """It is sent, before its batch is closed."""
     sent = next((e for e in item.sent if e.t >= update.settled), None)
     if sent is not None:
@@ -251,7 +252,7 @@ def _stored(reading: Reading, update: Update, item: Stored) -> Fate:
 # -- parameters, counters ----------------------------------------------------------------------------------------------
 
 
-def _parameters(reading: Reading, update: Update) -> Iterator[Fate]:
+def _parameters(reading: Reading, update: Episode) -> Iterator[Fate]:
     """What the service port says of a parameter before and after, where nobody set it between."""
     before: dict[str, Service] = {}
     unit = reading.unit_at(update.t)
@@ -287,7 +288,7 @@ def _was_set(reading: Reading, name: str, start: int, end: int) -> bool:
     return by_hand or any(e.transaction in DOWNLOADS for e in reading.exchanges_between(start, end))
 
 
-def _downloads(reading: Reading, update: Update) -> Iterator[Fate]:
+def _downloads(reading: Reading, update: Episode) -> Iterator[Fate]:
     """Parameters or CA keys that it fetches anew, and nobody asked for."""
     for exchange in after(reading, update):
         if exchange.t >= update.until:
@@ -300,7 +301,7 @@ def _downloads(reading: Reading, update: Update) -> Iterator[Fate]:
             return
 
 
-def _counters(reading: Reading, update: Update) -> Iterator[Fate]:
+def _counters(reading: Reading, update: Episode) -> Iterator[Fate]:
     pair = _readings(reading, update)
     if pair is None:
         return
@@ -309,7 +310,7 @@ def _counters(reading: Reading, update: Update) -> Iterator[Fate]:
     yield Fate("counters", not other, reason, [*pair])
 
 
-def _readings(reading: Reading, update: Update) -> tuple[Counters, Counters] | None:
+def _readings(reading: Reading, update: Episode) -> tuple[Counters, Counters] | None:
     """The last reading of the counters before it and the first after it, where nothing else happened between."""
     before, behind = reading.before(Counters, update.t), reading.after_moment(Counters, update.settled)
     unit = reading.unit_at(update.t)
@@ -329,7 +330,7 @@ def _differences(before: Counters, behind: Counters) -> list[str]:
     return [f"{n} {other[n]} instead of {one[n]}" for n in COUNTED if n in one and n in other and one[n] != other[n]]
 
 
-def in_service_again(reading: Reading, update: Update) -> Exchange | None:
+def in_service_again(reading: Reading, update: Episode) -> Exchange | None:
     """The first request after it, before anybody sets anything anew, that the host answers with a success."""
     for exchange in after(reading, update):
         if made_new(reading, update.t, exchange.t):

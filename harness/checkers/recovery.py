@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
+from harness.checkers.disturbances import by_surroundings
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import operation_of as watched_operation
 from harness.checkers.observing import power_lost_soon, until_text
@@ -25,7 +26,7 @@ from harness.checkers.recoveries import (
 )
 from harness.checkers.tables import DECLARED_AS, FOLLOW_UPS, KINDS, TYPE_OF, UNKNOWN
 from harness.checkers.telling import says_97
-from harness.checkers.updates import belongs_to_an_update
+from harness.checkers.updates import own_resets
 from harness.history.events import Cashier, Event, HostJournal, Key, Measurement, Power, Screen
 from harness.protocol.profile import Profile
 
@@ -131,11 +132,13 @@ def _without_help(reading: Reading, recovery: Recovery, sign_in: Exchange) -> It
     done = operation.done if operation else (sign_in.answered_at or sign_in.t)
     evidence: list[Event] = [*recovery.met[-1].events, recovery.registered]
     resets = recovery.resets(reading, recovery.registered.t, done + 1)
-    own = next((p for p in resets if p.reason == "watchdog" and not belongs_to_an_update(reading, p)), None)
+    own = next(iter(own_resets(reading, recovery.registered.t, done + 1)), None)
     if own is not None:
         reason = "between registration and sign-in the terminal reset itself"
         yield Finding.failed("REC-01", reason, [*evidence, own, *sign_in.events], at=recovery.registered)
         return
+    if any(by_surroundings(reading, p) for p in resets):
+        return  # what failed before may have failed for the same reason
     if resets:  # somebody switched it off and on: what had failed before shows that it needed that
         before = _failed_before(reading, recovery, resets[0].t)
         failed = next((o for o in before if _terminals_own_fault(reading, recovery, o)), None)

@@ -106,6 +106,11 @@ _unfounded: WeakKeyDictionary[Reading, tuple[Screen | Slip | Cashier, ...]] = We
 
 def says_97_unfounded(reading: Reading, operation: Operation) -> list[Screen | Slip | Cashier]:
     """What of the operation says 97 with no definite 97 to rest on."""
+    return unfounded_between(reading, operation.t, operation.until)
+
+
+def unfounded_between(reading: Reading, start: int, end: int) -> list[Screen | Slip | Cashier]:
+    """What says 97 in ``[start, end)`` with no definite 97 to rest on."""
     if reading not in _unfounded:
         _unfounded[reading] = tuple(unfounded_97s(reading))
-    return [event for event in _unfounded[reading] if operation.t <= event.t < operation.until]
+    return [event for event in _unfounded[reading] if start <= event.t < end]

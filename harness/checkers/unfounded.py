@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.checkers import shown
-from harness.checkers.faults import strikes_between
 from harness.checkers.finding import Finding, checker
+from harness.checkers.kept_from_answer import done_to_it, fault_of
 from harness.checkers.observing import (
     is_blank,
     is_idle,
@@ -23,15 +23,14 @@ from harness.checkers.observing import (
     watched,
     went_on,
 )
-from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Connection, Exchange, Operation, Reading
+from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
 from harness.checkers.tables import KINDS, OWN, STORED
 from harness.checkers.telling import says_97, says_approved
-from harness.history.events import Cashier, Event, Screen, Slip
+from harness.history.events import Cashier, Screen, Slip
 
 Shown = Screen | Slip | Cashier
 WHERE = {"screen": "the screen", "slip": "a slip", "cashier": "the till"}
 UNDER_WAY_S = 60  # real seconds before it in which a request answered in an operation was sent at the earliest
-GAVE_UP_S = 2.5  # who closes sooner has not waited for an answer: no terminal's network timer is below 3 s
 
 
 # -- MSG-02 --------------------------------------------------------------------------------------------------------
@@ -39,7 +38,8 @@ GAVE_UP_S = 2.5  # who closes sooner has not waited for an answer: no terminal's
 
 @checker("MSG-02")
 def only_on_a_definite_97(reading: Reading) -> Iterator[Finding]:
-    """Occasions: an operation that a fault kept from its answer; and whatever says 97 without a definite 97."""
+    """Occasions: an operation that a fault (of the wire, of the host, of the terminal's own hardware, or a disturbance)
+    kept from its answer; and whatever says 97 without a definite 97."""
     unfounded: dict[int | None, list[Shown]] = defaultdict(list)
     by_op = {o.op: o for o in reading.operations}
     for event in unfounded_97s(reading):
@@ -47,8 +47,9 @@ def only_on_a_definite_97(reading: Reading) -> Iterator[Finding]:
         unfounded[operation.op if operation else None].append(event)
     for op, events in unfounded.items():
         during = by_op.get(op) if op is not None else None
-        fault = _fault(reading, during) if during else None
-        what = f"{during.name}: {fault.what}" if during and fault else "no definite 97 in this transaction"
+        fault = (fault_of(reading, during) if during else None) or done_to_it(reading, during, events[0].t)
+        what = fault.what if fault else "no definite 97 in this transaction"
+        what = f"{during.name}: {what}" if during and fault else what
         yield Finding.failed(
             "MSG-02", f"{what}, but {WHERE[events[0].kind]} said {says_97(reading, events[0])}",
             (*(fault.events if fault else ()), during.invoked if during else None, *events), at=events[0],
@@ -173,79 +174,11 @@ class _Live:
             ground.displayed = False
 
 
-@dataclass(frozen=True)
-class _Fault:
-    """``since``: from here on the terminal can know of it; ``known``: and what it shows from here on is its result."""
-
-    what: str
-    events: tuple[Event, ...]
-    since: int
-    known: bool = True
-
-
-def _fault(reading: Reading, operation: Operation) -> _Fault | None:
-    """What kept the operation from an answer, or None where it had one (any that counts) or sent nothing by choice."""
-    exchanges = reading.exchanges_of(operation)
-    counting = [e for e in exchanges if e.outcome == "answered"]
-    if any(e.definite_97 or e.transaction in OWN.get(operation.name, ()) for e in counting):
-        return None
-    for exchange in reversed(exchanges):
-        fault = _failed_exchange(reading, exchange, operation)
-        if fault:
-            return fault
-    tried = reading.connections_between(operation.t, operation.done + 1)
-    refused = next((c.refused for c in reversed(tried) if c.refused), None)
-    if refused:
-        return _Fault("connection refused", (refused,), refused.t)
-    down = reading.link_lost_within(operation.t, operation.done)
-    if down and down.began and not any(c.opened for c in tried) and operation.name in ONLINE_OPERATIONS:
-        return _Fault("link down", (down.began,), max(down.start, operation.t), known=False)
-    return None if exchanges or operation.name not in ONLINE_OPERATIONS else _no_connection(reading, operation, tried)
-
-
-def _no_connection(reading: Reading, operation: Operation, tried: Sequence[Connection]) -> _Fault | None:
-    """Nothing could be sent: nobody answered, the connection came to nothing (TLS), or (DNS, DHCP) none was even tried
-    while a fault was at work."""
-    for connection in reversed(tried):
-        waited = operation.done - connection.t >= GAVE_UP_S * SECOND
-        if connection.fate == "no_answer" and connection.opening and waited:
-            return _Fault("nothing answered the attempt to connect", (connection.opening,), operation.t, known=False)
-        if connection.fate == "open" and reading.profile.link == "tls" and connection.opened and connection.ended:
-            ends = (connection.opened, connection.ended)
-            return _Fault("the connection came to nothing", ends, connection.ended.t, known=False)
-    strike = None if tried else next(iter(strikes_between(reading, operation.t, operation.done + 1)), None)
-    return _Fault(f"nothing was sent: {strike.what}", (strike,), strike.t, known=False) if strike else None
-
-
-def _failed_exchange(reading: Reading, exchange: Exchange, operation: Operation) -> _Fault | None:
-    name, response = exchange.name, exchange.response
-    if exchange.outcome == "bad_mac" and response:
-        wrong = "has no MAC" if exchange.response_mac == "absent" else "fails its MAC"
-        return _Fault(f"the response to {name} {wrong}", exchange.events, response.t)
-    if exchange.outcome == "answered":
-        return None
-    left, ended = exchange.connection.given_up, exchange.connection.ended
-    if left and left.t - exchange.t >= GAVE_UP_S * SECOND and left.t <= operation.done:  # else the cable was out
-        return _Fault(f"no answer to {name} in time", (exchange.request, left), left.t)
-    said = reading.told_before_answer(exchange)
-    if said:
-        return _Fault(f"no answer to {name} in time", (exchange.request, said), exchange.t, known=False)
-    if exchange.outcome == "mismatch":
-        stray = exchange.strays[0]
-        return _Fault(f"what came does not answer {name}", (exchange.request, stray), stray.t)
-    if ended and ended.by == "acquirer" and ended.t >= exchange.t:
-        return _Fault(f"the host closed before it answered {name}", (exchange.request, ended), ended.t)
-    down = reading.link_lost_within(exchange.t, operation.done)
-    if down and down.began:
-        return _Fault(f"link down before {name} was answered", (exchange.request, down.began), exchange.t, known=False)
-    return None
-
-
 def _without_97(reading: Reading, operation: Operation) -> Finding | None:
     """The finding on an operation that a fault ended and that did not say 97. It rests on the screen it ended with."""
     if operation.invoked.via == "service" or operation.name not in ONLINE_OPERATIONS:
         return None
-    fault = _fault(reading, operation)
+    fault = fault_of(reading, operation)
     if fault is None or reading.power_lost_within(operation.t, operation.done + 1):
         return None
     rule, what = "MSG-02", f"{operation.name}: {fault.what}"
@@ -278,13 +211,13 @@ def never_approved(reading: Reading) -> Iterator[Finding]:
     """Occasions: a definite 97 in an operation, each slip printed in one, and whatever says approved unfounded."""
     guilty: set[int] = set()
     told: set[int] = set()
+    by_trace = _by_trace(reading)
     for operation in reading.operations:
-        finding = _approved_without_approval(reading, operation)
+        finding = _approved_without_approval(reading, operation, by_trace)
         if finding:
             guilty.add(operation.op)
             told.update(finding.evidence)
             yield finding
-    by_trace = _by_trace(reading)
     for slip in reading.slips:
         named = _named_unapproved(reading, slip, by_trace) if slip.seq not in told else None
         if named is not None:
@@ -299,7 +232,9 @@ def never_approved(reading: Reading) -> Iterator[Finding]:
                 yield from _says_declined(reading, exchange, during, exchange.answered_at)
 
 
-def _approved_without_approval(reading: Reading, operation: Operation) -> Finding | None:
+def _approved_without_approval(
+    reading: Reading, operation: Operation, by_trace: Mapping[str, Sequence[Exchange]]
+) -> Finding | None:
     """An operation's screens, slips and answers to the till say approved, and no request of its own was approved."""
     if operation.within is not None or operation.invoked.via == "service" or operation.name not in OWN:
         return None
@@ -317,7 +252,8 @@ def _approved_without_approval(reading: Reading, operation: Operation) -> Findin
     before = reading.screen_at(operation.t)
     result = before if before is not None and says_approved(reading, before) is not None else None
     stale = result is not None
-    events: list[Shown] = [*reading.slips_between(operation.t, end), *reading.cashier_between(operation.t, end)]
+    slips = (s for s in reading.slips_between(operation.t, end) if not _comes_late(reading, s, operation, by_trace))
+    events: list[Shown] = [*slips, *reading.cashier_between(operation.t, end)]
     for screen in reading.screens_between(operation.t, end):
         stale = stale and says_approved(reading, screen) is not None  # the last result, still there
         shown_again = result is not None and screen.lines == result.lines  # from under an alert
@@ -332,6 +268,18 @@ def _approved_without_approval(reading: Reading, operation: Operation) -> Findin
             reason = f"{operation.name}: {how}, but {WHERE[event.kind]} said {says}"
             return Finding.failed("MSG-05", reason, (operation.invoked, *frames, event), at=event)
     return None
+
+
+def _comes_late(
+    reading: Reading, slip: Slip, operation: Operation, by_trace: Mapping[str, Sequence[Exchange]]
+) -> bool:
+    """It names an earlier transaction that was approved, and is its first: a printer that was hot, or had no paper."""
+    named = _named(reading, slip, by_trace)
+    earlier = [e for e in named if e.t < operation.t and e.approved(reading.profile)]
+    if not earlier or any(e.t >= operation.t for e in named):
+        return False
+    before = reading.slips_between(earlier[-1].t, slip.t)
+    return not any(earlier[-1] in _named(reading, one, by_trace) for one in before)
 
 
 def _by_trace(reading: Reading) -> dict[str, list[Exchange]]:

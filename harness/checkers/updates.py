@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from harness.checkers.batches import Period, periods
+from harness.checkers.disturbances import reset_explained
 from harness.checkers.money_offline import Stored, stored
 from harness.checkers.money_reversals import Due, dues
 from harness.checkers.reading import END, SECOND, Exchange, Operation, Reading
@@ -24,6 +26,21 @@ LOOKUP_S = 3  # real seconds: so long a neighbour that was asked for in vain is 
 DEAD_TEXTS = ("固件损坏", "firmware damaged")  # what a boot loader shows that has nothing left to start
 
 Version = tuple[str, str]  # name, version
+
+
+class Episode(Protocol):
+    """Something that a unit must come through with all that it holds: begun at ``t``, over at ``settled``; what is seen
+    from ``until`` on may be of something else; another unit stands there from ``unit`` on. (ns; END: never.)"""
+
+    @property
+    def t(self) -> int: ...
+    @property
+    def settled(self) -> int: ...
+    @property
+    def until(self) -> int: ...
+    @property
+    def unit(self) -> int: ...
+
 
 @dataclass(frozen=True)
 class Update:
@@ -209,9 +226,9 @@ def belongs_to_an_update(reading: Reading, power: Power) -> bool:
 
 
 def own_resets(reading: Reading, start: int, end: int) -> list[Power]:
-    """Resets in the interval that nobody asked the terminal for."""
+    """Resets in the interval that nobody asked the terminal for, and that nothing explains which was done to it."""
     found = (p for p in reading.between(Power, start, end) if p.reason == "watchdog")
-    return [p for p in found if not belongs_to_an_update(reading, p)]
+    return [p for p in found if not belongs_to_an_update(reading, p) and reset_explained(reading, p) is None]
 
 
 # -- how it went -------------------------------------------------------------------------------------------------------
@@ -277,20 +294,20 @@ def changed_later(update: Update) -> bool:
 # -- what the terminal held when it began ------------------------------------------------------------------------------
 
 
-def last_word(reading: Reading, update: Update) -> Exchange | None:
+def last_word(reading: Reading, update: Episode) -> Exchange | None:
     """The last of the unit's requests before it that the host answered."""
     unit = reading.unit_at(update.t)
     sent = reading.exchanges_between(unit.t if unit else 0, update.t)
     return next((e for e in reversed(sent) if e.outcome == "answered"), None)
 
 
-def in_97(reading: Reading, update: Update) -> Exchange | None:
+def in_97(reading: Reading, update: Episode) -> Exchange | None:
     """The 97 in which it was done; None: the host's last word was another."""
     word = last_word(reading, update)
     return word if word is not None and word.definite_97 else None
 
 
-def identities_before(reading: Reading, update: Update) -> dict[tuple[str, str], list[Event]]:
+def identities_before(reading: Reading, update: Episode) -> dict[tuple[str, str], list[Event]]:
     """Who the unit was: (MID, TID) as it called itself, or as it was set, and the events that tell it."""
     unit = reading.unit_at(update.t)
     start = unit.t if unit else 0
@@ -305,7 +322,7 @@ def identities_before(reading: Reading, update: Update) -> dict[tuple[str, str],
     return found
 
 
-def open_batches(reading: Reading, update: Update) -> list[Period]:
+def open_batches(reading: Reading, update: Episode) -> list[Period]:
     """The batches in which something approved was stored."""
     unit = reading.unit_at(update.t)
     return [
@@ -315,13 +332,13 @@ def open_batches(reading: Reading, update: Update) -> list[Period]:
     ]  # fmt: skip
 
 
-def due_reversals(reading: Reading, update: Update) -> list[Due]:
+def due_reversals(reading: Reading, update: Episode) -> list[Due]:
     """The reversals that were due."""
     unit = reading.unit_at(update.t)
     return [d for d in dues(reading) if d.original.t < update.t < d.until and reading.unit_at(d.original.t) == unit]
 
 
-def undelivered(reading: Reading, update: Update) -> list[Stored]:
+def undelivered(reading: Reading, update: Episode) -> list[Stored]:
     """What had been accepted offline and not been delivered."""
     unit = reading.unit_at(update.t)
     found = []
@@ -332,7 +349,7 @@ def undelivered(reading: Reading, update: Update) -> list[Stored]:
     return found
 
 
-def held(reading: Reading, update: Update) -> list[Event]:
+def held(reading: Reading, update: Episode) -> list[Event]:
     """An event for each thing that was stored: what forbids an update that resets. Empty: nothing."""
     found: list[Event] = [e.request for p in open_batches(reading, update) for e in p.approved(update.t)]
     found += [d.original.request for d in due_reversals(reading, update)]

@@ -20,7 +20,7 @@ from harness.i18n_errors import translated
 
 COMMANDS = (
     "run", "gate", "soak", "judge", "diagnose", "replay", "wire", "frame", "keys", "mac", "firmware", "lab", "acquirer",
-    "terminal",
+    "terminal", "instruments",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``hil97 lab check``: is an inventory right, and which benches does it make?"""
+"""``hil97 lab``: is an inventory right, which benches does it make, and are its instruments safe?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import BadInput
+from harness.cli.lab_answer import add_answer
+from harness.errors import BadInput, BenchError
 from harness.i18n import _
 
 if TYPE_CHECKING:
@@ -24,8 +25,23 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         description=_("Validates an inventory with its models and profiles; prints its benches by group. Exit 0 or 2."),
     )
     check.add_argument("file", type=Path, metavar="FILE", help=_("the inventory, YAML"))
-    check.add_argument("--open", action="store_true", help=_("also open the serial ports of physical benches"))
+    check.add_argument(
+        "--open", action="store_true", help=_("also open the serial ports of physical benches, and all instruments")
+    )
     check.set_defaults(run=_check)
+    safe = commands.add_parser(
+        "safe", help=_("bring all instruments to their safe state"),
+        description=_(
+            "Brings the instruments of an inventory to their safe state by hand: all at the same time, each tried "
+            "again until it is there. Those of a run are the affair of its guard; emulated ones live with their run. "
+            "Exit 0, 2, or 3 where one could not be reached."
+        ),
+    )
+    safe.add_argument("file", type=Path, metavar="FILE", help=_("the inventory, YAML"))
+    safe.add_argument("benches", nargs="*", metavar="BENCH", help=_("only these benches"))
+    safe.add_argument("--within", type=float, default=30.0, metavar="S", help=_("for how many seconds (default: 30)"))
+    safe.set_defaults(run=_safe)
+    add_answer(commands)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -36,9 +52,53 @@ def _check(args: argparse.Namespace) -> int:
         from harness.lab.ports import missing
 
         problems = [problem for entry in lab.physical for problem in missing(entry)]
-        if problems:
-            raise BadInput("\n".join(problems), remedy=_("plug it in, or correct the inventory"))
+        answers, silent = _instruments(lab)
+        if problems or silent:
+            raise BadInput("\n".join([*problems, *silent]), remedy=_("plug it in, or correct the inventory"))
+        print("\n".join(answers), end="\n" if answers else "")
     _print(lab)
+    return 0
+
+
+def _instruments(lab: Lab) -> tuple[list[str], list[str]]:
+    """What those that can be reached say of themselves and read; and what is wrong with the others."""
+    if not any(entry.instruments for entry in lab.benches):
+        return [], []
+    from harness.instruments.by_hand import asked, each, real
+
+    answers, silent = [], []
+    for (bench, one), result in each(real(lab.benches), asked):
+        if isinstance(result, str):
+            silent.append(result)
+            continue
+        identity, values = result
+        told = ", ".join(f"{name} {value:g}" for name, value in values.items())
+        answers.append(f"{bench.name}: {one.name}: {identity}{f': {told}' if told else ''}")
+    return answers, silent
+
+
+def _safe(args: argparse.Namespace) -> int:
+    from harness.instruments.by_hand import each, made_safe, real
+    from harness.lab.inventory import load_lab
+
+    lab = load_lab(args.file)
+    unknown = [name for name in args.benches if name not in {entry.name for entry in lab.benches}]
+    if unknown:
+        known = ", ".join(entry.name for entry in lab.benches)
+        raise BadInput(f"there is no bench {unknown[0]}; known: {known}", where=str(args.file))
+    chosen = [entry for entry in lab.benches if not args.benches or entry.name in args.benches]
+    ones = real(chosen)
+    if not ones:
+        print(_("no instruments here but emulated ones, which live and end with their run"))
+        return 0
+    troubles = []
+    for (bench, one), result in each(ones, lambda entry, around: made_safe(entry, around, args.within)):
+        if isinstance(result, str):
+            troubles.append(result)
+        else:
+            print(_("{bench}: {instrument}: safe").format(bench=bench.name, instrument=one.name))
+    if troubles:
+        raise BenchError("\n".join(troubles), remedy="bring it to its safe state by hand, at its own panel")
     return 0
 
 
@@ -53,6 +113,8 @@ def _print(lab: Lab) -> None:
                 details.append(_("time x{scale:g}").format(scale=entry.time_scale))
             if entry.physical_like:
                 details.append(_("used like a physical one"))
+            if entry.instruments:
+                details.append(", ".join(one.name for one in entry.instruments))
             print(f"    {entry.name}: {', '.join(details)}")
             _print_untried(entry)
 

@@ -96,8 +96,9 @@ class Disturbed(Event):
 
 class StressStep(Event):
     """A step of a stress profile. ``criterion``: that which the terminal must meet in it (IEC 61000-6-1: A works on, B
-    back by itself, C back by the operator). ``during``: the phase of the transaction at which it came, "" none.
-    ``state``: begun; reached (the instrument is where it was to be); ended."""
+    back by itself, C back by the operator); None: as the model declares, which declares nothing for it. ``during``: the
+    phase of the transaction at which it came, "" none. ``state``: begun; reached (the instrument is where it was to
+    be); ended."""
 
     kind: Literal["stress"] = "stress"
     profile: str
@@ -105,7 +106,7 @@ class StressStep(Event):
     instrument: str
     quantity: str
     value: float
-    criterion: Criterion
+    criterion: Criterion | None
     during: str = ""
     state: Literal["begun", "reached", "ended"]
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.instruments import drivers
+from harness.instruments.contracts import InstrumentError
 from harness.instruments.guard.limits import problems as limit_problems
 from harness.lab.instrument_entry import FULL_SET, InstrumentEntry, Option
 from harness.terminal.surroundings import Surroundings
@@ -19,7 +20,7 @@ _SERVER_OPTIONS = {  # docs/instruments-emulated.md
     "supply": {NOMINAL_V, "high_v", "limit_a", "hold_up_ms", "load_w"},
     "burst": {"high_kv", "charge_s_per_kv"}, "esd": {"high_kv", "charge_s_per_kv"},
     "surge": {"high_kv", "charge_s_per_kv"}, "field": {"high_v_m", "warm_up_s"}, "printer_sensor": {"roll_mm"},
-    "relay": {"channels"},
+    "relay": {"channels"}, "power_switch": {NOMINAL_V},
 }  # fmt: skip
 
 
@@ -85,7 +86,7 @@ def emulated_options(one: InstrumentEntry, driver: type[Any], around: Surroundin
     options = _SERVER_OPTIONS.get(driver.kind, set())
     told: dict[str, Any] = {"kind": driver.kind}
     told |= {name: value for name, value in one.options.items() if name in options}
-    if around is not None and driver.kind == "supply":
+    if around is not None and driver.kind in ("supply", "power_switch"):
         told.setdefault(NOMINAL_V, around.voltage_v.nominal)
     if around is not None and driver.kind == "chamber":
         told.setdefault("ambient_c", around.temperature_c.nominal)
@@ -93,6 +94,15 @@ def emulated_options(one: InstrumentEntry, driver: type[Any], around: Surroundin
     if driver.kind == "card_robot":
         told["cards"] = _cards()
     return told
+
+
+def check_identity(address: str, wanted: str, answered: str) -> None:
+    """Raises InstrumentError where another device answers than the inventory has there; ``wanted`` "": any is right."""
+    if wanted.casefold() not in answered.casefold():
+        raise InstrumentError(
+            f"at {address} answers {answered!r}, and the inventory has {wanted!r} there",
+            remedy="look at which device is plugged in there, or correct address or identity in the inventory",
+        )
 
 
 def _cards() -> dict[str, dict[str, Any]]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from harness.emulator.panel_server import connect
 from harness.errors import BenchError
+from harness.lab.process import START_S
 
 LARGEST_PICTURE = 16 << 20  # bytes of rows, after decompression
 
@@ -55,13 +56,15 @@ class Panel:
 
     ``on_event`` gets every event from the connection on (``ready`` and the present ``screen`` first); more callbacks
     can be added with :meth:`subscribe`. A callback that raises closes the connection and shows in the next request.
+    ``alive`` raises when the board's process has ended: with it, a board has all the time to begin that it needs.
     """
 
     def __init__(
         self, control: Path, *, timeout: float = 10.0, on_event: Callable[[Event], None] | None = None,
+        alive: Callable[[], object] | None = None,
     ) -> None:
         self.control, self._timeout = control, timeout
-        self._sock = _connect(control, timeout)
+        self._sock = _connect(control, timeout if alive is None else max(timeout, START_S), alive or (lambda: None))
         self._lock = threading.Lock()
         self._answered = threading.Condition(self._lock)
         self._answers: dict[int, Event] = {}
@@ -202,12 +205,13 @@ class Panel:
             self._answered.notify_all()
 
 
-def _connect(control: Path, timeout: float) -> socket.socket:
+def _connect(control: Path, timeout: float, alive: Callable[[], object]) -> socket.socket:
     deadline = time.monotonic() + timeout
     while True:
         try:
             return connect(control)
         except (FileNotFoundError, ConnectionRefusedError) as error:
+            alive()
             if time.monotonic() >= deadline:
                 raise BenchError(f"no terminal's panel appeared within {timeout:g} s: {error.strerror}",
                                  evidence=str(control), remedy="Look into the log of the board process.") from error

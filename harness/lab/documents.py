@@ -208,6 +208,8 @@ def _keys_at(kind: Any, place: Place) -> list[str]:
         if isinstance(part, str) and isinstance(kind, type) and issubclass(kind, BaseModel):
             field = kind.model_fields.get(part)
             kind = None if field is None else field.annotation
+            if typing.get_origin(kind) is dict:
+                continue  # what follows is a key of it, which any may be
         kind = _inner(kind)
     return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
 

@@ -24,6 +24,7 @@ from harness.history.events import (
     WireConnection,
     WireFrame,
 )
+from harness.history.instrument_events import Readings
 from harness.reports import messages, tell
 from harness.reports.bilingual import Both
 from harness.reports.images import Album
@@ -136,6 +137,8 @@ class Teller:
             return self._message(pair, event.t, seconds) if pair is not None else None
         if isinstance(event, (RunOpened, RunClosed, TestOpened, TestClosed, Heartbeat, Key)):
             return None
+        if isinstance(event, Readings) and event.seq not in self.evidence:
+            return None  # they are plotted
         side, item = tell.item(event, self.bench, self.album)
         if side == "phase":
             return Row("phase", event.t, seconds, (event.seq,), text=item.text)

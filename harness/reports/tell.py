@@ -32,7 +32,8 @@ from harness.history.events import (
     WireConnection,
     WireLink,
 )
-from harness.reports import mask, strikes, words
+from harness.history.instrument_events import InstrumentEvent
+from harness.reports import mask, strikes, tell_surroundings, words
 from harness.reports.bilingual import Both, _, joined, same
 from harness.reports.images import Album, Picture
 from harness.reports.run import BenchLog
@@ -79,7 +80,7 @@ def item(event: AnyEvent, bench: BenchLog, album: Album) -> tuple[str, Item]:
             pairs = tuple((same(name), value) for name, value in mask.values(event.values).items())
             return "scene", Item("counters", event.seq, event.t, _("counters, as the terminal says"), pairs=pairs)
         case Power():
-            text = words.POWER[event.state, event.reason]
+            text = words.POWER.get((event.state, event.reason)) or same(f"{event.state} ({event.reason})")
             return "scene", Item("power", event.seq, event.t, text, "bad" if event.reason != "operator" else "plain")
         case UnitReplaced():
             text = _("another unit on the bench: {serial}").format(serial=event.serial)
@@ -115,6 +116,9 @@ def item(event: AnyEvent, bench: BenchLog, album: Album) -> tuple[str, Item]:
             return "host", _armed(event)
         case HostLedger():
             return "host", _ledger(event)
+        case _ if isinstance(event, InstrumentEvent):
+            kind, text, mood, pairs = tell_surroundings.told(event)
+            return "scene", Item(kind, event.seq, event.t, text, mood, pairs=pairs)
         case _:
             return "wire", Item("other", event.seq, event.t, same(event.kind), "quiet")
 

@@ -138,7 +138,7 @@ def _phases(events: Sequence[AnyEvent], scale: Scale) -> tuple[Bar, ...]:
     starts = [e for e in events if isinstance(e, TestPhase)]
     ends = [e.t for e in starts[1:]] + [events[-1].t]
     return tuple(
-        _bar(scale, e.t, end, words.named(words.PHASES, e.phase), e.phase) for e, end in zip(starts, ends, strict=True)
+        bar(scale, e.t, end, words.named(words.PHASES, e.phase), e.phase) for e, end in zip(starts, ends, strict=True)
     )
 
 
@@ -153,7 +153,7 @@ def _operations(events: Sequence[AnyEvent], scale: Scale) -> tuple[Bar, ...]:
         label = words.named(words.OPERATIONS, e.name)
         if end and end.code:
             label = Both(f"{label.en} {end.code}", f"{label.zh} {end.code}")
-        bars.append(_bar(scale, e.t, end.t if end else events[-1].t, label, mood, e.seq))
+        bars.append(bar(scale, e.t, end.t if end else events[-1].t, label, mood, e.seq))
     return tuple(bars[:MAX_MARKS])
 
 
@@ -169,8 +169,8 @@ def _outages(events: Sequence[AnyEvent], scale: Scale) -> tuple[Bar, ...]:
         if e.state in ("down", "off"):
             since.setdefault(what, e)
         elif what in since:
-            bars.append(_bar(scale, since.pop(what).t, e.t, names[what], what, e.seq))
-    bars += [_bar(scale, e.t, events[-1].t, names[what], what, e.seq) for what, e in since.items()]
+            bars.append(bar(scale, since.pop(what).t, e.t, names[what], what, e.seq))
+    bars += [bar(scale, e.t, events[-1].t, names[what], what, e.seq) for what, e in since.items()]
     return tuple(bars)
 
 
@@ -184,9 +184,9 @@ def _faults(events: Sequence[AnyEvent], scale: Scale) -> tuple[Bar, ...]:
         elif isinstance(e, FaultHealed):
             armed = since.pop(e.fault_id, None)
             if armed is not None:
-                bars.append(_bar(scale, armed.t, e.t, same(str(armed.fault.get("fault", ""))), e.why, armed.seq))
-    bars += [_bar(scale, e.t, events[-1].t, same(str(e.fault.get("fault", ""))), "", e.seq) for e in since.values()]
-    return tuple(sorted(bars[:MAX_MARKS], key=lambda bar: bar.x))
+                bars.append(bar(scale, armed.t, e.t, same(str(armed.fault.get("fault", ""))), e.why, armed.seq))
+    bars += [bar(scale, e.t, events[-1].t, same(str(e.fault.get("fault", ""))), "", e.seq) for e in since.values()]
+    return tuple(sorted(bars[:MAX_MARKS], key=lambda one: one.x))
 
 
 def _strikes(events: Sequence[AnyEvent], scale: Scale) -> tuple[Mark, ...]:
@@ -194,7 +194,8 @@ def _strikes(events: Sequence[AnyEvent], scale: Scale) -> tuple[Mark, ...]:
     return tuple(found[:MAX_MARKS])
 
 
-def _bar(scale: Scale, start: int, end: int, label: Both, mood: str, seq: int = 0) -> Bar:
+def bar(scale: Scale, start: int, end: int, label: Both, mood: str, seq: int = 0) -> Bar:
+    """From ``start`` to ``end`` (ns), at least as wide as can be seen."""
     x, width = scale.x(start), max(scale.x(end) - scale.x(start), 2.0)
     wide = max(len(label.en) * 6.2, len(label.zh) * 11.5)
     return Bar(x, round(width, 1), label, mood, wide + 8 <= width, seq)

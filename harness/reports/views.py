@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.history.events import AnyEvent, Cashier, HostJournal, Screen, Slip, WireFrame
-from harness.reports import diagnosed, mask, reasons, story, timeline
-from harness.reports.bilingual import Both, _, same
+from harness.history.instrument_events import InstrumentOpened, Readings
+from harness.reports import diagnosed, mask, plot, reasons, story, tell_surroundings, timeline
+from harness.reports.bilingual import Both, _, joined, same
 from harness.reports.diagnosed import DiagnosisView
 from harness.reports.images import Album
+from harness.reports.plot import Plot
 from harness.reports.run import SEVERITY, BenchLog, Judged, Run, Test
 from harness.reports.story import Exchange, Row, Teller
 from harness.reports.timeline import Timeline
@@ -71,6 +73,7 @@ class TestView:
     rows: tuple[Row, ...] = ()
     earlier: tuple[Row, ...] = ()
     timeline: Timeline | None = None
+    plot: Plot | None = None
     exchanges: tuple[Exchange, ...] = ()
     more_exchanges: int = 0
     diagnoses: tuple[DiagnosisView, ...] = ()
@@ -89,13 +92,14 @@ def told(run: Run, test: Test, anchor: str, album: Album) -> TestView:
     events: Sequence[AnyEvent] = log.by_span.get(test.record.test, ()) if log else ()
     rows: tuple[Row, ...] = ()
     earlier: tuple[Row, ...] = ()
-    line = None
+    line, drawn = None, None
     if log is not None and events:
         teller = Teller(log, album, events[0].t, _evidence(shown))
         rows = tuple(teller.rows(events, ROWS))
         earlier = tuple(teller.rows(_elsewhere(log, shown, events), ROWS // 4))
         line = timeline.of(events, shown, log.opened.profile.get("success", ()))
-    return _view(run, test, anchor, log, events, shown, rows, earlier, line)
+        drawn = plot.of(events, [e for e in log.events if isinstance(e, InstrumentOpened)], log.opened.declaration)
+    return _view(run, test, anchor, log, events, shown, rows, earlier, line, drawn)
 
 
 def short(run: Run, test: Test, anchor: str) -> TestView:
@@ -103,7 +107,7 @@ def short(run: Run, test: Test, anchor: str) -> TestView:
     log = run.log_at(test.record.bench, test.record.t)
     events: Sequence[AnyEvent] = log.by_span.get(test.record.test, ()) if log else ()
     shown = _shown(test)
-    return _view(run, test, anchor, log, events, shown, (), (), None)
+    return _view(run, test, anchor, log, events, shown, (), (), None, None)
 
 
 def between(run: Run, finding: Judged, anchor: str, album: Album) -> tuple[FindingView, tuple[Row, ...]]:
@@ -122,7 +126,7 @@ def between(run: Run, finding: Judged, anchor: str, album: Album) -> tuple[Findi
 
 def _view(
     run: Run, test: Test, anchor: str, log: BenchLog | None, events: Sequence[AnyEvent], shown: Sequence[Judged],
-    rows: tuple[Row, ...], earlier: tuple[Row, ...], line: Timeline | None,
+    rows: tuple[Row, ...], earlier: tuple[Row, ...], line: Timeline | None, drawn: Plot | None,
 ) -> TestView:  # fmt: skip
     exchanges = story.exchanges(events)
     anchors = _anchors(earlier + rows, anchor)
@@ -149,7 +153,7 @@ def _view(
         ),
         undecided=tuple(undecided), message=_message(test), rerun=run.rerun(test.record.test),
         first_seq=min((e.seq for e in events), default=0), last_seq=max((e.seq for e in events), default=0),
-        events=len(events), rows=rows, earlier=earlier, timeline=line,
+        events=len(events), rows=rows, earlier=earlier, timeline=line, plot=drawn,
         exchanges=tuple(exchanges[:SHORT_EXCHANGES]), more_exchanges=max(0, len(exchanges) - SHORT_EXCHANGES),
         diagnoses=diagnosed.views(test.record.diagnoses, lambda seq: (_chip(seq, log), anchors.get(seq, ""))),
     )  # fmt: skip
@@ -237,6 +241,8 @@ def _chip(seq: int, log: BenchLog | None) -> Both:
             return _("slip {name}").format(name=event.image.rpartition("/")[2].removesuffix(".png"))
         case Cashier():
             return _("till message, event {seq}").format(seq=seq)
+        case Readings():
+            return joined(", ", [tell_surroundings.measured(event.values), _("event {seq}").format(seq=seq)], "，")
         case None:
             return _("event {seq}").format(seq=seq)
         case _:

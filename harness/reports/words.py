@@ -74,6 +74,8 @@ POWER: dict[tuple[str, str], Both] = {
     ("on", "operator"): _("power on"), ("off", "operator"): _("power off"),
     ("off", "cut"): _("power cut"), ("on", "cut"): _("power on"),
     ("off", "watchdog"): _("reset by its watchdog"), ("on", "watchdog"): _("started again after its watchdog"),
+    ("off", "brown_out"): _("off for want of voltage"), ("on", "brown_out"): _("power back after want of voltage"),
+    ("off", "battery"): _("off, its battery is empty"), ("on", "battery"): _("power back after an empty battery"),
 }  # fmt: skip
 HEALED: dict[str, Both] = {
     "used_up": _("used up"), "over": _("its time is over"), "asked": _("healed"),
@@ -103,6 +105,35 @@ FAMILIES: dict[str, Both] = {
     "MSG": _("What is shown"), "MON": _("Money"), "STA": _("State"), "REC": _("Recovery"), "INS": _("Installation"),
     "FWU": _("Firmware update"), "NET": _("Network faults"), "ENV": _("Environment and hardware"),
     "SEC": _("Security"), "FLT": _("Fleet"),
+}  # fmt: skip
+QUANTITIES: dict[str, Both] = {
+    "temperature_c": _("temperature"), "humidity_pct": _("humidity"), "voltage_v": _("supply voltage"),
+}  # fmt: skip
+DISTURBANCES: dict[str, Both] = {
+    "burst": _("burst"), "esd": _("electrostatic discharge"), "surge": _("surge"), "field": _("radio-frequency field"),
+    "dip": _("voltage dip"), "interruption": _("voltage interruption"),
+}  # fmt: skip
+PARTS: dict[str, Both] = {
+    "magnetic_reader": _("magnetic reader"), "chip_reader": _("chip reader"),
+    "contactless_reader": _("contactless reader"), "printer": _("printer"), "paper": _("paper"),
+    "battery": _("battery"), "clock_battery": _("clock battery"), "clock": _("clock"), "tamper": _("tamper switch"),
+    "keypad": _("keypad of the terminal"), "screen": _("screen"),
+}  # fmt: skip
+PART_STATES: dict[str, Both] = {
+    "ok": _("whole"), "worn": _("worn"), "dead": _("dead"), "hot": _("too hot"), "out": _("used up"), "low": _("low"),
+    "drifting": _("drifting"), "lost": _("lost"), "open": _("case open"),
+}  # fmt: skip
+STEP_STATES: dict[str, Both] = {"begun": _("begins"), "reached": _("is reached"), "ended": _("is over")}
+SAFE: dict[str, Both] = {
+    "asked": _("asked for"), "test_ended": _("end of the test"), "hung": _("the test hung"),
+    "runner_died": _("the runner died"),
+}  # fmt: skip
+METHODS: dict[str, Both] = {
+    "set_climate": _("set climate"), "set_voltage": _("set voltage"), "set_current_limit": _("set current limit"),
+    "output": _("output"), "dip": _("dip"), "switch": _("switch"), "arm": _("arm"), "fire": _("fire"),
+    "disarm": _("disarm"), "radiate": _("radiate"), "swipe": _("swipe"), "insert": _("insert"), "remove": _("remove"),
+    "tap": _("tap"), "press": _("press"), "snapshot": _("snapshot"), "close_contact": _("close contact"),
+    "open_contact": _("open contact"), "make_safe": _("make safe"),
 }  # fmt: skip
 
 

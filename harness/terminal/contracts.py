@@ -20,6 +20,9 @@ NOT_CONNECTED = (
 )
 """What the emulated models show where nothing could be sent."""
 
+BUSY, AGAIN_S = "90", 0.25
+"""What a terminal says on its service port while it is at work, and after how long (real time) a person tries again."""
+
 Via = Literal["keypad", "cashier", "service", "operator"]
 
 

@@ -85,7 +85,10 @@ class FakeChamber(Fake):
 class FakeSupply(Fake):
     kind, name = "supply", "fake-supply"
     quantities = {"voltage_v": Quantity(unit="V"), "output_on": Quantity(unit="")}
-    safe_state = {"output_on": 1, "voltage_v": 230}
+
+    @property
+    def safe_state(self):
+        return {"output_on": 1, "voltage_v": self._nominal_v}
 
     def set_voltage(self, voltage_v):
         self._ask(set={"voltage_v": voltage_v})
@@ -151,12 +154,14 @@ def install(folder: Path) -> Path:
 
 class FakeInstrument:
     """Its server. ``values``: its state, which tests set and read; ``identity``; ``error``: what every setting is
-    refused with, "" none; ``delay_s``: before each answer; ``told``: every setting in order."""
+    refused with, "" none; ``delay_s``: before each answer; ``told``: every setting in order;
+    ``asked``: how many requests there were."""
 
     def __init__(self, identity: str = "HIL97,FAKE,1,1.0", port: int = 0) -> None:
         self.identity, self.error, self.delay_s = identity, "", 0.0
         self.values: dict[str, Any] = dict(START)
         self.told: list[dict[str, Any]] = []
+        self.asked = 0
         self.port = port
         self._connections: list[socket.socket] = []
         self._listener: socket.socket | None = None
@@ -204,6 +209,7 @@ class FakeInstrument:
                 connection.sendall(json.dumps(self._answer(request)).encode() + b"\n")
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.asked += 1
         if "set" in request:
             if self.error:
                 return {"error": self.error}

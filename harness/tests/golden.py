@@ -35,6 +35,7 @@ from harness.protocol.profile import Profile
 from harness.terminal.cards import CARDS
 from harness.tests.golden_faults import Strike
 from harness.tests.golden_kinds import EveryKind
+from harness.tests.golden_log import PowerReason
 from harness.tests.golden_parts import (
     MID,
     TID,
@@ -214,7 +215,7 @@ class World(EveryKind):
         )  # fmt: skip
         self.complete(operation, "ok")
 
-    def reboot(self, reason: Literal["operator", "cut", "watchdog"] = "operator") -> None:
+    def reboot(self, reason: PowerReason = "operator") -> None:
         self.power("off", reason)
         if not self.quiet:
             self.screen()

@@ -48,6 +48,7 @@ from harness.terminal import cashier
 
 E = TypeVar("E", bound=Event)
 Direction = Literal["to_acquirer", "to_terminal"]
+PowerReason = Literal["operator", "cut", "watchdog", "brown_out", "battery"]
 SECOND = 1_000_000_000
 
 
@@ -200,7 +201,7 @@ class Log:
         raw = cashier.encode(fields).hex().upper()
         return self.append(Cashier(t=0, direction=direction, hex=raw, fields=fields), 0.03)
 
-    def power(self, state: Literal["on", "off"], reason: Literal["operator", "cut", "watchdog"] = "operator") -> Power:
+    def power(self, state: Literal["on", "off"], reason: PowerReason = "operator") -> Power:
         return self.append(Power(t=0, state=state, reason=reason), 0.2)
 
     def service(self, direction: Literal["to_terminal", "from_terminal"], text: str) -> Service:

@@ -17,6 +17,8 @@ SHORT = {
     "frames.py": ("--rounds", "1", "--seconds", "0.02"),
     "history.py": ("--rounds", "1", "--events", "1000"),
     "lab.py": ("--help",),  # it runs the main job
+    "safe_state.py": ("--times", "2"),
+    "sampling.py": ("--seconds", "2"),
     "screen.py": ("--rounds", "1"),
     "sweep.py": ("--cuts", "12", "--model", "HT-100"),
     "wire.py": ("--rounds", "1", "--benches", "5", "--trips", "100"),

@@ -161,8 +161,8 @@ def test_one_that_has_failed_says_so() -> None:
     assert conversation.meter.volts == 1.0
 
 
-WORDS = ["VOLT", "SOUR", ":", ";", "?", " ", "*", "*RST", "*OPC?", "OUTP", "ON", "1", "-", ".", "E9", "KV", ",", "'", '"',
-         "#H", "MAX", "\t", "MEAS:VOLT?", "SYST:ERR?", "(", "@", "%", "\x00", "INIT", "CURR:LIM"]  # fmt: skip
+WORDS = ["VOLT", "SOUR", ":", ";", "?", " ", "*", "*RST", "*OPC?", "OUTP", "ON", "1", "-", ".", "E9", "KV", ",", "'",
+         '"', "#H", "MAX", "\t", "MEAS:VOLT?", "SYST:ERR?", "(", "@", "%", "\x00", "INIT", "CURR:LIM"]  # fmt: skip
 
 
 @given(st.one_of(

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.errors import BenchError
-from harness.lab.process import Child
+from harness.lab.process import START_S, Child
 
 Message = dict[str, Any]
-_START_S = 60.0  # eleven of them may begin together on two busy cores
 _POLL_S = 0.05
 
 
@@ -51,7 +50,7 @@ class PipeClient:
     def await_ready(self) -> None:
         """Until the program is ready; kills it when it is not. Raises :class:`BenchError`."""
         try:
-            self._await(self._ready, _START_S, "was not ready")
+            self._await(self._ready, START_S, "was not ready")
         except BaseException:
             self._closed = True
             self.child.kill()

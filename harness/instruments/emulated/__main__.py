@@ -44,6 +44,7 @@ async def _serve(path: Path, control: Path | None) -> int:
     async with serving(read_plan(path), control) as running:
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps(running.ready), flush=True)
+        await running.warm_up()
         gc.freeze()  # what was imported stays: the collector need not look at it with every few messages
         gc.set_threshold(10_000)
         await running.stop.wait()

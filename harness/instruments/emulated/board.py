@@ -42,6 +42,7 @@ class Board:
         self.screen: dict[str, Any] | None = None  # the last event
         self.paper_mm = 0.0  # since its power-on
         self.paper_ever_mm = 0.0
+        self.paper_out = False
         self.came = 0  # how often a terminal was put here
 
     @property
@@ -59,7 +60,7 @@ class Board:
             raise BadInput(f"no terminal answers there: {error.strerror or error}", where=str(panel)) from error
         greeted = asyncio.Event()
         self.panel, self._writer = panel, writer
-        self.power_on, self.screen, self.paper_mm = False, None, 0.0
+        self.power_on, self.screen, self.paper_mm, self.paper_out = False, None, 0.0, False
         self._reading = asyncio.create_task(self._read(reader, greeted))
         try:
             await asyncio.wait_for(greeted.wait(), GREETING_S)
@@ -137,6 +138,9 @@ class Board:
                 millimetres = int(event["height"]) / _DOTS_PER_MM
                 self.paper_mm += millimetres
                 self.paper_ever_mm += millimetres
+                self.paper_out = False
+            case "felt" if event["what"] == "slip_lost":
+                self.paper_out = event.get("detail") == "printer out"
             case "power":
                 self.power_on = event["state"] == "on"
                 if self.power_on:

@@ -22,7 +22,8 @@ _CLASSES = {
     "card_robot": "hands.EmulatedRobot", "key_pusher": "hands.EmulatedFinger", "camera": "hands.EmulatedCamera",
     "printer_sensor": "modbus.EmulatedPaperSensor", "relay": "modbus.EmulatedRelay",
 }
-NOMINAL_V, LOAD_W = 230.0, 12.0  # of the mains and the terminal, where there is no supply
+HOTTEST_C = 150.0  # that a board understands: overshoot above that is nothing to it any more
+LOAD_W = 12.0  # what the terminal takes where there is no supply
 
 
 async def rig_of(plan: Plan) -> Rig:
@@ -56,15 +57,20 @@ def _connect(rig: Rig) -> None:
         return outlet is None or outlet.output_on
 
     def mains_v() -> float:
-        return NOMINAL_V if supply is None else supply.felt_v
+        if supply is not None:
+            return supply.felt_v
+        return 0.0 if outlet is None else outlet.nominal_v
 
     def mains_a() -> float:
-        return LOAD_W / NOMINAL_V if supply is None else supply.current_a
+        if supply is not None:
+            return supply.current_a
+        return LOAD_W / mains_v() if rig.board.power_on and fed() else 0.0
 
     def around() -> dict[str, float]:
         felt: dict[str, float] = {}
         if chamber is not None:
-            felt |= {"temperature_c": chamber.physics.air, "humidity_pct": chamber.physics.humidity_pct}
+            air = min(HOTTEST_C, chamber.physics.air)
+            felt |= {"temperature_c": air, "humidity_pct": chamber.physics.humidity_pct}
         if supply is not None or outlet is not None:
             felt["voltage_v"] = mains_v() if fed() else 0.0
         if field is not None:

@@ -13,7 +13,7 @@ from harness.instruments.emulated.scpi.errors import ScpiError
 from harness.instruments.emulated.scpi.tree import Command, question, setting, switch
 from harness.instruments.emulated.scpi.values import Span
 
-_TICK_S = 0.2  # how often a terminal is told of a climate that changes
+_TICK_S, _TICK_OF_ITS_S, _SHORTEST_TICK_S = 0.2, 12.0, 0.05  # how often a terminal is told of a climate that changes
 _SPREAD_C, _SPREAD_PCT = 0.02, 0.2
 _COLDEST_C = -273.15
 
@@ -30,13 +30,14 @@ class EmulatedChamber(ScpiInstrument):
             cool_k_per_min=options.number("cool_k_per_min", 5, 0.1, 100), scale=plan.climate_scale,
         )
         self.physics = ChamberPhysics(self._build)
+        self._tick_s = max(_SHORTEST_TICK_S, min(_TICK_S, _TICK_OF_ITS_S / plan.climate_scale))
         super().__init__(rig, plan, placed)
 
     def advance(self, now: float) -> None:
         self.physics.advance(now)
 
     def wake_s(self, felt: bool) -> float | None:
-        return _TICK_S if felt and not self.physics.at_rest else None
+        return self._tick_s if felt and not self.physics.at_rest else None
 
     def door(self, is_open: bool) -> None:
         self.physics.door(is_open)
@@ -82,7 +83,7 @@ class EmulatedChamber(ScpiInstrument):
 
     def _condition(self) -> str:
         it = self.physics
-        return str((1 if it.running and it.drive else 0) | (2 if it.ramping else 0) | (4 if it.settled else 0))
+        return str((1 if it.running and not it.door_open else 0) | (2 if it.ramping else 0) | (4 if it.settled else 0))
 
     def _read(self) -> str:
         it = self.physics

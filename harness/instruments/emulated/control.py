@@ -22,7 +22,7 @@ class Control:
     def __init__(self, rig: Rig, path: Path, ready: dict[str, Any]) -> None:
         self._rig, self._path, self._ready = rig, path, ready
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._one_at_a_time = asyncio.Lock()  # terminals are put on the bench one after another
 
     async def open(self) -> None:
@@ -44,10 +44,15 @@ class Control:
         if clients:
             await asyncio.wait(clients)
 
+    def say(self, event: dict[str, Any]) -> None:
+        """To every client."""
+        for writer in self._clients.values():
+            writer.write(_line(event))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._clients.add(task)
+        self._clients[task] = writer
         try:
             writer.write(_line({**self._ready, "t": time.monotonic_ns()}))
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
@@ -56,7 +61,7 @@ class Control:
                         writer.write(_line(await self._answer(line)))
                         await writer.drain()
         finally:
-            self._clients.discard(task)
+            del self._clients[task]
             writer.close()
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:

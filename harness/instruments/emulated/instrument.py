@@ -19,15 +19,18 @@ from harness.instruments.emulated.scpi.errors import ScpiError
 from harness.instruments.emulated.scpi.server import Interpreter
 from harness.instruments.emulated.scpi.tree import Command, question
 from harness.instruments.emulated.scpi.values import shown
+from harness.instruments.emulated.serial_port import SerialPort
 
 MAKER = "HIL97"
 
 
 class Instrument(ABC):
-    """One instrument. ``model`` is in its identity, ``scheme`` makes its address of host and port."""
+    """One instrument. ``model`` is in its identity, ``scheme`` makes its address of host and port, ``protocol`` is the
+    module that is imported when it is first spoken to (heavy ones would be waited for at every start)."""
 
     model: ClassVar[str] = ""
     scheme: ClassVar[str]
+    protocol: ClassVar[str] = ""
 
     def __init__(self, rig: Rig, plan: Plan, placed: Placed) -> None:
         """Raises :class:`BadInput` where its port can't be had."""
@@ -38,18 +41,20 @@ class Instrument(ABC):
         self._noise = Random(f"{plan.seed}/{placed.name}/noise")
         self.host = plan.host
         try:
-            self._listener = Listener(plan.host, placed.port, self.converse, lambda: self.faults)
+            self._listener = self._listening(plan, placed)
         except OSError as error:
             raise BadInput(f"port {placed.port} of {plan.host} can't be had: {error.strerror}",
                            where=placed.options.where) from error
 
     @property
-    def port(self) -> int:
-        return self._listener.port
-
-    @property
     def address(self) -> str:
-        return self.scheme.format(host=self.host, port=self.port)
+        """As inventories have it."""
+        if isinstance(self._listener, SerialPort):
+            return f"ASRL{self._listener.path}::INSTR"
+        return self.scheme.format(host=self.host, port=self._listener.port)
+
+    def _listening(self, plan: Plan, placed: Placed) -> Listener | SerialPort:
+        return Listener(plan.host, placed.port, self.converse, lambda: self.faults)
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
@@ -108,6 +113,11 @@ class ScpiInstrument(Instrument):
     def __init__(self, rig: Rig, plan: Plan, placed: Placed) -> None:
         super().__init__(rig, plan, placed)
         self.interpreter = Interpreter(self, lambda: rig.completed(self))
+
+    def _listening(self, plan: Plan, placed: Placed) -> Listener | SerialPort:
+        if placed.options.flag("serial"):
+            return SerialPort(self.converse, lambda: self.faults)
+        return super()._listening(plan, placed)
 
     async def converse(self, line: Line) -> None:
         await self.interpreter.converse(line)

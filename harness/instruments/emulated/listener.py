@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from harness.instruments.emulated.faults import Faults
 
@@ -13,12 +14,18 @@ _WAITING = 16
 _DEAD_ENDS = (ConnectionError, asyncio.IncompleteReadError, TimeoutError)
 
 
+class Writer(Protocol):
+    """As :class:`asyncio.StreamWriter`."""
+
+    def write(self, data: bytes) -> None: ...
+    async def drain(self) -> None: ...
+    def close(self) -> None: ...
+
+
 class Line:
     """One connection. :meth:`send` is as late and as whole as the faults have it; ConnectionError ends it."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, faults: Callable[[], Faults]
-    ) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: Writer, faults: Callable[[], Faults]) -> None:
         self.reader, self._writer, self._faults = reader, writer, faults
 
     async def send(self, data: bytes) -> None:
@@ -80,6 +87,9 @@ class Listener:
             await asyncio.wait(conversations)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # it came while this was being refused
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._conversations[task] = writer

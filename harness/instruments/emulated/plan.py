@@ -11,7 +11,8 @@ from typing import Any
 
 from harness.errors import BadInput
 
-KINDS = ("chamber", "supply", "power_switch", "burst", "esd", "surge", "field")
+KINDS = ("chamber", "supply", "power_switch", "burst", "esd", "surge", "field", "card_robot", "key_pusher", "camera",
+         "printer_sensor", "relay")
 _LARGEST_SCALE = 100_000.0
 
 

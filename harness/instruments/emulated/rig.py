@@ -27,6 +27,10 @@ class Emulated(Protocol):
     faults: Faults
 
     @property
+    def protocol(self) -> str:
+        """The module that speaks it; "" where it is there already."""
+
+    @property
     def address(self) -> str:
         """Where it is reached, as inventories have it."""
 
@@ -65,6 +69,7 @@ class Rig:
         self.fed: Callable[[], bool] = lambda: True
         self.mains_v: Callable[[], float] = lambda: 0.0
         self.mains_a: Callable[[], float] = lambda: 0.0
+        self.say: Callable[[dict[str, Any]], None] = lambda event: None  # to the control socket
         self._told: dict[str, float] = {}
         self._told_at, self._told_came = 0.0, 0
         self._alarm: asyncio.TimerHandle | None = None

@@ -214,6 +214,8 @@ class Scpi:
                 with contextlib.suppress(Exception):
                     resource.close()
                 raise troubles.unreachable(self.address, OSError(status, os.strerror(status)))
+            # a command and the query for its errors are two messages: the second must not wait for the first's receipt
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return resource
 
 

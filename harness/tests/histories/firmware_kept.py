@@ -217,7 +217,7 @@ def the_reversal_may_have_gone_before(world: World) -> None:
     world.sale(700)
 
 
-@undecided("FWU-01", "the counters right after the update still had it")
+@undecided("FWU-01", "the counters right afterwards still had it")
 def the_reversal_went_later(world: World) -> None:
     unit_with(world, "0.9.0")
     world.sign_in()

@@ -1,0 +1,117 @@
+"""Limits as pure functions: whatever a test asks for, what is passed on is within them."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.history.instrument_events import Quantity
+from harness.instruments import client, drivers
+from harness.instruments.guard.limits import DRIVING, Limits, defaults, unit_of
+from harness.instruments.methods import CONTRACTS, methods, numbers
+from harness.instruments.quantities import impossible, is_switch, resolution
+from harness.lab.instrument_entry import FULL_SET, Limit
+from harness.terminal.surroundings import Range, Surroundings
+
+AROUND = Surroundings(
+    temperature_c=Range(low=0, high=45, nominal=23), humidity_pct=Range(low=10, high=90, nominal=50),
+    voltage_v=Range(low=198, high=242, nominal=220),
+)
+KINDS = sorted(CONTRACTS)
+ANY = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.integers()))
+
+
+def limits(kind: Any, **given: Limit) -> Limits:
+    driver = drivers.known()[FULL_SET[kind]]
+    return Limits.of(kind, driver.quantities, AROUND, given)
+
+
+@given(st.sampled_from(KINDS), st.data())
+def test_nothing_beyond_a_limit_is_passed_on(kind: Any, data: st.DataObject) -> None:
+    of = limits(kind)
+    known = methods(kind)
+    if not known:
+        return
+    method = known[data.draw(st.sampled_from(sorted(known)))]
+    names = sorted({*method.arguments, "other"})
+    arguments = data.draw(st.dictionaries(st.sampled_from(names), ANY))
+    try:
+        passed = of.arguments(method.name, arguments)
+    except ValueError as refused:
+        assert "\n" not in str(refused)
+        return
+    assert method.required <= set(passed) <= set(method.arguments)
+    for name, value in passed.items():
+        assert isinstance(value, method.arguments[name])
+        limit = of.by_name.get(name, Limit())
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            assert math.isfinite(value)
+            assert limit.low is None or value >= limit.low
+            assert limit.high is None or value <= limit.high
+
+
+@given(st.floats(-1000, 1000), st.floats(-1000, 1000), st.floats(-1000, 1000), st.floats(-1000, 1000))
+def test_a_driver_is_never_widened(low: float, high: float, can_low: float, can_high: float) -> None:
+    quantities = {"temperature_c": Quantity(unit="C", low=can_low, high=can_high)}
+    found = Limits.of("chamber", quantities, AROUND, {"temperature_c": Limit(low=low, high=high)})
+    limit = found.by_name["temperature_c"]
+    assert limit.low == max(low, can_low) and limit.high == min(high, can_high)
+
+
+def test_every_number_that_could_harm_has_a_limit_by_itself() -> None:
+    for kind in CONTRACTS:
+        of = limits(kind)
+        open_ones = [
+            name for name in numbers(kind) - {"channel"} if of.by_name.get(name, Limit()).high is None
+        ]
+        assert open_ones in ([], ["frequency_mhz"], ["current_a"]), kind
+
+
+def test_every_method_that_drives_is_held_against_the_door() -> None:
+    """A method that is added to the contract of something with a door must be thought of."""
+    guarded = {name for kind in ("chamber", "burst", "esd", "surge", "field") for name in methods(kind)}
+    assert guarded - DRIVING == {"ready", "disarm"}
+    of = limits("field")
+    assert of.door("radiate", {"on": True}, {"door_open": 1.0})
+    assert not of.door("radiate", {"on": False}, {"door_open": 1.0}) and not of.door("radiate", {"on": True}, {})
+
+
+def test_the_client_says_what_the_contracts_say() -> None:
+    """The test's side has the very methods of the contract, with the same arguments and defaults."""
+    for kind, contract in CONTRACTS.items():
+        proxy = client._PROXIES[kind]
+        for name in methods(kind):
+            assert inspect.signature(getattr(proxy, name)) == inspect.signature(getattr(contract, name)), (kind, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("temperature_c", "°C"), ("ramp_k_per_min", "K/min"), ("level_kv", "kV"), ("field_v_m", "V/m"),
+     ("voltage_v", "V"), ("duration_ms", "ms"), ("count", "")],
+)
+def test_units(name: str, unit: str) -> None:
+    assert unit_of(name) == unit
+
+
+def test_a_chamber_of_a_model_without_surroundings_keeps_what_its_driver_can_do() -> None:
+    assert "temperature_c" not in defaults("chamber", None)
+
+
+@given(st.dictionaries(st.sampled_from(["temperature_c", "humidity_pct", "door_open", "ch1", "other"]), st.floats()))
+def test_what_is_possible_is_finite_and_within_bounds(values: dict[str, float]) -> None:
+    if not impossible(values):
+        assert all(math.isfinite(value) for value in values.values())
+        assert all(0 <= value <= 1 for name, value in values.items() if is_switch(name))
+        assert -100 <= values.get("temperature_c", 0) <= 300
+
+
+def test_what_emulated_drivers_read_is_known() -> None:
+    """A quantity without a resolution would be recorded ten times a second."""
+    for driver in FULL_SET.values():
+        for quantity in drivers.known()[driver].quantities:
+            assert resolution(quantity) > 0, quantity
