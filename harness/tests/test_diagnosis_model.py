@@ -303,7 +303,7 @@ def test_a_broken_rule_is_the_firmwares(number: int) -> None:
 
 def test_a_reading_out_of_range_is_evidence_and_what_set_it_is_not() -> None:
     world = World()
-    world.power("off", "brown_out")  # type: ignore[arg-type]
+    world.power("off", "brown_out")
     restarted = of_looking(world.events)
     world.append(Readings(t=0, instrument="supply", values={"voltage_v": 120.0}))
     assert of_looking(world.events).causes[0] == "environment"
