@@ -9,10 +9,10 @@ a technician's look around is diagnosed twice: by what is seen from outside, and
 stores the histories, ``--stored`` judges those again. ``--defects``: the folder of ``hil97 gate --self-test``, whose
 failing tests are diagnosed; the cause is the firmware.
 
-The evidence model was written with the seeds of ``TRAINING``; numbers that count are those of ``HELD_OUT``, which share no
-seed with them. Printed, for each
-level of evidence: the cause is among those named (at least 98 %), is the first of them (90 %), a wrong one was certain
-(never), and the table of what was taken for what. Causes that look exactly alike at a level count as one for "first".
+The evidence model was written with the seeds of ``TRAINING``; numbers that count are those of ``HELD_OUT``, none of
+which is among them. Printed, for each level of evidence: the cause is among those named (at least 98 %), is the first
+of them (90 %), a wrong one was certain (never), and the table of what was taken for what. Causes that look exactly
+alike at a level count as one for "first"; how often it is strictly the first is told beside it.
 Exit status 1 where a limit is not held.
 """
 
