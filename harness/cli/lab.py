@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.lab_answer import add_answer
 from harness.errors import BadInput, BenchError
 from harness.i18n import _
 
@@ -40,6 +41,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     safe.add_argument("benches", nargs="*", metavar="BENCH", help=_("only these benches"))
     safe.add_argument("--within", type=float, default=30.0, metavar="S", help=_("for how many seconds (default: 30)"))
     safe.set_defaults(run=_safe)
+    add_answer(commands)
 
 
 def _check(args: argparse.Namespace) -> int:

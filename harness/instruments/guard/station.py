@@ -20,7 +20,7 @@ from harness.instruments.described import check_identity
 from harness.instruments.guard.limits import Limits, is_open
 from harness.instruments.methods import QUESTIONS
 from harness.instruments.quantities import impossible, resolution
-from harness.lab.instrument_entry import InstrumentEntry
+from harness.lab.instrument_entry import EMULATED, OPERATOR, InstrumentEntry
 from harness.lab.lease import BenchBusy, Lease, holder_of, lease
 
 AT_LEAST_NS = 5_000_000_000  # a reading is recorded at least so often
@@ -89,6 +89,9 @@ class Station:
         self.unsafe = self.unsafe or "is on its way to its safe state"
         self._told_at, self._next_try, self._retry_s = 0.0, 0.0, FIRST_RETRY_S
         self._to_make_safe = True
+        withdraw = getattr(self._driver, "withdraw", None)
+        if withdraw is not None:  # a person is asked to do something: not any more
+            withdraw()
         self._orders.put(None)
 
     def end(self, *, wait_s: float) -> None:
@@ -186,7 +189,7 @@ class Station:
 
     def _reserve(self) -> None:
         """A real instrument has one guard at a time: one that is still bringing it to its safe state goes on alone."""
-        if self.entry.emulated or self._lease is not None:
+        if self.entry.address in (EMULATED, OPERATOR) or self._lease is not None:
             return
         try:
             self._lease = lease("instrument", scope=self.address)
@@ -239,7 +242,7 @@ class Station:
             self._lost(error)
             return
         took = time.monotonic() - began
-        if took > SLOW_S:
+        if took > getattr(self._class, "slow_s", SLOW_S):
             self._say_trouble(
                 f"it took {took:.1f} s to read, which is too slow to be watched",
                 "look at its network, and at who else talks to it",
