@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -43,13 +43,14 @@ from harness.history.events import (
     WireFrame,
     WireLink,
 )
+from harness.history.instrument_events import InstrumentOpened
 from harness.history.recorder import Recorder
 from harness.history.update_events import FirmwareTold
 from harness.instruments.modem import Modem
 from harness.lab.firmware_images import Image
 from harness.lab.process import Child
 from harness.lab.scratch import scratch_folder
-from harness.terminal.contracts import Completion
+from harness.terminal.contracts import AGAIN_S, Completion
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 from harness.wire.injector_client import InjectorClient
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
     from harness.bench.stress import Stress
     from harness.instruments.client import Instruments
 
-AGAIN_S = 0.25  # real time between two tries of a person
 SESSION_KEYS = "wire.keys"  # beside wire.pcapng
 FAULTS_CAPTURE = "faults.pcapng"
 INJECTOR_CONTROL = "injector.sock"  # in the scratch folder
@@ -210,7 +210,7 @@ class Bench:
         self.runs = self.ran = unit.runs
         self.slot = unit.slot
         self.front, self.terminal = standing.front, standing.terminal
-        self.power = self.front.supply
+        self.power, self.hardware = self.front.supply, self.front.hardware
         self.modem: Modem = self.front.modem
         self.provisioned, self.second_host = unit.provisioned, unit.second_host
 
@@ -272,7 +272,7 @@ class Bench:
             ]
             self.standing.append(event)
         of_a_key_load = isinstance(event, OperationInvoked | OperationCompleted) and event.op in self._key_loads
-        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced | FirmwareTold):
+        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced | FirmwareTold | InstrumentOpened):
             self.standing.append(event)
 
     # -- health -------------------------------------------------------------------------------------------------------
@@ -339,17 +339,19 @@ class Bench:
         )
 
     def stress(
-        self, profile: str, *, during: str | None = None, at_most: int | None = None, seed: str = "hil97"
+        self, profile: str, *, during: str | None = None, at_most: int | None = None, only: Collection[int] = (),
+        seed: str = "hil97",
     ) -> Stress:
-        """A stress profile of the catalogue by its name, to be walked (:mod:`harness.bench.stress`). ``during``: its
-        disturbances strike at this moment ("": at rest), not at their own; ``at_most``: so many of them, as ``seed``
-        has it. Raises BadInput where there is none of that name, BenchError where the bench has no instruments."""
+        """A stress profile of the catalogue, to be walked (:mod:`harness.bench.stress`); the options are those of
+        :func:`harness.lab.stress.steps_for`. Raises BadInput where there is none of that name, BenchError where the
+        bench has no instruments."""
         from harness.bench.stress import Stress
         from harness.lab.stress import load_named
 
         if self.plan.stress is None:
             raise BenchError("this bench was opened without a catalogue of stress profiles", bench=self.name)
-        return Stress(self, load_named(self.plan.stress, profile), during=during, at_most=at_most, seed=seed)
+        found = load_named(self.plan.stress, profile)
+        return Stress(self, found, during=during, at_most=at_most, only=only, seed=seed)
 
     def once_connected(self, action: Callable[[], Completion]) -> Completion:
         """Do ``action`` as a shop does whose cable was just put back: again while the terminal says it can't connect,

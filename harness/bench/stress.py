@@ -18,13 +18,12 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import BenchError, TerminalTimeout
-from harness.history.events import AnyEvent, Power, Screen
 from harness.history.instrument_events import Disturbance, Disturbed, InstrumentOpened, StressStep
 from harness.instruments.client import Generator, Proxy
 from harness.lab.stress import OF_SUPPLY, Step, StressProfile, steps_for
@@ -42,7 +41,6 @@ AT_A_MOMENT_S = 0.2  # of a field: the message is held so long
 SLOWEST_K_PER_MIN = 0.5  # of a chamber that goes as fast as it can
 TAKEN_S = 0.05  # until an instrument has begun what it was told
 LONG_MS = 1000.0  # an interruption
-DARK_S = 0.5  # a terminal that lost its power says nothing any more
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class Stress:
 
     def __init__(
         self, bench: Bench, profile: StressProfile, *, during: str | None = None, at_most: int | None = None,
-        seed: str = "hil97",
+        only: Collection[int] = (), seed: str = "hil97",
     ) -> None:
         if bench.instruments is None:
             raise BenchError(
@@ -100,7 +98,8 @@ class Stress:
         self.emulated = all(one.emulated for one in opened)
         self.pace = pace_of(emulated=self.emulated, real_time=plan.physical_like, time_scale=plan.time_scale)
         self.steps = steps_for(
-            profile, self.surroundings, during=during, at_most=at_most or self.pace.at_most, seed=seed
+            profile, self.surroundings, during=during, only=only, seed=seed,
+            at_most=at_most or (None if only else self.pace.at_most),
         )
 
     def __enter__(self) -> Stress:
@@ -147,6 +146,7 @@ class StepUnderWay:
         self.step = step
         self._stress, self._bench, self._instruments = stress, stress.bench, stress.instruments
         self._told = Completion("unknown")  # of the operation that it met
+        self._pulses = 0.0  # of the generator so far
 
     def record(self, state: Literal["begun", "reached", "ended"]) -> None:
         step = self.step
@@ -199,8 +199,8 @@ class StepUnderWay:
     # -- a disturbance ------------------------------------------------------------------------------------------------
 
     def meet(self, begin: Callable[[], Operation]) -> Completion:
-        """What ``begin`` begins, met by the disturbance: at the step's moment, at which the message is held while it
-        lasts, and which it strikes once; where the step has none, all of it before. Of a quantity: while it is so.
+        """What ``begin`` begins, met by the disturbance: at the step's moment, which it strikes once, while the message
+        is held (:func:`held_at`); where the step has none, all of it before. Of a quantity: while it is so.
 
         A terminal that lost its power over it told nothing: ``unknown``. Raises TerminalTimeout where the moment does
         not come."""
@@ -211,22 +211,18 @@ class StepUnderWay:
             self._told = begin().wait()
             return self._told
         self._prepare()
-        history, since = self._bench.history, self._bench.history.seq
         held = self._bench.arm(held_at(step.during))
+        first = parse_moment(step.during).after
         try:
             operation = begin()
             held.await_strike()
+            if first:
+                held.heal()
             self._strike_once()
         finally:
-            released = time.monotonic_ns()
             held.heal()
-
-        def tells(event: AnyEvent) -> bool:
-            return _went_dark(event) or (isinstance(event, Screen) and event.t > released)
-
         with contextlib.suppress(TerminalTimeout):
-            first = history.wait_for(tells, self._bench.plan.timeout_s + REACH_S, "what the terminal does", since=since)
-            self._told = operation.wait(DARK_S if _went_dark(first) else None)
+            self._told = operation.wait()
         return self._told
 
     def strike(self) -> None:
@@ -277,6 +273,7 @@ class StepUnderWay:
             self._instruments.field.arm(field_v_m=step.value, frequency_mhz=step.frequencies_mhz[0])
         elif step.what not in OF_SUPPLY:
             self._generator.arm(level_kv=step.value)
+            self._pulses = self._generator.read()["pulses"]
         self._await_ready()
 
     def _await_ready(self) -> None:
@@ -305,10 +302,10 @@ class StepUnderWay:
                 self._generator.fire(duration_ms=duration_ms)
                 self._pass(duration_ms / 1000 + TAKEN_S, "the end of the burst")
         else:
-            before = self._generator.read()["pulses"]
             with self._disturbed(level_kv=step.value):
                 self._generator.fire(count=1)
-                self._generator.await_("pulses", before + 1, math.inf, READY_S, f"one {step.what} pulse")
+                self._pulses += 1
+                self._generator.await_("pulses", self._pulses, math.inf, READY_S, f"one {step.what} pulse")
 
     def _radiate(self, frequency_mhz: float, seconds: float) -> None:
         field, step = self._instruments.field, self.step
@@ -344,13 +341,9 @@ class StepUnderWay:
 
 
 def held_at(moment: str) -> str:
-    """The fault, in words, that stops the wire at a moment: a message is held until it is healed; a handshake is
-    delayed; what has passed is only marked."""
+    """The fault, in words, that stops the wire at a moment: the message is held (and where the moment is after it,
+    delivered just before the disturbance strikes); a connection that is being made loses its first packet."""
     parsed = parse_moment(moment)
     if parsed.connecting:
         return "drop count=1 at connecting"  # it is repeated a second later
-    return f"delay delay_ms=1 count=1 at {parsed}" if parsed.after else f"hold at {parsed}"
-
-
-def _went_dark(event: AnyEvent) -> bool:
-    return isinstance(event, Power) and event.state == "off"
+    return f"hold at {parsed.model_copy(update={'after': False})}"

@@ -32,8 +32,8 @@ class BenchEntry:
     source folder. ``images``: the absolute path of the folder with the vendor's images for firmware tests, "" none.
     ``profile`` has the bench's own limits and link in it. ``identity`` is (TID, MID). ``scope`` goes with ``name`` into
     a lease. ``group`` is what verdicts are about; ``label`` is its short name in test ids. ``suites``: the folders
-    below ``suites/`` whose tests run there, () for all, but for those of ``without``. ``catalogue``: the folder with
-    its models, profiles and stress profiles.
+    below ``suites/`` whose tests run there (``robot/NAME``: that file), () for all, but for those of ``without``.
+    ``catalogue``: the folder with its models, profiles and stress profiles.
     """
 
     name: str
@@ -65,6 +65,7 @@ class BenchEntry:
     def runs(self, test: Path) -> bool:
         """Whether the tests of that file are for this bench."""
         folders = {folder.name for folder in test.parents}
+        folders |= {f"robot/{test.stem}"} if test.suffix == ".robot" else set()
         names = folders | ({test.stem} if test.suffix == ".py" else set())  # robot/network.robot is not suites/network
         return (not self.suites or bool(folders & set(self.suites))) and not names & set(self.without)
 

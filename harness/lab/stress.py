@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -235,15 +235,16 @@ def load_named(folder: Path, name: str) -> StressProfile:
 
 def steps_for(
     profile: StressProfile, surroundings: Surroundings, *, during: str | None = None, at_most: int | None = None,
-    seed: str = "hil97",
+    only: Collection[int] = (), seed: str = "hil97",
 ) -> tuple[Step, ...]:
-    """The steps in numbers for a model. ``during``: every disturbance strikes at this moment instead of its own ("":
-    at rest). ``at_most``: so many of the disturbances, which ones ``seed`` decides; a sample of frequencies is cut to
-    as many. The same arguments give the same steps. Raises :class:`BadInput` where ``during`` is no moment."""
+    """The steps in numbers for a model. ``only``: those of these places (from 1); (): all. ``during``: all disturbances
+    strike at this moment instead of their own ("": at rest). ``at_most``: so many of the disturbances, which ones
+    ``seed`` decides; a sample of frequencies is cut to as many. The same arguments give the same steps. Raises
+    :class:`BadInput` where ``during`` is no moment."""
     if during:
         parse_moment(during)
     dice = random.Random(f"{seed} {profile.name} {during or ''}")
-    kept = _kept(profile.steps, at_most, dice)
+    kept = _kept(profile.steps, at_most, dice) & (set(only) or set(range(1, len(profile.steps) + 1)))
     return tuple(
         _resolved(number, step, surroundings, during, at_most, dice)
         for number, step in enumerate(profile.steps, 1) if number in kept

@@ -13,7 +13,7 @@ from harness.wire.faults.spoken import parse
 
 @pytest.mark.parametrize(("moment", "words"), [
     ("the response to 0200", "hold at 0210"), ("0400", "hold at 0400"), ("second 0800", "hold at second 0800"),
-    ("after the response to 0200", "delay delay_ms=1 count=1 at after 0210"),
+    ("after the response to 0200", "hold at 0210"),
     ("connecting", "drop count=1 at connecting"),
 ])
 def test_the_wire_is_stopped_at_every_moment(moment: str, words: str) -> None:

@@ -19,9 +19,9 @@ def test_97_and_back_at_the_corner(bench: Bench, profile: str) -> None:
 
 
 @pytest.mark.declares("MSG-02")
-def test_a_cable_out_in_the_cold_is_not_97(bench: Bench) -> None:
-    """Cold and no line: the terminal says what is wrong with the line."""
-    with bench.stress("cold") as stress:
+def test_a_cable_out_in_the_heat_is_not_97(bench: Bench) -> None:
+    """Hot and no line: the terminal says what is wrong with the line."""
+    with bench.stress("hot") as stress:
         for _ in stress:
             bench.cable.unplug()
             refused = bench.terminal.begin_sale(97_00, card=MAGNETIC).wait()

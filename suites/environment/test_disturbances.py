@@ -13,6 +13,8 @@ from harness.bench.bench import Bench
 pytestmark = pytest.mark.needs(instruments=True)
 DISTURBANCES = ["burst", "esd", "surge", "field", "dips"]
 ANSWERED_97 = ["request", "response", "printing"]  # phases in which the answer to the sale can be a 97
+STEP = {"burst": 2, "esd": 2, "surge": 2, "field": 1}  # the strongest of each profile
+DIP = {"response": 4, "recovery": 4, "before": 1, "reversal": 3}  # the interruption of 5 s; others; else a cycle: 2
 IN_EVERY_RUN = {
     ("burst", "before", "approved"), ("burst", "response", "approved"), ("burst", "printing", "97"),
     ("esd", "request", "approved"), ("esd", "response", "97"), ("esd", "recovery", "approved"),
@@ -38,10 +40,11 @@ def test_disturbed_in_a_sale(bench: Bench, sort: str, phase: str, answer: str) -
     """Struck once there; back as its criterion has it; and the shop works again."""
     work = Work(bench, phase, unregistered=answer == "97")
     work.prepare()
-    with bench.stress(sort, during=work.moment, at_most=1, seed=phase) as stress:
-        for step in stress:
-            step.meet(work.begin)
-            step.come_back()
+    step = STEP.get(sort) or DIP.get(phase, 2)
+    with bench.stress(sort, during=work.moment, only=[step]) as stress:
+        for struck in stress:
+            struck.meet(work.begin)
+            struck.come_back()
     work.come_back()
 
 
