@@ -22,7 +22,7 @@ class BenchPlan:
     that units may run before they are updated to ``image``, as given with ``--from``; ``from_versions``: these, or else
     the released ones below it. ``comes_from``: the first unit has this from its factory, and gets ``image`` by an
     update before the first test. ``images``: folder of a vendor's images for firmware tests. ``instruments``: what
-    surrounds the terminal.
+    surrounds the terminal; ``stress``: the folder of stress profiles.
     """
 
     run: str
@@ -45,6 +45,7 @@ class BenchPlan:
     from_versions: tuple[str, ...] = ()
     comes_from: Image | None = None
     images: Path | None = None
+    stress: Path | None = None
     instruments: tuple[InstrumentEntry, ...] = ()
 
     @property

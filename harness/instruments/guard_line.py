@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from harness import i18n, i18n_errors
 from harness.errors import BenchError
@@ -24,9 +25,10 @@ from harness.history.instrument_events import (
 )
 from harness.history.recorder import Recorder
 from harness.i18n import _
+from harness.instruments.guard import outside
 from harness.instruments.guard.log import LOG
 from harness.instruments.guard.plan import GuardPlan
-from harness.lab.process import Child, spawn
+from harness.lab.process import spawn
 
 TIMEOUT_S, ENDS_S = 15.0, 3.0
 PLAN = "guard.json"  # in the scratch folder
@@ -37,12 +39,27 @@ _EVENTS: dict[str, type[Any]] = {
 }  # fmt: skip
 
 
+class Guard(Protocol):
+    """Its process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def alive(self) -> bool: ...
+
+    def wait(self, seconds: float) -> bool:
+        """Until it has ended; False when it has not in ``seconds``."""
+
+    def check(self) -> None:
+        """Raises BenchError when it has ended."""
+
+
 class GuardLine:
     """Make it with :meth:`start`. ``fail`` is told what makes the bench unfit: the first trouble of an instrument, a
     test that hung, the guard's death."""
 
     def __init__(
-        self, end: socket.socket, child: Child, history: Recorder, plan: GuardPlan, fail: Callable[[str], None]
+        self, end: socket.socket, child: Guard, history: Recorder, plan: GuardPlan, fail: Callable[[str], None]
     ) -> None:
         self._socket, self.child, self.history, self._fail = end, child, history, fail
         self.log = plan.folder / LOG
@@ -65,12 +82,7 @@ class GuardLine:
         file.write_text(plan.model_dump_json(), encoding="utf-8")
         ours, theirs = socket.socketpair()
         try:
-            descriptor = str(theirs.fileno())
-            child = spawn(
-                [sys.executable, "-m", "harness.instruments.guard", "--plan", str(file), "--line", descriptor],
-                pass_fds=(theirs.fileno(),), log=plan.folder / "logs" / "guard.log", name="instruments' guard",
-                outlives=True,
-            )
+            child = _start(plan, file, theirs)
         except BaseException:
             ours.close()
             raise
@@ -188,6 +200,19 @@ class GuardLine:
             self._fail(trouble_text(event))
         if isinstance(event, InstrumentsSafe) and event.unsafe:
             self._fail("; ".join(f"instrument {name} is not safe: {why}" for name, why in event.unsafe.items()))
+
+
+def _start(plan: GuardPlan, file: Path, line: socket.socket) -> Guard:
+    """One that reaches real instruments is started outside of the lab, where somebody was left for that."""
+    log = plan.folder / "logs" / "guard.log"
+    place = os.environ.get(outside.PLACE, "")
+    if place and not all(one.emulated for one in plan.instruments):
+        return outside.start(place, file, line, log)
+    descriptor = str(line.fileno())
+    return spawn(
+        [sys.executable, "-m", "harness.instruments.guard", "--plan", str(file), "--line", descriptor],
+        pass_fds=(line.fileno(),), log=log, name="instruments' guard", outlives=True,
+    )
 
 
 def ask_at_the_terminal(bench: str, instrument: str, prompt: str, within_s: float) -> None:

@@ -12,6 +12,7 @@ from harness.lab.documents import Place, Problem
 from harness.lab.instrument_entry import EMULATED, FULL_SET, Limit, Option
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+Suite = Annotated[str, Field(pattern=r"^(robot/)?[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 
@@ -99,7 +100,7 @@ class BenchDocument(BaseModel):
     link: Literal["tcp", "tcp_standing", "tls", "http"] | None = None
     network: Literal["static", "dhcp"] | None = None
     resolve: Literal["address", "name"] = "address"
-    suites: list[Name] = []
+    suites: list[Suite] = []
     without: list[Name] = []
     limits: LimitsDocument = LimitsDocument()
     identity: Identity | None = None

@@ -64,7 +64,7 @@ class Station:
         self._readings: dict[str, float] = {}
         self._recorded: dict[str, float] = {}
         self._recorded_at = 0
-        self._to_make_safe, self._told_at = True, 0.0
+        self._to_make_safe, self._told_at, self._driven = True, 0.0, True
         self._next_try, self._retry_s = 0.0, FIRST_RETRY_S
         self._stopped_for = ""
         self._lease: Lease | None = None
@@ -133,22 +133,13 @@ class Station:
         try:
             if self._driver is None:
                 self._open()
-            told_at = self._told_at
-            if not told_at:
-                self._driver.make_safe()
-                told_at = self._told_at = time.monotonic()
-            if not self._driver.is_safe():
-                if time.monotonic() - told_at < SETTLES_S:
-                    self._next_try = time.monotonic() + POLL_S
-                    return
-                raise InstrumentError(
-                    f"it was told, and is not in its safe state ({self._class.safe}) {SETTLES_S:g} s later",
-                    remedy="bring it there by hand, at its own panel",
-                )
+            if not self._is_there():
+                self._next_try = time.monotonic() + POLL_S
+                return
         except Exception as error:
             self._lost(error)
             return
-        self._to_make_safe = False
+        self._to_make_safe, self._driven = False, False
         self._retry_s, self._told_at = FIRST_RETRY_S, 0.0
         self._found_again()
         if self._to_make_safe:  # asked again meanwhile
@@ -156,8 +147,26 @@ class Station:
         self.unsafe, self._stopped_for = "", ""
         self._reports.changed(self.name)
 
+    def _is_there(self) -> bool:
+        """Whether it is in its safe state, as read back; it is told first, but where nothing was asked of it since it
+        was. Raises InstrumentError where it does not get there in time."""
+        if not self._driven and self._driver.is_safe():
+            return True
+        told_at = self._told_at
+        if not told_at:
+            self._driver.make_safe()
+            told_at = self._told_at = time.monotonic()
+        if self._driver.is_safe():
+            return True
+        if time.monotonic() - told_at < SETTLES_S:
+            return False
+        raise InstrumentError(
+            f"it was told, and is not in its safe state ({self._class.safe}) {SETTLES_S:g} s later",
+            remedy="bring it there by hand, at its own panel",
+        )
+
     def _open(self) -> None:
-        self._told_at = 0.0
+        self._told_at, self._driven = 0.0, True  # nobody knows what was done to it meanwhile
         self._reserve()
         driver = self._class(self.address, **self._options)
         try:
@@ -285,7 +294,7 @@ class Station:
                 reply(_refused(door, "close the door"))
                 return
             if method not in QUESTIONS:
-                self.unsafe = f"was told to {method}"
+                self.unsafe, self._driven = f"was told to {method}", True
             result = getattr(self._driver, method)(**arguments)
         except Exception as error:
             what, remedy = _told(error)
