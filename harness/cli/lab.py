@@ -89,7 +89,7 @@ def _safe(args: argparse.Namespace) -> int:
     chosen = [entry for entry in lab.benches if not args.benches or entry.name in args.benches]
     ones = real(chosen)
     if not ones:
-        print(_("no instruments here but emulated ones, which live and end with their run"))
+        print(_("no instruments here that can be reached without a run"))
         return 0
     troubles = []
     for (bench, one), result in each(ones, lambda entry, around: made_safe(entry, around, args.within)):
