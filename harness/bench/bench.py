@@ -8,12 +8,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import __version__
 from harness.acquirer.client import AcquirerClient
 from harness.bench.acquirer_process import ACQUIRER_CONTROL, start_acquirer
 from harness.bench.air import Air
@@ -107,24 +106,7 @@ class Bench:
         self.history = Recorder(plan.folder / "history.jsonl", bench=plan.bench)
         self._stack.callback(self.history.close)
         self.history.add_listener(self._note_standing)
-        self.history.append(
-            RunOpened(
-                t=time.monotonic_ns(),
-                hil97=__version__,
-                run=plan.run,
-                bench=plan.bench,
-                group=plan.group,
-                model=plan.model.name,
-                firmware=plan.firmware,
-                profile=plan.profile.model_dump(mode="json"),
-                declaration=plan.model.model_dump(mode="json"),
-                physical=False,
-                physical_like=plan.physical_like,
-                time_scale=plan.time_scale,
-                wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                from_versions=list(plan.from_versions),
-            )
-        )
+        self.history.append(plan.opened())
         self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))
         self._scratch = self._stack.enter_context(scratch_folder())
         (self._scratch / "profile.json").write_text(plan.profile.model_dump_json(), encoding="utf-8")

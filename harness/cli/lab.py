@@ -78,7 +78,7 @@ def _instruments(lab: Lab) -> tuple[list[str], list[str]]:
 
 
 def _safe(args: argparse.Namespace) -> int:
-    from harness.instruments.by_hand import each, made_safe, real
+    from harness.instruments.by_hand import by_operator, each, made_safe, real
     from harness.lab.inventory import load_lab
 
     lab = load_lab(args.file)
@@ -87,8 +87,11 @@ def _safe(args: argparse.Namespace) -> int:
         known = ", ".join(entry.name for entry in lab.benches)
         raise BadInput(f"there is no bench {unknown[0]}; known: {known}", where=str(args.file))
     chosen = [entry for entry in lab.benches if not args.benches or entry.name in args.benches]
-    ones = real(chosen)
-    if not ones:
+    ones, persons = real(chosen), by_operator(chosen)
+    for bench, one, state in persons:
+        print(_("{bench}: {instrument}: see for yourself that it is safe: {state}").format(
+            bench=bench.name, instrument=one.name, state=state))
+    if not ones and not persons:
         print(_("no instruments here but emulated ones, which live and end with their run"))
         return 0
     troubles = []

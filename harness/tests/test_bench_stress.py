@@ -24,12 +24,14 @@ def step(**keys: Any) -> Step:
     return Step(1, "esd", "esd", 4, "B", True, **keys)
 
 
-def test_what_lasts_long_strikes_once_on_emulated_instruments() -> None:
+def test_dips_keep_their_milliseconds_and_long_interruptions_are_cut_on_emulated_instruments() -> None:
     quick = pace_of(emulated=True, real_time=False, time_scale=20)
-    assert quick.times(step(count=3, duration_ms=20)) == 2 and quick.times(step(count=3, duration_ms=5000)) == 1
+    assert [quick.dip_ms(one) for one in (10, 20, 500, 5000)] == [10, 20, 500, 250]
+    assert quick.times(step(count=3)) == 2 and quick.seconds(7200) == 0.25
+    assert pace_of(emulated=False, real_time=False, time_scale=1).dip_ms(5000) == 5000
 
 
 def test_real_instruments_get_all_that_is_written() -> None:
     real = pace_of(emulated=False, real_time=True, time_scale=1)
     assert real.seconds(7200) == 7200 and real.times(step(count=10)) == 10 and real.at_most == 2
-    assert pace_of(emulated=True, real_time=False, time_scale=20) == Pace(20, 0.5, 2, None)
+    assert pace_of(emulated=True, real_time=False, time_scale=20) == Pace(20, 0.25, 2, None)

@@ -69,7 +69,8 @@ def test_nothing_is_printed(bench: Bench, part: str, state: str) -> None:
 def test_the_clock(bench: Bench, state: str) -> None:
     """A clock that was lost is set by the next sign-in."""
     bench.hardware.break_part("clock", state)
-    noticed(bench)
+    if state == "lost":
+        noticed(bench)
     refused_97(bench, MAGNETIC)
     back_to_work(bench)
 
@@ -109,13 +110,12 @@ def test_no_key_gets_through(bench: Bench) -> None:
 
 
 def test_nobody_can_read_the_screen(bench: Bench) -> None:
-    """The till is told of the 97."""
+    """The till works on; a 97 is seen when the screen is whole."""
     bench.hardware.break_part("screen", "dead")
-    bench.host.deregister()
-    assert bench.terminal.sign_in(via="cashier").code == bench.profile.not_registered[0]
-    bench.host.register()
+    assert bench.terminal.sign_in(via="cashier").ok
     bench.hardware.mend()
     bench.terminal.to_idle()
+    refused_97(bench, MAGNETIC)
     back_to_work(bench)
 
 

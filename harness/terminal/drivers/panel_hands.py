@@ -88,7 +88,7 @@ class PanelHands:
             raise BenchError(f"the model {self.model.name} has no {function} in its menu", bench=self._bench)
         for _ in range(ALERTS):
             self.to_idle()
-            shown, seen = self._press_for("FUNC", (MENU, ALERT, TAMPERED), "the function menu")
+            shown, seen = self._from_idle("FUNC", (MENU, ALERT, TAMPERED), "the function menu")
             if TAMPERED in seen.text:
                 operation.start = shown
                 return seen
@@ -105,14 +105,17 @@ class PanelHands:
             self.front.press("ENTER")
         raise TerminalTimeout(f"{what}: alert after alert instead", STEP_S, bench=self._bench, seen=seen.text)
 
-    def _press_for(self, key: str, texts: tuple[str, ...], what: str) -> tuple[int, Seen]:
-        """The number of the screen before this key, and the screen that it brings; pressed once more where nothing at
-        all comes of it: a key may be lost."""
+    def _from_idle(self, key: str, texts: tuple[str, ...], what: str) -> tuple[int, Seen]:
+        """The number of the screen before this key, and the screen that it brings; pressed once more where the terminal
+        stays idle: a key may be lost."""
         before = self.front.press(key)
         try:
-            self.front.await_screen(lambda seen: True, LOOK_S, what, after=before)
+            return before, self.front.await_screen(
+                lambda seen: any(text in seen.text for text in texts), LOOK_S, what, after=before
+            )
         except TerminalTimeout:
-            before = self.front.press(key)
+            if self.is_idle(self.front.latest):
+                before = self.front.press(key)
         return before, self._look_for(texts, what, after=before)
 
     def _submenu(self, digit: str) -> str:
