@@ -196,6 +196,10 @@ class PanelTerminal(PanelFirmware, PanelInstall):
         """How its interface gets its address: the words behind ``NET`` (docs/terminal.md)."""
         return self._served(f"NET {setting}")
 
+    def read_identity(self) -> str:
+        """TID, MID and serial number, as it has them."""
+        return self._served("IDENTITY").text
+
     def read_network(self) -> str:
         """What it says of its address, its router and its name servers."""
         return self._served("NET?").text
