@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from harness.errors import BadInput
 from harness.instruments.contracts import InstrumentError, InstrumentRefused
@@ -34,6 +34,12 @@ _numbers = itertools.count(1)
 
 class Declined(Exception):
     """The person says that it can't be done, and why."""
+
+
+@dataclass(frozen=True)
+class _Answer(Generic[T]):
+    text: str
+    value: T | Declined
 
 
 @dataclass(frozen=True)
@@ -77,18 +83,15 @@ class Desk:
         path = self.folder / f"operator-{next(_numbers)}.sock"
         with _listening(path) as listener, self._counted(path):
             self.asking(instrument, prompt, within_s)
-            while True:
-                left_s = begun + within_s - time.monotonic()
-                text, value = _next_answer(listener, instrument, prompt, left_s, read)
-                if text is None:
-                    break
-                self.answered(instrument, prompt, text, time.monotonic() - begun)
-                if isinstance(value, Declined):
-                    raise InstrumentRefused(
-                        f"the operator was asked: {prompt}; and answered: {text}",
-                        remedy="put it right, or take this step out of what is run here",
-                    )
-                return value  # type: ignore[return-value]
+            answer = _next_answer(listener, instrument, prompt, within_s, read)
+        if answer is not None:
+            self.answered(instrument, prompt, answer.text, time.monotonic() - begun)
+            if isinstance(answer.value, Declined):
+                raise InstrumentRefused(
+                    f"the operator was asked: {prompt}; and answered: {answer.text}",
+                    remedy="put it right, or take this step out of what is run here",
+                )
+            return answer.value
         if driver in self.withdrawn:
             raise InstrumentError(f"the operator is no longer asked: {prompt}", remedy=_ANSWER)
         raise InstrumentError(f"nobody answered within {within_s:g} s: {prompt}", remedy=_ANSWER)
@@ -171,10 +174,10 @@ def _listening(path: Path) -> Iterator[socket.socket]:
 
 
 def _next_answer(
-    listener: socket.socket, instrument: str, prompt: str, left_s: float, read: Callable[[str], T]
-) -> tuple[str | None, T | Declined | None]:
-    """(the answer, what ``read`` made of it); (None, None) when the time is up or the question was withdrawn."""
-    until = time.monotonic() + left_s
+    listener: socket.socket, instrument: str, prompt: str, within_s: float, read: Callable[[str], T]
+) -> _Answer[T] | None:
+    """The first answer that can be used; None when the time is up or the question was withdrawn."""
+    until = time.monotonic() + within_s
     with selectors.DefaultSelector() as selector, contextlib.ExitStack() as clients:
         selector.register(listener, selectors.EVENT_READ)
         held: dict[socket.socket, bytes] = {}
@@ -197,7 +200,7 @@ def _next_answer(
                     continue
                 if "withdraw" in said:
                     _send(line, {"ok": True})
-                    return None, None
+                    return None
                 text = str(said.get("answer", ""))
                 try:
                     value: T | Declined = read(text)
@@ -207,8 +210,8 @@ def _next_answer(
                     _send(line, {"ok": False, "error": str(error)})
                     continue
                 _send(line, {"ok": True})
-                return text, value
-    return None, None
+                return _Answer(text, value)
+    return None
 
 
 def _received(line: socket.socket, held: dict[socket.socket, bytes]) -> dict[str, Any] | None:

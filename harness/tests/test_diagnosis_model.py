@@ -152,7 +152,8 @@ def test_events_taken_away_rule_nothing_out(number: int, chance, level: Level) -
 
 TEXT = st.one_of(st.text(max_size=60), st.sampled_from([
     "OK NET DHCP INIT dns=none", "OK NET NONE dns=none", "OK TID= MID= SN=", "应答码:97", "打印机过热",
-    "OK NET STATIC dns=", "97: terminal x of merchant y not registered (pending)", "dropped: NII 0001 leads elsewhere", "; connection closed",
+    "OK NET STATIC dns=", "97: terminal x of merchant y not registered (pending)", "; connection closed",
+    "dropped: NII 0001 leads elsewhere",
 ]))
 HEX = st.binary(max_size=60).map(lambda data: data.hex().upper())
 WILD = st.one_of(
@@ -302,7 +303,7 @@ def test_a_broken_rule_is_the_firmwares(number: int) -> None:
 
 def test_a_reading_out_of_range_is_evidence_and_what_set_it_is_not() -> None:
     world = World()
-    world.power("off", "brown_out")  # type: ignore[arg-type]
+    world.power("off", "brown_out")
     restarted = of_looking(world.events)
     world.append(Readings(t=0, instrument="supply", values={"voltage_v": 120.0}))
     assert of_looking(world.events).causes[0] == "environment"
