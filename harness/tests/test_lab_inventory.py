@@ -159,7 +159,7 @@ def test_the_physical_example() -> None:
     (entry,) = load_lab(CONFIG / "physical-example.yaml").physical
     assert (entry.kind, entry.time_scale, entry.scope) == ("physical", 1.0, "physical")
     assert entry.host is not None and str(entry.host.address) == "192.0.2.10"
-    assert entry.group == "HT-100/reference/unionpay-direct/physical"
+    assert entry.group == "HT-100/reference/unionpay-direct/physical/instruments"
 
 
 def test_a_lab_travels_to_a_worker_as_plain_values() -> None:
