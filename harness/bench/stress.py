@@ -136,6 +136,8 @@ class Stress:
                 if not step.disturbs:
                     under_way.reach()
                 yield under_way
+                if not step.disturbs:
+                    under_way.measure()
             finally:
                 under_way.record("ended")
 
@@ -181,6 +183,11 @@ class StepUnderWay:
         if step.unit_off:
             bench.power.on()
             bench.terminal.await_idle(REACH_S)
+
+    def measure(self) -> None:
+        """A reading before anything else is done: up to here it was so."""
+        chamber = self.step.instrument == "chamber"
+        (self._instruments.chamber if chamber else self._instruments.supply).read()
 
     def _await(self, instrument: Proxy, low: float, high: float, deadline_s: float, what: str) -> None:
         try:

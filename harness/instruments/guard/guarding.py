@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import selectors
 import socket
@@ -90,6 +91,7 @@ class Guard:
             self.event("trouble", instrument="", what=error.what, remedy=error.remedy)
             self._log.note(error.what)
             self._locked = error.what
+        gc.freeze()  # what was imported stays: the collector need not look at it while instruments are sampled
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._pidfd, selectors.EVENT_READ)

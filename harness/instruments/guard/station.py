@@ -250,12 +250,15 @@ class Station:
 
     def _take(self, values: Mapping[str, float]) -> None:
         """Checks what was read, records it where that is due, and stops what is driven too far."""
-        wrong = impossible(values)
-        if wrong:
-            raise InstrumentError(wrong, remedy="look at its sensor and its cables; compare with another instrument")
-        self._readings = dict(values)
+        changed = values != self._readings  # most often nothing has: ten times a second that is worth a look
+        if changed:
+            wrong = impossible(values)
+            if wrong:
+                text = "look at its sensor and its cables; compare with another instrument"
+                raise InstrumentError(wrong, remedy=text)
+            self._readings = dict(values)
         now = time.monotonic_ns()
-        if now - self._recorded_at >= AT_LEAST_NS or self._differs(values):
+        if now - self._recorded_at >= AT_LEAST_NS or (changed and self._differs(values)):
             self._recorded, self._recorded_at = dict(values), now
             self._reports.event("readings", t=now, instrument=self.name, values=self._recorded)
         if self.unsafe:
