@@ -33,7 +33,7 @@ MARKERS = (
     "declares(*requirements): requirements that this test must decide; an undecided one is no success",
     "physical: also runs on physical and physical-like benches",
     "needs(**declared): only on models that declare it: identities=2 (so many or more), entry='scan' (among others);"
-    " network='dhcp' and resolve='name': only on benches that are so",
+    " network='dhcp' and resolve='name': only on benches that are so; instruments=True: that have instruments",
     'needs_image(*names): only where it can be made: "successor", "resets", a flaw, or an argument that names one',
     "long: takes long; is started early",
     "nightly: takes too long for every run; only with --nightly",
@@ -99,6 +99,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _configure_controller(config: pytest.Config) -> None:
+    from harness.campaigns.launch import outside_of
     from harness.campaigns.plan import RunPlan, check_startable, open_lab
     from harness.errors import BadInput
     from harness.i18n import set_language
@@ -115,6 +116,7 @@ def _configure_controller(config: pytest.Config) -> None:
         check_startable(lab)
         if not rootless.already_inside():
             rootless.probe()
+            os.environ.update(outside_of(lab))
             rootless.enter_in_place()
         _check_selection(config)
         if config.getoption("--cases") is not None:
@@ -264,6 +266,10 @@ def _has(entry: BenchEntry, test: pytest.Item) -> bool:
     """Whether the model declares what the test's ``needs`` markers ask for, and the bench is what they ask for."""
     for mark in test.iter_markers("needs"):
         for name, wanted in mark.kwargs.items():
+            if name == "instruments":
+                if bool(entry.instruments) != wanted:
+                    return False
+                continue
             if name in OF_THE_BENCH:
                 if getattr(entry, name) != wanted:
                     return False

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import __version__
 from harness.acquirer.client import AcquirerClient
 from harness.bench.acquirer_process import ACQUIRER_CONTROL, start_acquirer
 from harness.bench.air import Air
@@ -44,13 +43,14 @@ from harness.history.events import (
     WireFrame,
     WireLink,
 )
+from harness.history.instrument_events import InstrumentOpened
 from harness.history.recorder import Recorder
 from harness.history.update_events import FirmwareTold
 from harness.instruments.modem import Modem
 from harness.lab.firmware_images import Image
 from harness.lab.process import Child
 from harness.lab.scratch import scratch_folder
-from harness.terminal.contracts import Completion
+from harness.terminal.contracts import AGAIN_S, Completion
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 from harness.wire.injector_client import InjectorClient
@@ -58,9 +58,9 @@ from harness.wire.tap_client import TapClient
 from harness.wire.topology import BACKUP_ADDRESS, Topology
 
 if TYPE_CHECKING:
+    from harness.bench.stress import Stress
     from harness.instruments.client import Instruments
 
-AGAIN_S = 0.25  # real time between two tries of a person
 SESSION_KEYS = "wire.keys"  # beside wire.pcapng
 FAULTS_CAPTURE = "faults.pcapng"
 INJECTOR_CONTROL = "injector.sock"  # in the scratch folder
@@ -106,24 +106,7 @@ class Bench:
         self.history = Recorder(plan.folder / "history.jsonl", bench=plan.bench)
         self._stack.callback(self.history.close)
         self.history.add_listener(self._note_standing)
-        self.history.append(
-            RunOpened(
-                t=time.monotonic_ns(),
-                hil97=__version__,
-                run=plan.run,
-                bench=plan.bench,
-                group=plan.group,
-                model=plan.model.name,
-                firmware=plan.firmware,
-                profile=plan.profile.model_dump(mode="json"),
-                declaration=plan.model.model_dump(mode="json"),
-                physical=False,
-                physical_like=plan.physical_like,
-                time_scale=plan.time_scale,
-                wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                from_versions=list(plan.from_versions),
-            )
-        )
+        self.history.append(plan.opened())
         self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))
         self._scratch = self._stack.enter_context(scratch_folder())
         (self._scratch / "profile.json").write_text(plan.profile.model_dump_json(), encoding="utf-8")
@@ -227,7 +210,7 @@ class Bench:
         self.runs = self.ran = unit.runs
         self.slot = unit.slot
         self.front, self.terminal = standing.front, standing.terminal
-        self.power = self.front.supply
+        self.power, self.hardware = self.front.supply, self.front.hardware
         self.modem: Modem = self.front.modem
         self.provisioned, self.second_host = unit.provisioned, unit.second_host
 
@@ -269,9 +252,11 @@ class Bench:
         self._stand(self.units.again(serial, why) if kept else self.units.new(serial, why))
 
     def _attach(self, panel: Path | None) -> None:
-        """This board stands amid the emulated instruments from now on."""
-        if self.instruments is not None and any(one.emulated for one in self.plan.instruments):
-            self.instruments.attach(None if panel is None else str(panel))
+        """This board stands amid the emulated instruments from now on; None: it is about to be taken away."""
+        if self.instruments is None or not any(one.emulated for one in self.plan.instruments):
+            return
+        with contextlib.suppress(*(() if panel else (BenchError,))):  # of a guard that is gone the history tells
+            self.instruments.attach(str(panel) if panel else None)
 
     def _adopt(self, child: Child) -> None:
         self._children.append(child)
@@ -287,7 +272,7 @@ class Bench:
             ]
             self.standing.append(event)
         of_a_key_load = isinstance(event, OperationInvoked | OperationCompleted) and event.op in self._key_loads
-        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced | FirmwareTold):
+        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced | FirmwareTold | InstrumentOpened):
             self.standing.append(event)
 
     # -- health -------------------------------------------------------------------------------------------------------
@@ -352,6 +337,21 @@ class Bench:
             seconds / self.plan.time_scale + 30,
             f"the bench's clock: {what}",
         )
+
+    def stress(
+        self, profile: str, *, during: str | None = None, at_most: int | None = None, only: Collection[int] = (),
+        seed: str = "hil97",
+    ) -> Stress:
+        """A stress profile of the catalogue, to be walked (:mod:`harness.bench.stress`); the options are those of
+        :func:`harness.lab.stress.steps_for`. Raises BadInput where there is none of that name, BenchError where the
+        bench has no instruments."""
+        from harness.bench.stress import Stress
+        from harness.lab.stress import load_named
+
+        if self.plan.stress is None:
+            raise BenchError("this bench was opened without a catalogue of stress profiles", bench=self.name)
+        found = load_named(self.plan.stress, profile)
+        return Stress(self, found, during=during, at_most=at_most, only=only, seed=seed)
 
     def once_connected(self, action: Callable[[], Completion]) -> Completion:
         """Do ``action`` as a shop does whose cable was just put back: again while the terminal says it can't connect,

@@ -14,12 +14,12 @@ from harness.errors import BenchError
 from harness.history.recorder import Recorder
 from harness.instruments import drivers
 from harness.instruments.client import Instruments
-from harness.instruments.guard.plan import GuardPlan
+from harness.instruments.guard.plan import CLIMATE_SCALE, GuardPlan
 from harness.instruments.guard_line import GuardLine
 from harness.lab.instrument_entry import InstrumentEntry
 from harness.terminal.surroundings import Surroundings
 
-OPENS_S = 20.0
+OPENS_S = 60.0  # on a machine with much else to do
 
 
 def open_for(plan: BenchPlan, scratch: Path, history: Recorder, fail: Callable[[str], None]) -> Instruments:
@@ -27,18 +27,21 @@ def open_for(plan: BenchPlan, scratch: Path, history: Recorder, fail: Callable[[
     return open_instruments(
         bench=plan.bench, run=plan.run, folder=plan.folder, scratch=scratch, entries=plan.instruments,
         surroundings=plan.model.surroundings, seed=zlib.crc32(plan.serial_number.encode()), history=history, fail=fail,
+        time_scale=plan.time_scale,
     )
 
 
 def open_instruments(
     *, bench: str, run: str, folder: Path, scratch: Path, entries: Sequence[InstrumentEntry],
     surroundings: Surroundings | None, seed: int, history: Recorder, fail: Callable[[str], None],
-    silence_s: float | None = None,
+    silence_s: float | None = None, time_scale: float = 1.0,
 ) -> Instruments:
-    """All open, identified and in their safe state. Raises BenchError naming each that is not, and why."""
+    """All open, identified and in their safe state. Raises BenchError naming each that is not, and why. ``time_scale``:
+    how much faster emulated ones charge, warm up and heat than at time scale 1."""
     plan = GuardPlan(
         bench=bench, run=run, folder=folder, scratch=scratch, instruments=list(entries), surroundings=surroundings,
-        seed=seed, **({} if silence_s is None else {"silence_s": silence_s}),
+        seed=seed, climate_scale=CLIMATE_SCALE * time_scale,
+        time_scale=time_scale, **({} if silence_s is None else {"silence_s": silence_s}),
     )
     known = drivers.known()
     line = GuardLine.start(plan, history, fail)

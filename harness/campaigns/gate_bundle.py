@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from harness import __version__
 from harness.errors import BadInput
 from harness.gate import GateRecord
-from harness.lab import catalogue
+from harness.lab import catalogue, stress
 from harness.protocol.profile import Profile
 from harness.terminal.model import Model
 
@@ -43,7 +43,7 @@ requirements FAIL again: exit status 1 if they do. It needs neither the network 
 | | |
 | --- | --- |
 | images/ | the image, and the versions that it was updated from |
-| lab/ | the inventory, its models and profiles |
+| lab/ | the inventory, its models, profiles and stress profiles |
 | run/ | gate.json, run.json, verdicts.json; of each bench concerned its log and captures |
 """
 
@@ -148,11 +148,15 @@ def _image_path(info: dict[str, Any]) -> Path:
 
 
 def _inventory(lab: Path) -> dict[str, str]:
-    """The inventory without firmwares (the image takes their place), with the models and profiles that it names."""
+    """The inventory without firmwares (the image takes their place), with the models and profiles that it names, and
+    the stress profiles beside them."""
     yaml = YAML(typ="rt")
     loaded = yaml.load(lab.read_text(encoding="utf-8"))
     library = lab.resolve().parent / str(loaded.get("catalogue", "."))
-    files: dict[str, str] = {}
+    files = {
+        f"{stress.FOLDER}/{source.name}": source.read_text(encoding="utf-8")
+        for source in sorted((library / stress.FOLDER).glob("*.yaml"))
+    }
     for bench in loaded["benches"]:
         bench.pop("firmware", None)
         for kind, key in ((Model, "model"), (Profile, "profile")):

@@ -23,6 +23,7 @@ from harness.bench.plan import BenchPlan
 from harness.emulator.shipped import TEST_PUBLIC_KEY
 from harness.errors import BadInput
 from harness.history.events import Firmware
+from harness.lab import stress
 from harness.lab.firmware_images import (
     Image,
     check_firmware,
@@ -231,6 +232,7 @@ class RunPlan:
             from_versions=self.from_versions(entry.firmware) if entry.runs(Path("suites/firmware/test_.py")) else (),
             images=Path(entry.images) if entry.images else None,
             instruments=entry.instruments,
+            stress=Path(entry.catalogue) / stress.FOLDER if entry.catalogue else None,
         )
 
     def _updates(self, entry: BenchEntry) -> bool:

@@ -47,6 +47,7 @@ benches:
     limits: {{recovery_s: {recovery_s}}}
     identity: {{tid: "97000500", mid: "104110070119701"}}
 """
+_INSTRUMENTS = "    instruments: emulated\n"
 
 KNOWN_CASES = frozenset(
     (*get_args(Transaction), *UPLOADS, *FOLLOW_UPS, *(REVERSAL_OF + name for name in REVERSIBLE))
@@ -151,13 +152,11 @@ def run_one(source: Source, plan: Plan) -> Outcome:
     """One firmware through ``hil97 run``, and its outcome. No long tests, or only these where it needs them."""
     model = source.model or plan.model
     inventory = plan.folder / f"{source.name}.yaml"
-    inventory.write_text(
-        _INVENTORY.format(
-            catalogue=json.dumps(str(plan.catalogue.resolve())), model=model, profile=PROFILE,
-            recovery_s=RECOVERY_S,
-        ),
-        encoding="utf-8",
+    text = _INVENTORY.format(
+        catalogue=json.dumps(str(plan.catalogue.resolve())), model=model, profile=PROFILE, recovery_s=RECOVERY_S
     )
+    amid = source.name == REFERENCE or "instruments" in source.needs  # the others would only wait for them
+    inventory.write_text(text + _INSTRUMENTS * amid, encoding="utf-8")
     command = [
         sys.executable, "-m", "harness.cli", "--lang", "en", "run", *_suites(source, plan), "--lab", str(inventory),
         "--firmware", source.name, "-n", "0", "--results", str(plan.folder), "--run-name", source.name,

@@ -97,10 +97,9 @@ def _works_on(reading: Reading, episode: Disturbance) -> Finding:
     lost = next((p for p in reading.between(Power, episode.t, until) if _went_off(reading, p, episode)), None)
     if lost is not None and not _of_the_bench(lost) and not _otherwise_lost(reading, episode, lost):
         return _finding(episode, False, "the terminal went off, or reset itself", lost)
-    came_by = visits_after(reading, episode)
-    stop = min(came_by[0].t if came_by else episode.until, lost.t if lost else episode.until)
+    stop = min(_left_alone(reading, episode), lost.t if lost else episode.unit)
     for operation, came in _operations(reading, episode, stop):
-        if came.right is not None:
+        if came.right or (came.right is False and operation.done < episode.until):
             return _finding(episode, came.right, f"{operation.name} {came.how}", *came.events)
     return _finding(episode, None, "nothing done to the terminal shows whether it works on")
 
@@ -127,7 +126,7 @@ def _of_the_bench(power: Power) -> bool:
 
 def _back_by_itself(reading: Reading, episode: Disturbance) -> Finding:
     came_by = visits_after(reading, episode)
-    stop = min(came_by[0].t if came_by else reading.end + 1, episode.until)
+    stop = _left_alone(reading, episode)
     deadline = episode.end + episode.back_ns
     broken = _still_away(reading, episode, deadline, stop)
     if broken is not None:
@@ -142,11 +141,17 @@ def _back_by_itself(reading: Reading, episode: Disturbance) -> Finding:
     return _finding(episode, None, "nothing shows that it is in service again")
 
 
+def _left_alone(reading: Reading, episode: Disturbance) -> int:
+    """Until somebody came, or another unit."""
+    came_by = visits_after(reading, episode)
+    return min(came_by[0].t if came_by else reading.end + 1, episode.unit)
+
+
 def _back_with_help(reading: Reading, episode: Disturbance) -> Finding:
     """Whoever comes may switch it off and on; what he finds then, counts."""
     came_by = visits_after(reading, episode)
     since = came_by[-1].t if came_by else episode.end
-    stop = episode.until
+    stop = min(reading.end + 1, episode.unit)
     back = _service(reading, episode, stop, stop)
     if back is not None:
         how, events = back
@@ -185,6 +190,7 @@ def _still_away(
     reading: Reading, episode: Disturbance, deadline: int, stop: int
 ) -> tuple[str, tuple[Event, ...]] | None:
     """What shows that it was not in service at the deadline, though nothing but the terminal was in the way."""
+    stop = min(stop, episode.until)  # what comes after another disturbance may be of that
     for operation, came in _operations(reading, episode, stop):
         if operation.t >= deadline:
             if came.right is False:

@@ -19,9 +19,9 @@ SWITCHED_NS = SECOND  # power that goes so soon after an interruption ends goes 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """Disturbances that came together, from ``t`` until ``end``. ``criterion``: the least that is asked for one of
-    them; None: for one of them nothing is declared. ``settled``: what the terminal sends from here on it sends after
-    it; ``until``: the next one begins; ``unit``: another unit comes (END: never)."""
+    """One disturbance, or pulses of it that came together, from ``t`` until ``end``. ``criterion``: what is asked for
+    it; None: nothing is declared. ``settled``: what the terminal sends from here on it sends after it; ``until``: the
+    next one begins; ``unit``: another unit comes (END: never)."""
 
     hits: tuple[Hit, ...]
     criterion: Criterion | None
@@ -97,7 +97,7 @@ def _together(reading: Reading) -> Iterator[list[Hit]]:
     group: list[Hit] = []
     over = 0
     for hit in hits(reading):
-        if group and hit.start > over + TOGETHER_S * SECOND:
+        if group and not (_alike(group[-1], hit) and hit.start <= over + TOGETHER_S * SECOND):
             yield group
             group, over = [], 0
         group.append(hit)
@@ -105,6 +105,12 @@ def _together(reading: Reading) -> Iterator[list[Hit]]:
         over = max(over, hit.end, under_way.done if under_way and under_way.completed else 0)
     if group:
         yield group
+
+
+def _alike(one: Hit, other: Hit) -> bool:
+    """Pulses of one disturbance: of one kind and strength, in one test."""
+    same = str(one) == str(other) and one.begun.instrument == other.begun.instrument
+    return same and one.begun.span == other.begun.span
 
 
 def _settled(reading: Reading, start: int, end: int, back_ns: int, until: int) -> int:
@@ -118,10 +124,6 @@ def _settled(reading: Reading, start: int, end: int, back_ns: int, until: int) -
 
 
 def visits_after(reading: Reading, episode: Disturbance) -> list[Event]:
-    """What made a person come after it, before the next. Power that an interruption itself took is no visit."""
-    found = visits(reading, episode.t, min(episode.until, reading.end + 1))
-    return [
-        event for event in found
-        if event.t > episode.end
-        and not (isinstance(event, Power) and event.t <= episode.end + SWITCHED_NS)
-    ]  # fmt: skip
+    """What made a person come after it. Power that an interruption itself took is no visit."""
+    found = visits(reading, episode.end, min(episode.unit, reading.end + 1))
+    return [e for e in found if not (isinstance(e, Power) and e.t <= episode.end + SWITCHED_NS)]

@@ -53,7 +53,8 @@ def said_where_it_is_needed(reading: Reading) -> Iterator[Finding]:
         if operation.name not in (ONLINE_OPERATIONS | STORED | {"reprint"}) or operation.invoked.via == "service":
             continue
         for part in broken_between(reading, operation.t, operation.t):
-            if operation.t < part.end and _needed(reading, operation, part) and not _aside(reading, operation.t, operation.done):
+            needed = operation.t < part.end and _needed(reading, operation, part)
+            if needed and not _aside(reading, operation.t, operation.done):
                 yield _said(reading, operation, part)
 
 

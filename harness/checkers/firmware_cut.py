@@ -39,19 +39,22 @@ def _after_cut(event: UpdateCut) -> Finding:
     torn = "in the middle of" if event.torn else "before"
     pair = f"{event.old.version} to {event.new.version}"
     what = f"{pair}, power cut {torn} operation {event.operation} of {event.operations} ({event.stage}, {event.how})"
-    if not event.runs:
-        return Finding.failed("FWU-03", f"{what}: nothing starts any more{_more(event)}", [event])
-    if event.runs not in (event.old.version, event.new.version):
-        return Finding.failed("FWU-03", f"{what}: {event.runs} runs, which is neither{_more(event)}", [event])
-    wiped = event.resets and event.runs == event.new.version
-    changed = _remains(event.after) if wiped else _changes(event.before, event.after)
-    if changed:
-        return Finding.failed("FWU-03", f"{what}: {event.runs} runs, and {', '.join(changed)}{_more(event)}", [event])
+    wrong = _wrong(event)
+    if wrong:
+        reason = f"{what}: {wrong}"
+        return Finding.failed("FWU-03", f"{reason} ({event.detail})" if event.detail else reason, [event])
     return Finding.passed("FWU-03", f"{what}: {event.runs} runs, and holds what was held before", [event])
 
 
-def _more(event: UpdateCut) -> str:
-    return f" ({event.detail})" if event.detail else ""
+def _wrong(event: UpdateCut) -> str:
+    """What came of it that should not have; "": nothing."""
+    if not event.runs:
+        return "nothing starts any more"
+    if event.runs not in (event.old.version, event.new.version):
+        return f"{event.runs} runs, which is neither"
+    wiped = event.resets and event.runs == event.new.version
+    changed = _remains(event.after) if wiped else _changes(event.before, event.after)
+    return f"{event.runs} runs, and {', '.join(changed)}" if changed else ""
 
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

@@ -137,8 +137,8 @@ def _failures(reading: Reading, rule: str) -> Iterator[Finding]:
                 continue
             why = _why_it_failed(reading, life, operation)
             if why:
-                after = "after the installation was cut, " if cut else ""
-                reason = f"{after}{operation.name.replace('_', ' ')} failed: {why}"
+                reason = f"{operation.name.replace('_', ' ')} failed: {why}"
+                reason = f"after the installation was cut, {reason}" if cut else reason
                 evidence = [life.unit, cut, *told(operation), *(e.response for e in own(reading, operation))]
                 yield Finding.failed(rule, reason, evidence, at=operation.invoked)
 

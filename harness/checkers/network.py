@@ -181,7 +181,7 @@ def charged_once(reading: Reading) -> Iterator[Finding]:
         standing = _standing(reading, ledger, sent)
         evidence.append(ledger)
         if len(standing) > 1:
-            booked = ", ".join(f"{e.trace} of {e.amount / 100:.2f}" for e in standing)
+            booked = ", ".join(f"{e.trace}: {e.amount / 100:.2f}" for e in standing)
             yield Finding.failed(RULE, f"{what}: the host has booked it {len(standing)} times ({booked})", evidence)
         else:
             yield Finding.passed(RULE, f"{what}: the host's books hold it {_times(len(standing))}", evidence)

@@ -28,12 +28,13 @@ from harness.history.events import (
     Slip,
     UnitReplaced,
 )
+from harness.history.instrument_events import InstrumentOpened
 from harness.history.update_events import FirmwareTold
 from harness.protocol.profile import Limits, Profile
 from harness.terminal.model import Model
 
 E = TypeVar("E", bound=Event)
-LASTING = (RunOpened, Key, UnitReplaced, FirmwareTold)  # what a part of a log has of what came before it
+LASTING = (RunOpened, Key, UnitReplaced, FirmwareTold, InstrumentOpened)  # a part of a log has it of what came before
 
 
 def _known(stored: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:

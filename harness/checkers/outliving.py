@@ -218,7 +218,8 @@ def _perhaps(reading: Reading, update: Episode, what: str, reason: str, events: 
 def _reversal(reading: Reading, update: Episode, due: Due) -> Fate:
     """It goes out, before anything new."""
     name = f"the reversal of the {due.original.name}"
-    sent = next((e for e in due.sent if e.t >= update.settled and e.t < update.unit), None)
+    later = (e for e in due.sent if (e.answered_at or e.t) >= update.settled and e.t < update.unit)
+    sent = next(later, None)
     if sent is not None and (due.breach is None or sent.t < due.breach.t):
         return Fate("reversal", True, f"{name} went out after it", [due.original.request, sent.request])
     breach = due.breach

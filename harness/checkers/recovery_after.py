@@ -89,7 +89,7 @@ def _delivered(reading: Reading, recovery: Recovery, sign_in: Exchange, kept: Ke
     whole = claimed is not None and matching_batch(reading, period, offered.t, claimed) is not None
     expected = totals(reading, period.approved(offered.t))
     if claimed is not None and not whole and claimed[1] + claimed[3] < expected[1] + expected[3]:
-        counts = f"{claimed[1] + claimed[3]} of {expected[1] + expected[3]}"
+        counts = f"{claimed[1] + claimed[3]}/{expected[1] + expected[3]}"
         reason = f"{name}; its settlement claims {counts} transactions"
         return Finding.failed("REC-06", reason, evidence, at=at)
     if period.closed is None:

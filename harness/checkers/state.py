@@ -126,7 +126,7 @@ def _signed_out(reading: Reading, rule: str, *, rebooted: bool) -> Iterator[Find
                 continue
             after = f"{what} and a reboot" if reboot else what
             evidence = (*exchange.events, *(reboot or ()), request.request)
-            reason = f"after {after} {request.name} left without a sign-in"
+            reason = f"after {after}, {request.name} left without a sign-in"
             yield Finding.failed(rule, reason, evidence, at=request.request)
         for operation in attempts(reading, exchange, start, end):
             reboot = reboot_between(reading, start, operation.t)

@@ -158,7 +158,8 @@ class Around:
     @property
     def unmeasured(self) -> str:
         """For people: what is not known."""
-        return f"{' and '.join(NAMES[one] for one in self.lacking)} not measured all the time"
+        lacking = " and ".join(NAMES[one] for one in self.lacking)
+        return f"{lacking} not measured all the time"
 
 
 def around(reading: Reading, start: int, end: int) -> Around:

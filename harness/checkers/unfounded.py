@@ -211,13 +211,13 @@ def never_approved(reading: Reading) -> Iterator[Finding]:
     """Occasions: a definite 97 in an operation, each slip printed in one, and whatever says approved unfounded."""
     guilty: set[int] = set()
     told: set[int] = set()
+    by_trace = _by_trace(reading)
     for operation in reading.operations:
-        finding = _approved_without_approval(reading, operation)
+        finding = _approved_without_approval(reading, operation, by_trace)
         if finding:
             guilty.add(operation.op)
             told.update(finding.evidence)
             yield finding
-    by_trace = _by_trace(reading)
     for slip in reading.slips:
         named = _named_unapproved(reading, slip, by_trace) if slip.seq not in told else None
         if named is not None:
@@ -232,7 +232,9 @@ def never_approved(reading: Reading) -> Iterator[Finding]:
                 yield from _says_declined(reading, exchange, during, exchange.answered_at)
 
 
-def _approved_without_approval(reading: Reading, operation: Operation) -> Finding | None:
+def _approved_without_approval(
+    reading: Reading, operation: Operation, by_trace: Mapping[str, Sequence[Exchange]]
+) -> Finding | None:
     """An operation's screens, slips and answers to the till say approved, and no request of its own was approved."""
     if operation.within is not None or operation.invoked.via == "service" or operation.name not in OWN:
         return None
@@ -250,7 +252,8 @@ def _approved_without_approval(reading: Reading, operation: Operation) -> Findin
     before = reading.screen_at(operation.t)
     result = before if before is not None and says_approved(reading, before) is not None else None
     stale = result is not None
-    events: list[Shown] = [*reading.slips_between(operation.t, end), *reading.cashier_between(operation.t, end)]
+    slips = (s for s in reading.slips_between(operation.t, end) if not _comes_late(reading, s, operation, by_trace))
+    events: list[Shown] = [*slips, *reading.cashier_between(operation.t, end)]
     for screen in reading.screens_between(operation.t, end):
         stale = stale and says_approved(reading, screen) is not None  # the last result, still there
         shown_again = result is not None and screen.lines == result.lines  # from under an alert
@@ -265,6 +268,18 @@ def _approved_without_approval(reading: Reading, operation: Operation) -> Findin
             reason = f"{operation.name}: {how}, but {WHERE[event.kind]} said {says}"
             return Finding.failed("MSG-05", reason, (operation.invoked, *frames, event), at=event)
     return None
+
+
+def _comes_late(
+    reading: Reading, slip: Slip, operation: Operation, by_trace: Mapping[str, Sequence[Exchange]]
+) -> bool:
+    """It names an earlier transaction that was approved, and is its first: a printer that was hot, or had no paper."""
+    named = _named(reading, slip, by_trace)
+    earlier = [e for e in named if e.t < operation.t and e.approved(reading.profile)]
+    if not earlier or any(e.t >= operation.t for e in named):
+        return False
+    before = reading.slips_between(earlier[-1].t, slip.t)
+    return not any(earlier[-1] in _named(reading, one, by_trace) for one in before)
 
 
 def _by_trace(reading: Reading) -> dict[str, list[Exchange]]:

@@ -9,7 +9,8 @@ version.yaml: another release of its base. ``name``, ``version``, ``title``, ``s
 ``app/`` beside version.yaml that the base has not).
 defect.yaml: ``name``, ``title``, ``base`` (directory of the source it changes, relative to itself), ``breaks`` (the
 rule), ``consequences`` (other rule -> why it must fail as well), ``elsewhere`` (consequence -> why it also fails at
-events where the broken rule has no occasion), ``needs`` (``long``: only the suites' long tests show it), ``cases`` (the
+events where the broken rule has no occasion), ``needs`` (``long``: only the suites' long tests show it;
+``instruments``: only on a bench that has them), ``cases`` (the
 transactions whose cases show it; without: the cases that declare the rule), ``model`` (only one of that model shows
 it), ``edits`` (list of ``file``, ``old``, ``new``: in ``file`` of the base, ``old`` stands exactly once and is replaced
 by ``new``).
@@ -74,7 +75,7 @@ class _Defect(BaseModel):
     breaks: str = Field(pattern=r"^[A-Z]{3}-[0-9]{2}$")
     consequences: dict[str, str] = {}
     elsewhere: dict[str, str] = {}
-    needs: list[Literal["long"]] = []
+    needs: list[Literal["long", "instruments"]] = []
     cases: list[str] = []
     model: str = ""
     edits: list[_Edit] = Field(min_length=1)

@@ -32,7 +32,8 @@ class BenchEntry:
     source folder. ``images``: the absolute path of the folder with the vendor's images for firmware tests, "" none.
     ``profile`` has the bench's own limits and link in it. ``identity`` is (TID, MID). ``scope`` goes with ``name`` into
     a lease. ``group`` is what verdicts are about; ``label`` is its short name in test ids. ``suites``: the folders
-    below ``suites/`` whose tests run there, () for all, but for those of ``without``.
+    below ``suites/`` whose tests run there (``robot/NAME``: that file), () for all, but for those of ``without``.
+    ``catalogue``: the folder with its models, profiles and stress profiles.
     """
 
     name: str
@@ -58,11 +59,13 @@ class BenchEntry:
     network: Literal["static", "dhcp"] = "static"
     resolve: Literal["address", "name"] = "address"
     images: str = ""
+    catalogue: str = ""
     instruments: tuple[InstrumentEntry, ...] = ()
 
     def runs(self, test: Path) -> bool:
         """Whether the tests of that file are for this bench."""
         folders = {folder.name for folder in test.parents}
+        folders |= {f"robot/{test.stem}"} if test.suffix == ".robot" else set()
         names = folders | ({test.stem} if test.suffix == ".py" else set())  # robot/network.robot is not suites/network
         return (not self.suites or bool(folders & set(self.suites))) and not names & set(self.without)
 
@@ -97,6 +100,11 @@ class Lab:
     @cached_property
     def physical(self) -> list[BenchEntry]:
         return [entry for entry in self.benches if entry.kind == "physical"]
+
+    @cached_property
+    def real_instruments(self) -> bool:
+        """Whether some bench has an instrument that is no server of ours."""
+        return any(not one.emulated for entry in self.benches for one in entry.instruments)
 
     @cached_property
     def groups(self) -> dict[str, list[BenchEntry]]:
@@ -152,7 +160,9 @@ def load_lab(path: Path) -> Lab:
             vendor_images.load_images(folder / one.images)
     profiles = {one.profile: catalogue.load_named(library, Profile, one.profile) for one in document.value.benches}
     entries = [
-        _entry(number, bench, models[bench.model], profiles[bench.profile], path.resolve())
+        _entry(
+            number, bench, models[bench.model], profiles[bench.profile], path.resolve(), str(library.resolve())
+        )
         for number, bench in enumerate(document.value.benches, 1)
     ]
     return Lab(path, _grouped(entries))
@@ -231,7 +241,9 @@ def _firmware_problem(firmware: str, folder: Path) -> str:
     return f"unknown firmware {firmware}: a path, or one of {', '.join(shipped)}"
 
 
-def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, path: Path) -> BenchEntry:
+def _entry(
+    number: int, bench: BenchDocument, model: Model, profile: Profile, path: Path, library: str
+) -> BenchEntry:
     limits = bench.limits.model_dump(exclude_none=True)
     receive_timeout_s = limits.pop("receive_timeout_s", None)
     changed: dict[str, Any] = {"limits": Limits(**(profile.limits.model_dump() | limits))}
@@ -252,7 +264,7 @@ def _entry(number: int, bench: BenchDocument, model: Model, profile: Profile, pa
         service=bench.service, interfaces=bench.interfaces, host=bench.host,
         address=str(bench.address) if bench.address else None, suites=tuple(bench.suites), without=tuple(bench.without),
         network=bench.network or model.networks[0], resolve=bench.resolve,
-        images=str((path.parent / bench.images).resolve()) if bench.images else "",
+        images=str((path.parent / bench.images).resolve()) if bench.images else "", catalogue=library,
         instruments=_instruments(bench),
     )
 
@@ -272,6 +284,7 @@ def _nature(entry: BenchEntry) -> list[str]:
     sort = ["physical"] if entry.kind == "physical" else ["physical-like"] if entry.physical_like else []
     network: list[str] = [entry.network] if entry.network != entry.model.networks[0] else []
     network += ["name"] if entry.resolve == "name" else []
+    sort += ["instruments"] if entry.instruments else []
     return [*sort, "-".join(network)] if network else sort
 
 

@@ -12,6 +12,7 @@ from harness.lab.documents import Place, Problem
 from harness.lab.instrument_entry import EMULATED, FULL_SET, Limit, Option
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+Suite = Annotated[str, Field(pattern=r"^(robot/)?[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 
@@ -99,7 +100,7 @@ class BenchDocument(BaseModel):
     link: Literal["tcp", "tcp_standing", "tls", "http"] | None = None
     network: Literal["static", "dhcp"] | None = None
     resolve: Literal["address", "name"] = "address"
-    suites: list[Name] = []
+    suites: list[Suite] = []
     without: list[Name] = []
     limits: LimitsDocument = LimitsDocument()
     identity: Identity | None = None
@@ -149,7 +150,8 @@ def find_secrets(tree: Any, place: Place = ()) -> list[Problem]:
     if isinstance(tree, dict):
         for key, value in tree.items():
             here = (*place, str(key))
-            if _SECRET_KEY.search(str(key)):
+            is_name = bool(place) and place[-1] == "instruments"  # of an instrument, such as key_pusher
+            if _SECRET_KEY.search(str(key)) and not is_name:
                 text = f"`{key}`: secrets don't belong into an inventory; they come from the environment or a key file"
                 problems.append(Problem(here, text, on_key=True, secret=True))
             else:

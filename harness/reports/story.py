@@ -24,7 +24,7 @@ from harness.history.events import (
     WireConnection,
     WireFrame,
 )
-from harness.history.instrument_events import Readings
+from harness.history.instrument_events import Felt, Readings
 from harness.reports import messages, tell
 from harness.reports.bilingual import Both
 from harness.reports.images import Album
@@ -32,6 +32,7 @@ from harness.reports.messages import Message
 from harness.reports.run import BenchLog
 from harness.reports.tell import Item
 
+ALWAYS_FELT = ("clock_moved", "screen_late")  # many times a second where it is cold
 KEPT_AROUND = 6  # rows kept before and after a row that is evidence, where a story is too long
 KEPT_HEAD = 30
 KEPT_TAIL = 20
@@ -137,8 +138,9 @@ class Teller:
             return self._message(pair, event.t, seconds) if pair is not None else None
         if isinstance(event, (RunOpened, RunClosed, TestOpened, TestClosed, Heartbeat, Key)):
             return None
-        if isinstance(event, Readings) and event.seq not in self.evidence:
-            return None  # they are plotted
+        follows = isinstance(event, Readings) or (isinstance(event, Felt) and event.what in ALWAYS_FELT)
+        if follows and event.seq not in self.evidence:
+            return None  # the ones are plotted, the others follow from them
         side, item = tell.item(event, self.bench, self.album)
         if side == "phase":
             return Row("phase", event.t, seconds, (event.seq,), text=item.text)

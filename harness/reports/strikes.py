@@ -7,9 +7,7 @@ What no pattern fits stays English.
 from __future__ import annotations
 
 import functools
-import json
 import re
-from importlib import resources
 
 from harness.reports import reasons
 from harness.reports.bilingual import Both
@@ -22,7 +20,7 @@ def both(what: str) -> Both:
 
 @functools.lru_cache(maxsize=4096)
 def _translated(what: str) -> str:
-    whole = _catalogue().get(what)
+    whole = reasons.strikes().get(what)
     if whole is not None:
         return whole
     for pattern, translation in _patterns():
@@ -34,12 +32,5 @@ def _translated(what: str) -> str:
 
 
 @functools.cache
-def _catalogue() -> dict[str, str]:
-    text = resources.files("harness").joinpath("locale/zh_strikes.json").read_text(encoding="utf-8")
-    loaded: dict[str, str] = json.loads(text)
-    return loaded
-
-
-@functools.cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    return reasons.compiled(_catalogue())
+    return reasons.compiled(reasons.strikes())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from harness.history.instrument_events import (
     Disturbed,
+    Felt,
     HardwareState,
     InstrumentEvent,
     InstrumentOpened,
@@ -94,6 +95,9 @@ def told(event: InstrumentEvent) -> tuple[str, Both, str, tuple[tuple[Both, str]
             return "stress", text, "plain", during
         case HardwareState():
             return "hardware", part(event), "good" if event.state == "ok" else "bad", ()
+        case Felt():
+            what = joined(": ", [same(text) for text in (event.what, event.detail) if text], "：")
+            return "felt", _("the terminal's hardware felt it: {what}").format(what=what), "quiet", ()
         case OperatorAnswered():
             text = _("asked of the operator: {prompt}").format(prompt=mask.text(event.prompt))
             return "operator", text, "plain", ((_("answer"), mask.text(event.answer)),)

@@ -13,6 +13,8 @@ import pytest
 from harness.pytest_plugin import LABELS, PLAN, keeper_of
 from harness.robot import REQUIREMENT
 
+NEEDS_INSTRUMENTS = "needs-instruments"  # a tag: only on benches that have instruments
+
 
 def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.Collector | None:
     if file_path.suffix == ".robot" and parent.config.stash.get(LABELS, None) is not None:
@@ -30,6 +32,8 @@ class RobotFile(pytest.File):
         for test in suite.all_tests:
             tags = sorted(str(tag) for tag in test.tags)
             for label, entry in self.config.stash[LABELS].items():
+                if NEEDS_INSTRUMENTS in tags and not entry.instruments:
+                    continue
                 if entry.runs(self.path) and (not entry.physical_like or "physical" in tags):
                     yield RobotItem.from_parent(
                         self, name=f"{test.name}[@{label}]", test=test.name, label=label, tags=tags

@@ -81,6 +81,12 @@ class TerminalLibrary:
             raise AssertionError(self._trouble or "keywords of this library work inside a test only")
         return self._span.bench
 
+    def take(self, told: Completion) -> None:
+        """What another library let the terminal do: the next keyword asks for it."""
+        self._last = told
+        if told.ok and told.trace:
+            self._sold = told
+
     # -- the acquirer -------------------------------------------------------------------------------------------------
 
     @keyword("The acquirer forgets the terminal")

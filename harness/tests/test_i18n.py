@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import os
+import pkgutil
 import re
 import string
 import subprocess
@@ -19,9 +21,12 @@ from jinja2 import nodes
 
 import harness
 from harness import i18n
+from harness.checkers.finding import Finding
 from harness.judge import judge_bench
 from harness.protocol.spec import FIELDS
 from harness.reports import reasons
+from harness.tests import histories
+from harness.tests.golden_stories import Stories, findings
 from harness.tests.reports_runs import bad_day
 
 ROOT = Path(harness.__file__).parent
@@ -159,6 +164,46 @@ def test_reasons_of_a_bad_day_are_chinese() -> None:
     assert told
     for finding in told:
         assert CHINESE.search(reasons.both(finding.reason).zh), finding.reason
+
+
+# What stands in reasons as somebody else said it: a terminal on its service port, and golden histories of the wire.
+AS_SAID = re.compile(
+    r"90 busy|75 other 数据格式|transactions stored|unknown command|no slot|network|noise in 5 % of the blocks"
+    r"|(the )?sender ?stops after 9 blocks|in pieces of 1 byte|1 bit at byte 60|byte 时的1 bit 60|cut after -?\d+ bytes"
+)
+
+
+def told_by_golden_histories() -> Iterator[Finding]:
+    """Every finding that is no PASS of the rule that each golden history is about."""
+    known: set[int] = set()
+    for module in pkgutil.iter_modules(histories.__path__):
+        for one in vars(importlib.import_module(f"{histories.__name__}.{module.name}")).values():
+            if isinstance(one, Stories) and id(one) not in known:
+                known.add(id(one))
+                for story in (*one.kept, *one.broken, *one.open):
+                    yield from (f for f in findings(story.rule, story.events()) if f.verdict != "PASS")
+
+
+def test_reasons_of_all_golden_histories_are_chinese() -> None:
+    left = {}
+    for finding in told_by_golden_histories():
+        chinese = reasons.both(finding.reason).zh
+        if reasons.english(AS_SAID.sub("", chinese)):
+            left[finding.reason] = chinese
+    assert not left, json.dumps(left, ensure_ascii=False, indent=1)
+
+
+def test_what_a_reason_is_made_of_is_told_apart_at_its_clauses() -> None:
+    for reason, chinese in (
+        ("after burst of 1 kV: the 1 transactions of batch 000001 were stored; no settlement followed that shows them",
+         "电快速瞬变脉冲群 1 kV之后：存有批次 000001 的 1 笔交易；其后没有结算可证"),
+        ("esd of 4 kV, criterion B: 60 s later sale was approved by the host, and told as no result (Z3)",
+         "静电放电 4 kV，判据 B：60 s 后消费被主机批准，却显示为无结果（Z3）"),
+        ("sale: temperature and humidity not measured all the time", "消费：温度和湿度未全程测量"),
+        ("printer dead: sale said “欢迎使用”, expected 打印机故障 or 打印机过热",
+         "打印机损坏：消费 时显示 “欢迎使用”，应为 打印机故障或打印机过热"),
+    ):  # fmt: skip
+        assert reasons.both(reason).zh == chinese
 
 
 def test_a_reason_is_translated_by_its_pattern(monkeypatch: pytest.MonkeyPatch) -> None:

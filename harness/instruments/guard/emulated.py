@@ -19,7 +19,7 @@ from harness.instruments.described import emulated_options
 from harness.instruments.guard.plan import GuardPlan
 from harness.lab.process import Child, spawn
 
-STARTS_S, ANSWERS_S = 20.0, 5.0
+STARTS_S, ANSWERS_S = 60.0, 5.0
 PLAN, CONTROL = "instruments.json", "instruments.sock"  # in the scratch folder
 
 
@@ -30,7 +30,7 @@ class Emulated:
         control = plan.scratch / CONTROL
         file = plan.scratch / PLAN
         told = {
-            "seed": plan.seed, "climate_scale": plan.climate_scale,
+            "seed": plan.seed, "climate_scale": plan.climate_scale, "time_scale": plan.time_scale,
             "instruments": {
                 one.name: emulated_options(one, drivers.known()[one.driver], plan.surroundings)
                 for one in plan.instruments if one.emulated

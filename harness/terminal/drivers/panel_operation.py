@@ -67,11 +67,14 @@ class PanelOperation:
         raise AssertionError("guarded() re-raises")
 
     def _told_by_screen(self, deadline_s: float) -> Completion:
+        began = time.monotonic()
         while True:
             seen = self._front.await_screen(
-                lambda seen: self.dialog.asks(seen) or ended(seen), deadline_s, "the result on the screen",
-                after=self.start,
+                lambda seen: self.dialog.asks(seen) or ended(seen) or not seen.powered, deadline_s,
+                "the result on the screen", after=self.start,
             )
+            if not seen.powered:
+                raise TerminalTimeout("the result on the screen: its power went", time.monotonic() - began)
             if not self.dialog.asks(seen):
                 return completion_of(seen)
             self._answer(seen)

@@ -223,7 +223,7 @@ def it_is_offered_under_the_new_number(world: World) -> None:
     world.settle()
 
 
-@bad("REC-06", "claims 1 of 2 transactions")
+@bad("REC-06", "claims 1/2 transactions")
 def one_of_them_is_lost(world: World) -> None:
     with_a_stored_batch(world)
     world.terminal.log.pop()
