@@ -284,6 +284,7 @@ def _nature(entry: BenchEntry) -> list[str]:
     sort = ["physical"] if entry.kind == "physical" else ["physical-like"] if entry.physical_like else []
     network: list[str] = [entry.network] if entry.network != entry.model.networks[0] else []
     network += ["name"] if entry.resolve == "name" else []
+    sort += ["instruments"] if entry.instruments else []
     return [*sort, "-".join(network)] if network else sort
 
 
