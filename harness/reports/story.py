@@ -138,9 +138,9 @@ class Teller:
             return self._message(pair, event.t, seconds) if pair is not None else None
         if isinstance(event, (RunOpened, RunClosed, TestOpened, TestClosed, Heartbeat, Key)):
             return None
-        if isinstance(event, Readings) or (isinstance(event, Felt) and event.what in ALWAYS_FELT):
-            if event.seq not in self.evidence:
-                return None  # the ones are plotted, the others follow from them
+        follows = isinstance(event, Readings) or (isinstance(event, Felt) and event.what in ALWAYS_FELT)
+        if follows and event.seq not in self.evidence:
+            return None  # the ones are plotted, the others follow from them
         side, item = tell.item(event, self.bench, self.album)
         if side == "phase":
             return Row("phase", event.t, seconds, (event.seq,), text=item.text)
