@@ -70,10 +70,14 @@ class Limits:
         cls, kind: InstrumentKind, quantities: Mapping[str, Quantity], around: Surroundings | None,
         given: Mapping[str, Limit],
     ) -> Limits:
-        """The driver's and the tighter of ours: what the inventory gives, else what follows from the model."""
-        found: dict[str, Limit] = {}
-        for name, limit in (defaults(kind, around) | dict(given)).items():
-            found[name] = limit
+        """The driver's and the tighter of ours: what the inventory gives, else (each end by itself) what follows from
+        the model. Who lowers the one end has not opened the other."""
+        found = defaults(kind, around)
+        for name, limit in given.items():
+            ours = found.get(name, Limit())
+            found[name] = Limit(
+                low=ours.low if limit.low is None else limit.low, high=ours.high if limit.high is None else limit.high
+            )
         for name, quantity in quantities.items():
             limit = found.get(name, Limit())
             found[name] = Limit(
