@@ -118,6 +118,12 @@ class Limits:
         if limit.low is not None and value < limit.low:
             raise ValueError(f"{name} {value:g} {unit} is below the limit of {limit.low:g} {unit}".replace("  ", " "))
 
+    def nearest(self, name: str, value: float) -> float:
+        """That value, or the limit that it is beyond."""
+        limit = self.by_name.get(name, Limit())
+        value = value if limit.low is None else max(value, limit.low)
+        return value if limit.high is None else min(value, limit.high)
+
     def door(self, method: str, given: Mapping[str, Any], readings: Mapping[str, float]) -> str:
         """Why the call must not pass while the door is as last read; "" where it may."""
         drives = method in DRIVING and given.get("on", True) is not False
