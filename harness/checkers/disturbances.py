@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from harness.checkers.reading import SECOND, Reading
-from harness.checkers.surroundings import Outside, outside_of_range, steps_at
+from harness.checkers.surroundings import Outside, kind_of, outside_of_range, steps_at
 from harness.history.events import Event, Power, UnitReplaced
 from harness.history.instrument_events import Criterion, Disturbed, HardwareState, Part, StressStep
 
@@ -114,7 +114,8 @@ def aftermath(reading: Reading) -> int:
 
 def step_of(reading: Reading, hit: Hit) -> StressStep | None:
     """The step of a stress profile that it belongs to."""
-    return next((s for s in steps_at(reading, hit.start) if s.instrument == hit.begun.instrument), None)
+    kind = kind_of(reading, hit.begun.instrument)
+    return next((s for s in steps_at(reading, hit.start) if kind_of(reading, s.instrument) == kind), None)
 
 
 def criterion_of(reading: Reading, hit: Hit) -> Criterion | None:

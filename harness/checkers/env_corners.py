@@ -27,6 +27,7 @@ from harness.checkers.surroundings import (
     measured,
     outside_of_range,
     steps,
+    steps_at,
 )
 from harness.history.events import Event
 from harness.terminal.surroundings import Surroundings
@@ -81,21 +82,20 @@ def works_at_the_corners(reading: Reading) -> Iterator[Finding]:
     declared = reading.model.surroundings
     if declared is None or not measured(reading):
         return
-    recovered: set[int] = set()
+    for exchange in reading.definite_97s:
+        by = operation_of(reading, exchange)
+        if by is not None and not _aside(reading, by.t, by.done):
+            yield from _not_shown(reading, declared, exchange, by)
     for recovery in recoveries(reading):
         asked = [(e, o) for e in recovery.met if (o := operation_of(reading, e)) is not None and e.answered_at]
-        if not asked:
+        if not asked or _aside(reading, asked[-1][1].t, asked[-1][1].done):
             continue
         exchange, operation = asked[-1]
         for corner in CORNERS:
             here = _at(reading, declared, corner, operation.t, max(operation.done, recovery.registered.t))
-            if here is not None and not _aside(reading, operation.t, operation.done):
-                recovered.add(exchange.request.seq)
-                yield _recovered(reading, declared, corner, recovery, exchange, operation)
-    for exchange in reading.definite_97s:
-        by = operation_of(reading, exchange)
-        if by is not None and exchange.request.seq not in recovered and not _aside(reading, by.t, by.done):
-            yield from _not_shown(reading, declared, exchange, by)
+            seen = _shown(reading, exchange, operation) if here is not None else None
+            if here is not None and not (seen is not None and seen.verdict == "FAIL"):
+                yield from _recovered(reading, declared, corner, recovery, exchange, operation, seen)
 
 
 def _aside(reading: Reading, start: int, end: int) -> bool:
@@ -121,21 +121,29 @@ def _not_shown(reading: Reading, declared: Surroundings, exchange: Exchange, by:
 
 
 def _recovered(
-    reading: Reading, declared: Surroundings, corner: Corner, recovery: Recovery, exchange: Exchange, by: Operation
-) -> Finding:
-    seen, work = _shown(reading, exchange, by), _work(reading, recovery)
+    reading: Reading, declared: Surroundings, corner: Corner, recovery: Recovery, exchange: Exchange, by: Operation,
+    seen: Finding | None,
+) -> Iterator[Finding]:  # fmt: skip
+    work = _work(reading, recovery)
     over = work[1].done if work else recovery.sign_in.answered_at or recovery.sign_in.t if recovery.sign_in else by.done
     here = _at(reading, declared, corner, by.t, over)
-    if here is None:
+    if here is not None:
+        yield _there(reading, corner, here, recovery, exchange, by, seen, work, over)
+    elif any(step.quantity == corner.quantity for step in steps_at(reading, by.t)) or not steps(reading):
         left = _at(reading, declared, corner, by.t, by.done)
         reason = f"{corner.name}: it was led away from there, or not measured, before its recovery was over"
-        return Finding.undecided(RULE, reason, [recovery.registered, *(left.events if left else ())],
-                                 at=recovery.registered)  # fmt: skip
+        evidence = [recovery.registered, *(left.events if left else ())]
+        yield Finding.undecided(RULE, reason, evidence, at=recovery.registered)
+
+
+def _there(
+    reading: Reading, corner: Corner, here: Framed, recovery: Recovery, exchange: Exchange, by: Operation,
+    seen: Finding | None, work: tuple[Exchange, Operation] | None, over: int,
+) -> Finding:  # fmt: skip
+    """All the way there."""
     what, whole = f"{corner.name} ({here})", around(reading, by.t, over)
     evidence: list[Event | int] = [*exchange.events, by.invoked, recovery.registered, *whole.events]
     evidence += seen.evidence if seen else ()
-    if seen is not None and seen.verdict == "FAIL":
-        return _against(reading, over, f"{what}: {seen.reason}", evidence, by, recovery)
     back = restoration(reading, recovery)
     if back is not None and back.proof.ok is False:
         reason = f"{what}: registered again, the sign-in was granted, but {back.proof.reason}"

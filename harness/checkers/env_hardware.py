@@ -98,17 +98,19 @@ def _said(reading: Reading, operation: Operation, part: Broken) -> Finding:
         code, where = foreign
         reason = f"{what} was told as response code {code}, which no host sent"
         return Finding.failed(RULE, reason, [*evidence, *where], at=operation.invoked)
-    window = reading.screens_between(operation.t, _end(reading, operation))
+    following = _served_next(reading, operation, part)
+    window = reading.screens_between(operation.t, following.done + 1 if following else _end(reading, operation))
     if not texts:
         return Finding.undecided(RULE, f"{what}; the model declares no text for it", evidence, at=operation.invoked)
     found = _first(window, texts)
     if found is not None:
         text, screen = found
         return Finding.passed(RULE, f"{what} said {text}", [*evidence, screen], at=operation.invoked)
-    why = _unseen(reading, operation, window)
+    why = _unseen(reading, operation, window, following)
     if why is not None:
         return Finding.undecided(RULE, f"{what}: {why}", [*evidence, *window[-1:]], at=operation.invoked)
-    last = window[-1] if window else reading.screen_at(operation.done)
+    own = reading.screens_between(operation.t, _end(reading, operation))
+    last = own[-1] if own else reading.screen_at(operation.done)
     reason = f"{what} said {quoted(last) if last else 'nothing'}, expected {' or '.join(texts)}"
     return Finding.failed(RULE, reason, [*evidence, *([last] if last else [])], at=operation.invoked)
 
@@ -126,7 +128,19 @@ def _first(screens: Sequence[Screen], texts: Sequence[str]) -> tuple[str, Screen
     return None
 
 
-def _unseen(reading: Reading, operation: Operation, window: Sequence[Screen]) -> str | None:
+def _served_next(reading: Reading, operation: Operation, part: Broken) -> Operation | None:
+    """What was done at the terminal next, to its end, with the part still broken: who read the result of the first did
+    not wait for a word any more."""
+    following = next((o for o in reading.operations_after(operation.done) if o.at_the_terminal), None)
+    read = operation.outcome != "unknown" and operation.at_the_terminal
+    if not read or following is None or following.completed is None or following.done >= part.end:
+        return None
+    return following
+
+
+def _unseen(
+    reading: Reading, operation: Operation, window: Sequence[Screen], following: Operation | None = None
+) -> str | None:
     """Why it may have been said all the same."""
     if interrupted(reading, operation):
         return "it was interrupted"
@@ -135,6 +149,10 @@ def _unseen(reading: Reading, operation: Operation, window: Sequence[Screen]) ->
     if any(s.unreadable for s in window) or (window and all(is_blank(s) for s in window)):
         return "part of the screen could not be read"
     deadline = operation.done + int(reading.limits.show_s * SECOND)
+    if following is not None and following.t < deadline:
+        lag = reading.lag_ms(operation.t, following.done)
+        sure = reading.timing_reliable(operation.t, following.done)
+        return None if sure else f"the bench itself lagged {lag:.0f} ms"
     if _end(reading, operation) <= deadline or seen_until(reading) < deadline:
         return f"it was watched for {seconds(operation.done, _end(reading, operation)):.1f} s afterwards"
     if not reading.timing_reliable(operation.t, deadline):

@@ -14,14 +14,13 @@ from harness.checkers.disturbances import PARTS, aftermath, broken_between, hits
 from harness.checkers.finding import Finding, checker
 from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Operation, Reading
 from harness.checkers.shown import contains_any
-from harness.checkers.surroundings import QUANTITIES, Around, around, outside_of_range, steps, steps_at
+from harness.checkers.surroundings import QUANTITIES, Around, around, outside_of_range, settling, steps, steps_at
 from harness.checkers.updates import belongs_to_an_update
 from harness.history.events import Event, Power, Screen
 from harness.history.instrument_events import InstrumentSet, Part
 from harness.terminal.surroundings import Surroundings
 
 RULE = "ENV-01"
-SETTLED_S = 900  # real seconds: a body that was colder or hotter than the range still is, inside
 ABOUT_S = 5  # real seconds around a reset in which readings must frame it
 READERS: frozenset[Part] = frozenset({"magnetic_reader", "chip_reader", "contactless_reader"})
 USED_UP: frozenset[Part] = frozenset({"paper", "battery"})  # run out at any temperature
@@ -93,7 +92,7 @@ def _reported(
 ) -> tuple[str, Screen] | None:
     """A hardware fault that the screen reports. That a card must be read again is none where it then was; nor is what
     was broken on purpose earlier, of which a terminal may remember."""
-    end = min(operation.until, reading.end + 1)
+    end = min(operation.until, operation.done + int(reading.limits.show_s * SECOND), reading.end + 1)
     window = reading.screens_between(operation.t, end)
     on_purpose = {text for one in broken_between(reading, 0, end) for text in declared.texts.get(one.part, ())}
     for part, known in declared.texts.items():
@@ -112,7 +111,7 @@ def _against(reading: Reading, reason: str, evidence: list[Event], operation: Op
     if outside_of_range(reading, operation.t, operation.done) is not None:
         reason = f"{reason}; a reading lay just outside the declared range"
         return Finding.undecided(RULE, reason, evidence, at=operation.invoked)
-    before = outside_of_range(reading, operation.t - SETTLED_S * SECOND, operation.t)
+    before = outside_of_range(reading, operation.t - settling(reading), operation.t)
     if before is not None:
         reason = f"{reason}; shortly before it had stood outside its range ({before})"
         return Finding.undecided(RULE, reason, [*evidence, before.event], at=operation.invoked)
@@ -159,7 +158,7 @@ def _went_off(reading: Reading, declared: Surroundings, power: Power, what: str)
     if here.lacking:
         return Finding.undecided(RULE, f"{what}: {here.unmeasured}", evidence, at=power)
     switched = [e for e in reading.between(InstrumentSet, start, end + 1) if e.method in SWITCHING]
-    before = outside_of_range(reading, power.t - SETTLED_S * SECOND, power.t)
+    before = outside_of_range(reading, power.t - settling(reading), power.t)
     if switched or before is not None:
         why = "the supply was being set just then" if switched else f"shortly before it had stood outside ({before})"
         return Finding.undecided(RULE, f"{what} at {here}; {why}", [*evidence, *switched], at=power)

@@ -22,6 +22,7 @@ from harness.terminal.surroundings import Range, Surroundings
 GAP_S = 7.5  # readings are recorded at least every 5 s
 # So far off what was wanted a chamber may be, and a supply (IEC 60068-2-1, -2-2 and -2-78; IEC 61000-4-11: 2 %).
 TOLERANCE = {"temperature_c": 2.0, "humidity_pct": 5.0, "voltage_v": 4.0}
+SETTLED_S = 900  # real seconds: a body that was colder or hotter than the range still is, inside
 LED_S = 60  # real seconds after a step of a profile in which what it led to is still due to it
 AWAY = 0.1  # of the way from nominal to an end: from there on the terminal is not where a shop has it
 CORNER = 0.1  # of the range's width: from there on it stands at the end
@@ -113,7 +114,8 @@ def framed(reading: Reading, quantity: str, start: int, end: int) -> Framed | No
     name = known.opened.instrument
     if any(one.instrument == name for one in reading.between(InstrumentTrouble, times[0], times[-1] + 1)):
         return None
-    values = known.values[first : last + 1]
+    in_force = last + 1 if known.times[last] == end else max(last, first + 1)
+    values = known.values[first:in_force]  # the last one only shows that the one before held until then
     chain = _chain(known.readings[first : last + 1])
     return Framed(quantity, min(values), max(values), (known.opened, *chain))
 
@@ -182,6 +184,13 @@ class Outside:
         return f"{NAMES[self.quantity]} {self.value:.1f} {UNITS[self.quantity]}"
 
 
+def settling(reading: Reading) -> int:
+    """So long (ns) after it came from outside its range a terminal is not judged as inside: an emulated chamber leaves
+    nothing behind."""
+    known = measured(reading).get("temperature_c")
+    return 0 if known is not None and known.opened.emulated else SETTLED_S * SECOND
+
+
 _outside: WeakKeyDictionary[Reading, dict[str, list[tuple[int, int, int]]]] = WeakKeyDictionary()
 
 
@@ -216,15 +225,25 @@ def _spells(reading: Reading, declared: Surroundings, known: Measured) -> list[t
 
 
 def _led(reading: Reading, allowed: Range, known: Measured, index: int) -> bool:
-    """A step of a profile had led it to a value inside the range, and it is as near to that as it can be."""
+    """A step of a profile had led it to a value inside the range, and it is as near to that as it can be. Warm air is
+    dry: the humidity goes where the temperature leads it."""
     spare, t = TOLERANCE[known.quantity], known.times[index]
     if not allowed.low - spare <= known.values[index] <= allowed.high + spare:
         return False
-    return any(
-        step.quantity == known.quantity and begun <= t <= ended + LED_S * SECOND
-        and allowed.low <= step.value <= allowed.high
-        for step, begun, _reached, ended in steps(reading)
-    )
+    declared = reading.model.surroundings
+    for step, begun, _reached, ended in steps(reading):
+        if declared is None or step.quantity not in KINDS or not begun <= t <= ended + LED_S * SECOND:
+            continue
+        inside = declared_range(declared, step.quantity)
+        together = step.quantity == known.quantity or KINDS[step.quantity] == KINDS[known.quantity] == "chamber"
+        if together and inside.low <= step.value <= inside.high:
+            return True
+    return False
+
+
+def kind_of(reading: Reading, instrument: str) -> str:
+    """The kind of instrument: a step names that, or the instrument itself."""
+    return next((one.sort for one in reading.all(InstrumentOpened) if one.instrument == instrument), instrument)
 
 
 _steps: WeakKeyDictionary[Reading, list[tuple[StressStep, int, int, int]]] = WeakKeyDictionary()

@@ -10,6 +10,7 @@ from harness.diagnosis.causes import CAUSES, TOLD, Cause
 from harness.diagnosis.signs import HEALTH, SIGNS, Level
 
 MOST_EVENTS = 12  # named for one sign; of many alike the first and the last
+HARDLY_EXPLAINED = 0.02  # of what the likeliest cause of a sign makes of it: with less, a sign is not explained
 CORE, MOST_IN_CORE = 0.95, 6  # more causes than these to make up so much of the likelihood are no answer
 
 
@@ -36,11 +37,12 @@ class Evidence:
 @dataclass(frozen=True)
 class Fit:
     """A cause that fits. ``likelihood``: of all that fit, 0 to 1. ``evidence``: the signs that speak for it the most,
-    the strongest first."""
+    the strongest first. ``unexplained``: signs that it could have brought, and hardly would have."""
 
     cause: Cause
     likelihood: float
     evidence: tuple[Evidence, ...]
+    unexplained: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,12 @@ class Diagnosis:
     level: Level
     fits: tuple[Fit, ...]
     evidence: tuple[Evidence, ...]
-    contradictory: bool = False
+
+    @property
+    def contradictory(self) -> bool:
+        """No single cause explains all that was seen: none fits, or one that merely survives where strong evidence for
+        others met, and hardly would have brought it."""
+        return not self.fits or (len(self.fits) == 1 and bool(self.fits[0].unexplained))
 
     @property
     def known(self) -> bool:
@@ -125,11 +132,14 @@ def diagnose_signs(seen: Sequence[Seen], level: Level = "outside") -> Diagnosis:
     evidence = evidence_of(usable(seen, level))
     found = weights(one.sign for one in evidence)
     if not found:
-        return Diagnosis(level, (), evidence, contradictory=True)
+        return Diagnosis(level, (), evidence)
     most = max(found.values())
     share = {cause: math.exp(weight - most) for cause, weight in found.items()}
     total = sum(share.values())
-    fits = [Fit(cause, value / total, _speaking_for(cause, evidence)) for cause, value in share.items()]
+    fits = [
+        Fit(cause, value / total, _speaking_for(cause, evidence), _unexplained(cause, evidence))
+        for cause, value in share.items()
+    ]
     fits.sort(key=lambda fit: (-fit.likelihood, CAUSES.index(fit.cause)))
     return Diagnosis(level, tuple(fits), evidence)
 
@@ -145,3 +155,8 @@ def _speaking_for(cause: Cause, evidence: Sequence[Evidence]) -> tuple[Evidence,
     meant = [one for one in evidence if cause == "nothing" or one.sign not in HEALTH]
     ranked = sorted(meant, key=lambda one: -gain(one))
     return tuple(one for one in ranked if gain(one) > 1.0)
+
+
+def _unexplained(cause: Cause, evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    rows = {one.sign: SIGNS[one.sign].row for one in evidence}
+    return tuple(sign for sign, row in rows.items() if row[cause] < HARDLY_EXPLAINED * max(row.values()))

@@ -120,7 +120,7 @@ PARTS: dict[str, Both] = {
     "keypad": _("keypad of the terminal"), "screen": _("screen"),
 }  # fmt: skip
 PART_STATES: dict[str, Both] = {
-    "ok": _("whole"), "worn": _("worn"), "dead": _("dead"), "hot": _("too hot"), "out": _("used up"), "low": _("low"),
+    "ok": _("whole"), "worn": _("worn"), "dead": _("dead"), "hot": _("too hot"), "out": _("run out"), "low": _("low"),
     "drifting": _("drifting"), "lost": _("lost"), "open": _("case open"),
 }  # fmt: skip
 STEP_STATES: dict[str, Both] = {"begun": _("begins"), "reached": _("is reached"), "ended": _("is over")}

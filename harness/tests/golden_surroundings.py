@@ -45,8 +45,8 @@ class Lab:
     """Chamber and supply; readings are put into the log at the end, each at its own time. ``without``: quantities that
     nobody reads."""
 
-    def __init__(self, world: World, *, without: tuple[str, ...] = ()) -> None:
-        self._world, self._without = world, without
+    def __init__(self, world: World, *, without: tuple[str, ...] = (), emulated: bool = False) -> None:
+        self._world, self._without, self._emulated = world, without, emulated
         self._values = dict(NOMINAL)
         self._course: list[tuple[int, dict[str, float]]] = []
         self._gaps: list[tuple[int, int]] = []
@@ -55,7 +55,7 @@ class Lab:
         for name, (sort, quantities) in OF.items():
             known = {one: Quantity(unit=UNITS[one]) for one in quantities if one not in self._without}
             self._world.append(InstrumentOpened(
-                t=0, instrument=name, sort=sort, driver="emulated", identity=f"HIL97,{name}", emulated=True,
+                t=0, instrument=name, sort=sort, driver="emulated", identity=f"HIL97,{name}", emulated=self._emulated,
                 quantities=known, safe="at rest",
             ))  # fmt: skip
         self._course.append((self._world.t, dict(self._values)))

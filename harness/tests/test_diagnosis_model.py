@@ -112,7 +112,7 @@ def test_likelihoods_are_shares_and_the_likeliest_comes_first(names: list[str]) 
     found = diagnose_signs([Seen(name, (1,), 1) for name in names], "host")
     shares = [fit.likelihood for fit in found.fits]
     assert shares == sorted(shares, reverse=True)
-    assert found.contradictory == (not shares)
+    assert not shares or found.contradictory == (len(shares) == 1 and not found.certain)
     assert not shares or sum(shares) == pytest.approx(1)
     assert found.certain <= (len(shares) == 1)
 
@@ -127,6 +127,14 @@ def test_nothing_seen_is_not_known() -> None:
 def test_what_contradicts_itself_is_not_known() -> None:
     found = diagnose_signs([Seen("host_pending", (1,), 1), Seen("told_no_sim", (2,), 2)], "host")
     assert found.contradictory and not found.known and not found.certain
+    assert "no single cause" in next(iter(lines(found)))
+
+
+def test_what_merely_survives_two_strong_signs_is_not_certain() -> None:
+    """The host's journal says that it gave no answer, and the terminal looked for a host where none is: only a bad line
+    could have brought both, and hardly would have."""
+    found = diagnose_signs([Seen("host_silent", (1,), 1), Seen("way_wrong", (2,), 2, "10.97.0.9")], "host")
+    assert found.causes == ("line",) and not found.certain and not found.known
     assert "no single cause" in next(iter(lines(found)))
 
 

@@ -99,14 +99,23 @@ def the_bench_was_late(world: World) -> None:
 
 
 @undecided("ENV-03", "watched for 2.0 s")
-def the_log_ends_too_soon(world: World) -> None:
+def nobody_read_its_result(world: World) -> None:
     world.sign_in()
     with Lab(world) as lab:
         lab.breaks("magnetic_reader")
         operation = world.invoke("sale", amount="700", entry="magnetic", pin="no")
-        world.complete(operation, "fail")
+        world.complete(operation, "unknown")
         world.wait(1.5)
         world.complete(world.invoke("acknowledge"), "ok")
+
+
+@bad("ENV-03", "paper out: sale said “12:00 已签到 / 欢迎使用 / 请按确认键消费”, expected 打印机缺纸")
+def the_next_customer_is_served_without_a_word(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        lab.breaks("paper", "out")
+        sells_without_slip(world)
+        world.sale(500, "97")
 
 
 @undecided("ENV-03", "could not be read")

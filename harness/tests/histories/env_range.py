@@ -77,7 +77,9 @@ def a_printer_that_is_too_hot_too_soon(world: World) -> None:
     with Lab(world) as lab:
         lab.set(temperature_c=40)
         world.sale(1500)
+        done = max(e.t for e in world.events if e.kind == "operation.completed")
         world.display("打印机过热")
+        world.events[-1] = world.events[-1].model_copy(update={"t": done + 1_000_000_000})
 
 
 @undecided("ENV-01", "temperature and humidity not measured all the time")
@@ -118,6 +120,16 @@ def what_failed_may_have_been_outside(world: World) -> None:
 def still_cold_from_outside(world: World) -> None:
     world.sign_in()
     with Lab(world) as lab:
+        lab.set(temperature_c=-12, settle=60)
+        lab.set(temperature_c=2, settle=60)
+        world.sale(1500)
+        deny_success(world)
+
+
+@bad("ENV-01", "was approved by the host, and told as no result")
+def an_emulated_cold_leaves_nothing_behind(world: World) -> None:
+    world.sign_in()
+    with Lab(world, emulated=True) as lab:
         lab.set(temperature_c=-12, settle=60)
         lab.set(temperature_c=2, settle=60)
         world.sale(1500)
