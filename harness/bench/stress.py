@@ -311,6 +311,7 @@ class StepUnderWay:
             with self._disturbed(residual_pct=step.value, duration_ms=duration_ms):
                 self._instruments.supply.dip(residual_pct=step.value, duration_ms=duration_ms)
                 self._pass(duration_ms / 1000 + TAKEN_S, f"the end of the {step.what}")
+                self._bench.power.flash_operations()  # a board that is slow to go dark has done so when it answers
         elif step.what == "burst":
             with self._disturbed(level_kv=step.value, duration_ms=duration_ms):
                 self._generator.fire(duration_ms=duration_ms)
