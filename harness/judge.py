@@ -25,6 +25,7 @@ from harness.checkers.finding import Finding, checkers
 from harness.checkers.firmware import missing_pairs
 from harness.checkers.reading import Reading
 from harness.checkers.recovery import untried
+from harness.diagnosis.records import of_span
 from harness.errors import BadInput
 from harness.history import reader
 from harness.history.events import (
@@ -372,6 +373,7 @@ def _tests(bench: _Bench, group: str) -> list[TestRecord]:
                 declares=opened.declares, rules=found.get(opened.test, {}), t=opened.t,
                 duration_s=end.duration_s if end else round((last.get(opened.test, opened.t) - opened.t) / 1e9, 3),
                 waiting_s=end.waiting_s if end else 0.0,
+                diagnoses=of_span(bench.events, opened.test, bench.findings),
             )
         )
     return records

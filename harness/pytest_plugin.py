@@ -99,6 +99,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _configure_controller(config: pytest.Config) -> None:
+    from harness.campaigns.launch import outside_of
     from harness.campaigns.plan import RunPlan, check_startable, open_lab
     from harness.errors import BadInput
     from harness.i18n import set_language
@@ -115,6 +116,7 @@ def _configure_controller(config: pytest.Config) -> None:
         check_startable(lab)
         if not rootless.already_inside():
             rootless.probe()
+            os.environ.update(outside_of(lab))
             rootless.enter_in_place()
         _check_selection(config)
         if config.getoption("--cases") is not None:

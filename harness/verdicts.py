@@ -1,4 +1,4 @@
-"""What ``verdicts.json`` holds, version 1; documented in docs/verdicts.md. Written by :mod:`harness.judge` only.
+"""What ``verdicts.json`` holds, version 2; documented in docs/verdicts.md. Written by :mod:`harness.judge` only.
 
 Times ``t`` are nanoseconds of the same clock as in the histories. Nothing in it depends on when or where it is judged.
 """
@@ -11,10 +11,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from harness.diagnosis.records import DiagnosisRecord
 from harness.errors import BadInput
 from harness.history.events import Firmware
 
-VERSION = 1
+VERSION = 2  # 1 had no diagnoses, and is read as having none
 FILE = "verdicts.json"
 BenchKind = Literal["emulated", "physical-like", "physical"]
 FindingVerdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
@@ -74,7 +75,7 @@ class GroupRecord(_Value):
 
 class TestRecord(_Value):
     """``rules``: of every requirement with a finding inside this test, the worst verdict. ``unfinished``: the runner
-    died in it."""
+    died in it. ``diagnoses``: of a test that did not pass, from outside and with the acquirer's view."""
 
     __test__ = False  # no test class for pytest
 
@@ -89,6 +90,7 @@ class TestRecord(_Value):
     t: int
     duration_s: float
     waiting_s: float
+    diagnoses: list[DiagnosisRecord] = []
 
 
 class BenchRecord(_Value):

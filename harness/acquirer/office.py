@@ -16,7 +16,7 @@ from harness.acquirer.download_books import KINDS, Kind
 from harness.acquirer.host import Host
 from harness.acquirer.ledger import Entry
 from harness.acquirer.misbehaviour import parse_rule
-from harness.acquirer.registry import SIGNED_OUT
+from harness.acquirer.registry import SIGNED_OUT, SignState
 from harness.errors import BadInput
 from harness.protocol.keys import algorithm_of
 
@@ -29,6 +29,9 @@ _SERIAL = re.compile(r"[0-9A-Za-z]{4,50}")
 _TMK = re.compile(r"[0-9A-Fa-f]{32}")
 _BATCH = re.compile(r"[0-9]{1,6}")
 _VALID_S = 72 * 3600
+_SIGN_STATES = dict.fromkeys(SignState, "signed_out") | {
+    SignState.SIGNED_IN: "signed_in", SignState.CLOSED: "closed",
+}  # fmt: skip
 
 
 class Office:
@@ -58,6 +61,7 @@ class Office:
             "downloads": self._downloads,
             "misbehave": self._misbehave,
             "clear_misbehaviour": self._clear_misbehaviour,
+            "look_up": self._look_up,
             "ledger": self._ledger,
             "reconciliation": self._reconciliation,
             "follow_ups": self._follow_ups,
@@ -179,6 +183,19 @@ class Office:
                 "state": row.state, "sign_state": row.sign_state.value, "batch": f"{row.batch:06d}",
                 "registration": row.registration,
             }
+        }
+
+    def _look_up(self, request: Request) -> Reply:
+        """What somebody at the back office's screen sees of an identity: the merchant, the terminal, its unit."""
+        registry, mid, tid = self._host.registry, _mid(request), _tid(request)
+        merchant, row, binding = registry.merchant(mid), registry.application(mid, tid), registry.binding(mid, tid)
+        return {
+            "merchant": "missing" if merchant is None else merchant.state,
+            "terminal": "missing" if row is None else row.state,
+            "sign_state": "" if row is None else _SIGN_STATES[row.sign_state],
+            "bound": "" if binding is None else binding.serial_number,
+            "elsewhere": sorted(one.mid for one in registry.with_tid(tid) if one.mid != mid),
+            "others": sorted(one.tid for one in registry.applications(mid) if one.tid != tid),
         }
 
     # -- downloads ----------------------------------------------------------------------------------------------------

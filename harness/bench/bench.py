@@ -8,12 +8,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import __version__
 from harness.acquirer.client import AcquirerClient
 from harness.bench.acquirer_process import ACQUIRER_CONTROL, start_acquirer
 from harness.bench.air import Air
@@ -51,7 +50,7 @@ from harness.instruments.modem import Modem
 from harness.lab.firmware_images import Image
 from harness.lab.process import Child
 from harness.lab.scratch import scratch_folder
-from harness.terminal.contracts import Completion
+from harness.terminal.contracts import AGAIN_S, Completion
 from harness.wire.faults import Fault
 from harness.wire.faults.spoken import parse
 from harness.wire.injector_client import InjectorClient
@@ -62,7 +61,6 @@ if TYPE_CHECKING:
     from harness.bench.stress import Stress
     from harness.instruments.client import Instruments
 
-AGAIN_S = 0.25  # real time between two tries of a person
 SESSION_KEYS = "wire.keys"  # beside wire.pcapng
 FAULTS_CAPTURE = "faults.pcapng"
 INJECTOR_CONTROL = "injector.sock"  # in the scratch folder
@@ -108,24 +106,7 @@ class Bench:
         self.history = Recorder(plan.folder / "history.jsonl", bench=plan.bench)
         self._stack.callback(self.history.close)
         self.history.add_listener(self._note_standing)
-        self.history.append(
-            RunOpened(
-                t=time.monotonic_ns(),
-                hil97=__version__,
-                run=plan.run,
-                bench=plan.bench,
-                group=plan.group,
-                model=plan.model.name,
-                firmware=plan.firmware,
-                profile=plan.profile.model_dump(mode="json"),
-                declaration=plan.model.model_dump(mode="json"),
-                physical=False,
-                physical_like=plan.physical_like,
-                time_scale=plan.time_scale,
-                wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                from_versions=list(plan.from_versions),
-            )
-        )
+        self.history.append(plan.opened())
         self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))
         self._scratch = self._stack.enter_context(scratch_folder())
         (self._scratch / "profile.json").write_text(plan.profile.model_dump_json(), encoding="utf-8")
@@ -271,9 +252,11 @@ class Bench:
         self._stand(self.units.again(serial, why) if kept else self.units.new(serial, why))
 
     def _attach(self, panel: Path | None) -> None:
-        """This board stands amid the emulated instruments from now on."""
-        if self.instruments is not None and any(one.emulated for one in self.plan.instruments):
-            self.instruments.attach(None if panel is None else str(panel))
+        """This board stands amid the emulated instruments from now on; None: it is about to be taken away."""
+        if self.instruments is None or not any(one.emulated for one in self.plan.instruments):
+            return
+        with contextlib.suppress(*(() if panel else (BenchError,))):  # of a guard that is gone the history tells
+            self.instruments.attach(str(panel) if panel else None)
 
     def _adopt(self, child: Child) -> None:
         self._children.append(child)

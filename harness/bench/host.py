@@ -36,7 +36,7 @@ class Host:
         self.tmk = ""
         self.terminal_registered = False
         self.merchant_registered = False
-        self.suspended = False
+        self.suspended = self.merchant_suspended = False
         self.bound = ""  # the serial number of the one unit that may be this terminal, "" any
         self.merchants: tuple[Host, ...] = (
             self, *(Host(client, recorder, mid=m, tid=t, bench=bench, listens=False) for t, m in others)
@@ -165,10 +165,24 @@ class Host:
         self.suspended = False
         self._changed("terminal_restored")
 
-    def sign_out(self) -> None:
-        """The centre considers the terminal signed off: 77 on its next request."""
-        self._ask("sign_out", mid=self.mid, tid=self.tid)
-        self._changed("signed_out")
+    def suspend_merchant(self) -> None:
+        """The merchant, not its terminal: 03."""
+        self.merchant_suspended = True
+        self._changed("merchant_suspended")
+        self._ask("suspend_merchant", mid=self.mid)
+
+    def restore_merchant(self) -> None:
+        """Does nothing where it is not suspended."""
+        if self.merchant_suspended:
+            self._ask("restore_merchant", mid=self.mid)
+            self.merchant_suspended = False
+            self._changed("merchant_restored")
+
+    def sign_out(self, state: str = "signed_off") -> None:
+        """The centre considers the terminal signed off: 77 on its next request. ``state``: maintenance, or closed
+        (58)."""
+        self._ask("sign_out", mid=self.mid, tid=self.tid, state=state)
+        self._changed("signed_out", state=state)
 
     def issue_tmk(self) -> str:
         """A new terminal master key for the same registration."""
@@ -253,6 +267,11 @@ class Host:
         ]
         self._recorder.append(HostLedger(t=time.monotonic_ns(), mid=self.mid, tid=self.tid, entries=entries))
         return entries
+
+    def look_up(self, mid: str, tid: str) -> dict[str, Any]:
+        """What the back office's screen shows of an identity (docs/acquirer.md). Nothing is recorded."""
+        reply = self._ask("look_up", mid=mid, tid=tid)
+        return {key: value for key, value in reply.items() if key not in ("re", "ok")}
 
     def sync(self) -> None:
         """Until every journal row so far is in the history."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from harness import __version__
 from harness.bench.network import PLAIN, Network
-from harness.history.events import Firmware
+from harness.history.events import Firmware, RunOpened
 from harness.lab.firmware_images import Image
 from harness.lab.instrument_entry import InstrumentEntry
 from harness.protocol.profile import Profile
@@ -59,3 +62,13 @@ class BenchPlan:
     def timeout_s(self) -> float:
         """What the terminal waits for an answer, in real seconds (scaled network timers never fall below 3 s)."""
         return max(3.0, (self.receive_timeout_s or self.profile.receive_timeout_s) / self.time_scale)
+
+    def opened(self) -> RunOpened:
+        """The first event of the bench's history: what it is about."""
+        return RunOpened(
+            t=time.monotonic_ns(), hil97=__version__, run=self.run, bench=self.bench, group=self.group,
+            model=self.model.name, firmware=self.firmware, profile=self.profile.model_dump(mode="json"),
+            declaration=self.model.model_dump(mode="json"), physical=False, physical_like=self.physical_like,
+            time_scale=self.time_scale, wall=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            from_versions=list(self.from_versions),
+        )

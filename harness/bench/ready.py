@@ -17,7 +17,7 @@ from harness.bench.updating import sound, update
 from harness.errors import BenchError, TerminalTimeout
 from harness.history.events import Measurement
 from harness.lab.firmware_images import Image
-from harness.terminal.contracts import Completion
+from harness.terminal.contracts import AGAIN_S, BUSY, Completion
 from harness.terminal.dialect import parameters
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 FIRST_BATCH = "000001"  # where a new registration begins too, so that 97 and recovery leave the number as it is
 HOST_PORT, TPDU = 8583, "6000030000"
-BUSY, AGAIN_S = "90", 0.25  # what the service port says while a message is under way; how soon one asks again
 
 
 def surroundings(bench: Bench) -> None:
@@ -207,6 +206,10 @@ def _serve(bench: Bench) -> None:
             completion = terminal.begin_settlement().wait()
             if not completion.ok:
                 raise _NotReadyError(f"settlement failed: {completion.text}")
+            host.set_batch(FIRST_BATCH)
+            completion = bench.once_connected(terminal.sign_in)  # it takes the number over, as a test finds it that
+            if not completion.ok:  # follows one which left nothing
+                raise _NotReadyError(f"sign-in after the settlement failed: {completion.text}")
     terminal.money_moved = False
     terminal.to_idle()
     if bench.plan.network.network == "dhcp" and not bench.plan.physical_like:

@@ -46,8 +46,8 @@ LONG_MS = 1000.0  # an interruption
 @dataclass(frozen=True)
 class Pace:
     """How much of what a standard asks for is done. ``scale``: intervals are that much shorter; ``longest_s``: no hold
-    and no burst is longer; ``repeats``: no more of each; ``at_most``: so many disturbances of a profile. None: as
-    written."""
+    and no burst is longer, and no interruption of a second or more; ``repeats``: no more of each; ``at_most``: so many
+    disturbances of a profile. None: as written."""
 
     scale: float = 1.0
     longest_s: float | None = None
@@ -59,10 +59,11 @@ class Pace:
         return written if self.longest_s is None else min(written / self.scale, self.longest_s)
 
     def times(self, step: Step) -> int:
-        """How often it strikes; what lasts long does so once."""
-        if self.repeats is None:
-            return step.count
-        return min(step.count, self.repeats if step.duration_ms < LONG_MS else 1)
+        return step.count if self.repeats is None else min(step.count, self.repeats)
+
+    def dip_ms(self, written: float) -> float:
+        """What is shorter than a second keeps its milliseconds."""
+        return written if self.longest_s is None or written < LONG_MS else self.longest_s * 1000
 
 
 def pace_of(*, emulated: bool, real_time: bool, time_scale: float) -> Pace:
@@ -71,7 +72,7 @@ def pace_of(*, emulated: bool, real_time: bool, time_scale: float) -> Pace:
     at_most = 2 if real_time else None
     if not emulated:
         return Pace(at_most=at_most)
-    return Pace(scale=max(time_scale, 1.0), longest_s=0.5, repeats=2, at_most=at_most)
+    return Pace(scale=max(time_scale, 1.0), longest_s=0.25, repeats=2, at_most=at_most)
 
 
 class Stress:
@@ -135,6 +136,8 @@ class Stress:
                 if not step.disturbs:
                     under_way.reach()
                 yield under_way
+                if not step.disturbs:
+                    under_way.measure()
             finally:
                 under_way.record("ended")
 
@@ -180,6 +183,11 @@ class StepUnderWay:
         if step.unit_off:
             bench.power.on()
             bench.terminal.await_idle(REACH_S)
+
+    def measure(self) -> None:
+        """A reading before anything else is done: up to here it was so."""
+        chamber = self.step.instrument == "chamber"
+        (self._instruments.chamber if chamber else self._instruments.supply).read()
 
     def _await(self, instrument: Proxy, low: float, high: float, deadline_s: float, what: str) -> None:
         try:
@@ -237,7 +245,7 @@ class StepUnderWay:
             if number:
                 self._pass(pace.seconds(self.step.every_s), "the interval between two disturbances")
                 self._await_ready()
-            self._strike_with(self.step.duration_ms if self.step.what in OF_SUPPLY else self._burst_ms())
+            self._strike_with(self._dip_ms() if self.step.what in OF_SUPPLY else self._burst_ms())
         self.come_back()
 
     def come_back(self) -> None:
@@ -261,7 +269,10 @@ class StepUnderWay:
             self._radiate(self.step.frequencies_mhz[0], AT_A_MOMENT_S)
         else:
             burst = min(self._burst_ms(), AT_A_MOMENT_MS)
-            self._strike_with(self.step.duration_ms if self.step.what in OF_SUPPLY else burst)
+            self._strike_with(self._dip_ms() if self.step.what in OF_SUPPLY else burst)
+
+    def _dip_ms(self) -> float:
+        return self._stress.pace.dip_ms(self.step.duration_ms)
 
     def _burst_ms(self) -> float:
         return self._stress.pace.seconds(self.step.duration_ms / 1000) * 1000

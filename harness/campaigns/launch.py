@@ -7,9 +7,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import BadInput
 from harness.i18n import _
+
+if TYPE_CHECKING:
+    from harness.lab.inventory import Lab
 
 UNDECIDED = 4  # the highest status that a run ends with by itself
 DISPLAY = ("-qq", "--no-header", "--tb=no", "-rN", "-p", "harness.campaigns.display")  # ours in place of pytest's lines
@@ -60,6 +64,15 @@ def check(request: Request) -> None:
     rootless.probe()
 
 
+def outside_of(lab: Lab) -> dict[str, str]:
+    """Who is left outside of the lab for its real instruments, if it has any: the environment by which it is found."""
+    if not lab.real_instruments:
+        return {}
+    from harness.instruments.guard import outside
+
+    return outside.leave()
+
+
 def launch(request: Request, name: str) -> int:
     """One run, named so. Its exit status; where pytest was killed, what was seen is judged here."""
     from harness.campaigns.finish import finish_killed
@@ -67,7 +80,8 @@ def launch(request: Request, name: str) -> int:
     from harness.lab import contained, scratch
 
     check_results(Path(request.results), name)
-    benches = len(open_lab(Path(request.lab), request.firmware).emulated)
+    lab = open_lab(Path(request.lab), request.firmware)
+    benches = len(lab.emulated)
     workers = min(benches, request.workers if request.workers is not None else benches)
     command = [sys.executable, "-m", "pytest", *request.suites, "--lab", request.lab, "-n", str(workers)]
     # schemathesis comes with the extra `tests`, and costs a second of every process that does not use it
@@ -84,6 +98,6 @@ def launch(request: Request, name: str) -> int:
     flags = (("--quick", request.quick), ("--by-update", request.by_update))
     command += [flag for flag, wanted in flags if wanted]
     language = {"HIL97_LANG": request.language} if request.language else {}
-    status = contained.run_contained(command, dict(os.environ) | language)
+    status = contained.run_contained(command, dict(os.environ) | language | outside_of(lab))
     scratch.sweep()
     return status if status <= UNDECIDED else finish_killed(Path(request.results, name))

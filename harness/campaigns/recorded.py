@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.campaigns.scheduling import label_of
+from harness.checkers.shown import contains_any
 from harness.errors import BadInput
 from harness.history.events import (
     AnyEvent,
@@ -25,6 +26,8 @@ from harness.history.events import (
     OperationCompleted,
     OperationInvoked,
     Power,
+    RunOpened,
+    Screen,
     Service,
     TestClosed,
     TestOpened,
@@ -49,19 +52,23 @@ Sign = tuple[str, ...]
 @dataclass(frozen=True)
 class Step:
     """``after``: how often each sign had been seen since the body began, of those that count for it; ``pause_s``: how
-    long nothing happened before it; ``connected``: of an operation, that it was not told that it can't connect. The
-    last step of a test has no event: it is what was waited for in the end."""
+    long nothing happened before it; ``connected``: of an operation, that it was not told that it can't connect; ``ok``:
+    that it was not refused; ``idle``: what the screen last showed was idle. The last step of a test has no event: it is
+    what was waited for in the end."""
 
     event: StepEvent | None
     after: tuple[tuple[Sign, int], ...]
     pause_s: float
     connected: bool = True
+    ok: bool = True
+    idle: bool = False
 
 
 @dataclass(frozen=True)
 class Recorded:
     """``test``, ``title`` and ``declares`` as they were. ``merchants``: (TID, MID) in the order of the unit. ``only``:
-    fault id -> the matches that it struck. ``frames``: the messages of the body, hex, in their order."""
+    fault id -> the matches that it struck. ``frames``: the messages of the body, hex, in their order. ``serial``: of
+    the unit that stood there as the body began, "" not known."""
 
     test: str
     title: str
@@ -71,6 +78,7 @@ class Recorded:
     merchants: tuple[tuple[str, str], ...]
     only: dict[int, tuple[int, ...]]
     frames: tuple[WireFrame, ...]
+    serial: str = ""
 
     def __str__(self) -> str:
         name = self.test.rpartition("::")[2].rpartition("[")
@@ -97,6 +105,8 @@ def recorded(run_dir: Path, wanted: str | None = None) -> list[Recorded]:
 
 
 def _of(events: Sequence[AnyEvent]) -> Iterator[Recorded]:
+    header = next((e for e in events if isinstance(e, RunOpened)), None)
+    idle = tuple(header.declaration.get("idle_texts", ())) if header else ()
     merchants = tuple(dict.fromkeys((e.tid, e.mid) for e in events if isinstance(e, Key)))
     spans: dict[str, list[AnyEvent]] = {}
     for event in events:
@@ -106,11 +116,14 @@ def _of(events: Sequence[AnyEvent]) -> Iterator[Recorded]:
         opened = next(e for e in span if isinstance(e, TestOpened))
         label = label_of(test)
         if label is not None and any(isinstance(e, TestClosed) for e in span):
-            yield _test(opened, label, span, merchants)
+            body = next((e.t for e in span if isinstance(e, TestPhase) and e.phase == "body"), opened.t)
+            units = [e.serial for e in events if isinstance(e, UnitReplaced) and e.t < body]
+            yield _test(opened, label, span, merchants, units[-1] if units else "", idle)
 
 
 def _test(
-    opened: TestOpened, label: str, span: Sequence[AnyEvent], merchants: tuple[tuple[str, str], ...]
+    opened: TestOpened, label: str, span: Sequence[AnyEvent], merchants: tuple[tuple[str, str], ...], serial: str,
+    idle: Sequence[str],
 ) -> Recorded:
     body = list(_body(span))
     struck: dict[int, list[int]] = {}
@@ -119,9 +132,10 @@ def _test(
             struck.setdefault(event.fault_id, []).append(event.match)
     ended = next((e.t for e in span if isinstance(e, TestPhase) and e.phase == "conclude"), span[-1].t)
     return Recorded(
-        opened.test, opened.title, tuple(opened.declares), label, _tried_once(list(_steps(body, ended))), merchants,
+        opened.test, opened.title, tuple(opened.declares), label,
+        _tried_once(list(_steps(body, ended, idle))), merchants,
         {fault_id: tuple(dict.fromkeys(matches)) for fault_id, matches in struck.items()},
-        tuple(event for event in body if isinstance(event, WireFrame)),
+        tuple(event for event in body if isinstance(event, WireFrame)), serial,
     )
 
 
@@ -149,9 +163,9 @@ def _the_same(one: StepEvent | None, other: StepEvent | None) -> bool:
     return (one.name, one.via, one.args) == (other.name, other.via, other.args)
 
 
-def _steps(body: Sequence[AnyEvent], ended: int) -> Iterator[Step]:
-    connected = {
-        event.op: Completion(event.outcome, event.code, event.detail).connected
+def _steps(body: Sequence[AnyEvent], ended: int, idle: Sequence[str]) -> Iterator[Step]:
+    ends = {
+        event.op: Completion(event.outcome, event.code, event.detail)
         for event in body if isinstance(event, OperationCompleted)
     }
     seen: Counter[Sign] = Counter()
@@ -159,7 +173,10 @@ def _steps(body: Sequence[AnyEvent], ended: int) -> Iterator[Step]:
     last_t: int | None = None
     done: list[Sign] = []
     running: dict[int, OperationInvoked] = {}
+    at_rest = False
     for event in body:
+        if isinstance(event, Screen):
+            at_rest = contains_any(event.lines, idle) is not None
         sign = sign_of(event)
         if sign is not None:
             seen[sign] += 1
@@ -171,8 +188,11 @@ def _steps(body: Sequence[AnyEvent], ended: int) -> Iterator[Step]:
         elif isinstance(event, StepEvent) and _is_done_by_hand(event, running.values()):
             wanted = {one: seen[one] for one in (*done, *([last_sign] if last_sign else []))}
             pause = 0.0 if last_t is None else (event.t - last_t) / 1e9
-            told = not isinstance(event, OperationInvoked) or connected.get(event.op, True)
-            yield Step(event, tuple(wanted.items()), pause if pause > PAUSE_S else 0.0, told)
+            end = ends.get(event.op) if isinstance(event, OperationInvoked) else None
+            yield Step(
+                event, tuple(wanted.items()), pause if pause > PAUSE_S else 0.0, end is None or end.connected,
+                end is None or end.outcome != "fail", at_rest,
+            )
             done, last_sign = [], None
             if isinstance(event, OperationInvoked):
                 running[event.op] = event
@@ -202,6 +222,8 @@ def _is_done_by_hand(event: StepEvent, running: Iterable[OperationInvoked]) -> b
     match event:
         case Power():
             return event.reason in ("operator", "cut")
+        case HostChanged():
+            return event.detail.get("by") != "activation"  # that the unit did with its code
         case FaultHealed():
             return event.why == "asked"
         case Service():

@@ -6,9 +6,11 @@ identity is that of the bench. What is checked is the judge's affair, as ever: t
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from harness.bench.bench import Bench
@@ -40,6 +42,9 @@ from harness.wire.faults import Fault, read
 
 _FIELDS = {11: "trace", 37: "reference", 38: "authorisation", 13: "date"}  # of answers, by which originals are named
 _NUMBERS = ("amount", "tip")
+KEY, WRONG_KEY = "97" * 16, "79" * 16  # of backups: an engineer's is in no history
+NO_CODE = "979797979797"  # where the acquirer had offered none
+MERCHANT = re.compile(r"MERCHANT ([1-9])")
 
 
 class Replay:
@@ -53,6 +58,9 @@ class Replay:
         self._rules: dict[int, int] = {}
         self._numbers: dict[str, str] = {}  # operation and fault, as recorded -> as they are now
         self._replaced = False
+        self._serials = {recorded.serial: bench.serial} if recorded.serial else {}  # as recorded -> of now
+        self._addressed = 1  # the merchant whose key the engineer loads
+        self._code = self._backup = ""
 
     def play(self) -> None:
         """All steps. Raises BadInput for a step that can't be done again, TerminalTimeout where its moment does not
@@ -125,7 +133,7 @@ class Replay:
         bench = self._bench
         match event:
             case OperationInvoked():
-                self._operate(event, step.connected)
+                self._operate(event, step)
             case HostChanged():
                 self._change(event)
             case HostArmed():
@@ -144,8 +152,7 @@ class Replay:
                 if armed_before is not None:
                     armed_before.heal()
             case UnitReplaced():
-                bench.replace_unit(event.why)
-                self._replaced = True
+                self._put_unit(event)
             case Service():
                 self._serve(event)
 
@@ -161,12 +168,33 @@ class Replay:
             changed["hex"] = self._frames().get(earlier.upper(), earlier)
         return read(event.fault | changed)
 
-    def _operate(self, event: OperationInvoked, connected: bool) -> None:
+    def _put_unit(self, event: UnitReplaced) -> None:
+        """A blank one under the same number, or the bench's other unit: from its box, or as it was taken away."""
+        bench, serial = self._bench, self._serial(event.serial)
+        if serial == bench.serial:
+            bench.replace_unit(event.why)
+        else:
+            bench.put_unit(serial, event.why, new=not event.kept)
+        self._replaced = True
+
+    def _serial(self, then: str) -> str:
+        """Of the unit that stands for that one: the first is the first, any other is the other."""
+        bench = self._bench
+        if then not in self._serials:
+            taken = set(self._serials.values())
+            both = (bench.plan.serial_number, bench.units.second)
+            self._serials[then] = next((one for one in both if one not in taken), then)
+        return self._serials[then]
+
+    def _operate(self, event: OperationInvoked, step: Step) -> None:
         terminal, args = self._bench.terminal, event.args
         simple: Mapping[str, Callable[[], object]] = {
             "acknowledge": terminal.acknowledge, "menu": terminal.open_menu,
             "select_merchant": lambda: terminal.select_merchant(int(args["number"])),
-            "load_tmk": lambda: terminal.load_tmk(self._bench.host.tmk),
+            "load_tmk": lambda: terminal.load_tmk(self._bench.host.merchants[self._addressed - 1].tmk),
+            "activate": partial(self._activate, event.via, step),
+            "back_up": self._back_up,
+            "restore": lambda: terminal.restore(self._backup, KEY if step.ok else WRONG_KEY),
             "set_host": lambda: terminal.set_host(args["address"], int(args["port"]), TPDU),
             "set_identity": lambda: terminal.set_identity(*self._identity(args["tid"], args["mid"]), via=event.via),
         }
@@ -174,9 +202,23 @@ class Replay:
             simple[event.name]()
         elif event.name in NEEDS:
             order = self._order(event)
-            self._running[str(event.op)] = terminal.begin(order), order, connected
+            if order.via == "cashier" and step.idle and not self._running:
+                terminal.to_idle()  # as whoever stood there saw to it: a till finds a busy terminal otherwise
+            self._running[str(event.op)] = terminal.begin(order), order, step.connected
         else:
             raise BadInput(f"a recorded {event.name} can't be done again")
+
+    def _activate(self, via: Via, step: Step) -> None:
+        """With the code of now; where it connected then, as often as it takes."""
+        once = partial(self._bench.terminal.activate, self._code or NO_CODE, via=via)
+        if step.connected:
+            self._bench.once_connected(once)
+        else:
+            once()
+
+    def _back_up(self) -> None:
+        """What a unit refuses is no backup: the one before stays."""
+        self._backup = self._bench.terminal.back_up(KEY) or self._backup
 
     def _order(self, event: OperationInvoked) -> Order:
         """With the originals of now in the place of those that were named."""
@@ -201,8 +243,11 @@ class Replay:
         changes: Mapping[str, Callable[[], object]] = {
             "merchant_registered": host.register_merchant, "merchant_removed": host.remove_merchant,
             "terminal_registered": lambda: host.register(
-                new_tmk=detail.get("new_tmk") == "yes", write_off=self._replaced
+                new_tmk=detail.get("new_tmk") == "yes", write_off=self._replaced and not self._backup,
+                serial=self._serial(detail["serial"]) if "serial" in detail else "",
             ),
+            "activation_offered": lambda: self._offered(host.offer_activation(self._serial(detail["serial"]))),
+            "unit_swapped": lambda: self._offered(host.swap_unit(self._serial(detail["serial"]))),
             "terminal_removed": host.deregister, "terminal_suspended": host.suspend,
             "terminal_restored": host.restore, "terminal_pending": lambda: host.set_state("pending"),
             "terminal_rejected": lambda: host.set_state("rejected"), "signed_out": host.sign_out,
@@ -213,6 +258,9 @@ class Replay:
         if event.change not in changes:
             raise BadInput(f"the recorded change `{event.change}` of the back office can't be done again")
         changes[event.change]()
+
+    def _offered(self, code: str) -> None:
+        self._code = code
 
     def _misbehave(self, event: HostArmed) -> None:
         host = self._bench.host
@@ -233,6 +281,8 @@ class Replay:
         if event.text.startswith("HOST2") and "NONE" not in event.text:
             self._bench.use_second_host()
         elif self._bench.terminal.service is not None:
+            merchant = MERCHANT.fullmatch(event.text)
+            self._addressed = int(merchant[1]) if merchant else self._addressed
             self._bench.terminal.service.ask(event.text)
 
     # -- then and now -------------------------------------------------------------------------------------------------

@@ -66,6 +66,8 @@ class TestSpan:
             self.bench.sync()  # what the tap or the acquirer has not told yet must not look like silence
         except BenchError as dead:
             trouble = dead
+        if self.bench.failed and not isinstance(trouble, BenchError):  # an instrument, say: nobody had to notice
+            trouble = BenchError(self.bench.failed, bench=self.bench.name)
         if isinstance(trouble, BenchError) and not self.bench.failed:
             self.bench.fail(str(trouble))
         findings = [finding for finding in self._judge() if finding.verdict == "FAIL"]

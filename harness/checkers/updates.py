@@ -148,8 +148,7 @@ def updates(reading: Reading) -> tuple[Update, ...]:
 
 
 def _updates_of(reading: Reading) -> Iterator[Update]:
-    every = [o for o in reading.operations if o.name == LOAD]
-    loads = [o for o in every if not any(_amid(o, other) for other in every)]
+    loads = [load for load, first in _loads(reading) if first is None]
     offers = {e.op: e for e in reading.all(ImageOffered)}
     for index, load in enumerate(loads):
         offered = offers.get(load.op)
@@ -164,20 +163,31 @@ def _updates_of(reading: Reading) -> Iterator[Update]:
         yield Update(offered, load, before, was, told, settled, until, unit)
 
 
-def _amid(load: Operation, other: Operation) -> bool:
-    """Begun after the other one, and before that was over."""
-    over = other.completed
-    return over is not None and other.t < load.t < over.t
+def _loads(reading: Reading) -> Iterator[tuple[Operation, Operation | None]]:
+    """Each time that an image was given, and which other one was still coming then, None: none was."""
+    first: Operation | None = None
+    for load in sorted((o for o in reading.operations if o.name == LOAD), key=lambda o: o.t):
+        over = first.completed if first is not None else None
+        if over is not None and load.t < over.t:
+            yield load, first
+        else:
+            first = load
+            yield load, None
 
 
-def second_senders(reading: Reading) -> Iterator[Second]:
+_seconds: WeakKeyDictionary[Reading, tuple[Second, ...]] = WeakKeyDictionary()
+
+
+def second_senders(reading: Reading) -> tuple[Second, ...]:
     """Each image that was given while another was coming."""
-    loads = [o for o in reading.operations if o.name == LOAD]
-    offers = {e.op: e for e in reading.all(ImageOffered)}
-    for update in updates(reading):
-        for load in loads:
-            if _amid(load, update.operation):
-                yield Second(update, load, offers.get(load.op))
+    if reading not in _seconds:
+        offers = {e.op: e for e in reading.all(ImageOffered)}
+        by_op = {update.operation.op: update for update in updates(reading)}
+        _seconds[reading] = tuple(
+            Second(by_op[first.op], load, offers.get(load.op))
+            for load, first in _loads(reading) if first is not None and first.op in by_op
+        )
+    return _seconds[reading]
 
 
 def running(reading: Reading, t: int) -> tuple[FirmwareTold | UnitReplaced | None, Version | None]:

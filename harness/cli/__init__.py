@@ -19,8 +19,8 @@ from harness.i18n import _, set_language
 from harness.i18n_errors import translated
 
 COMMANDS = (
-    "run", "gate", "soak", "judge", "replay", "wire", "frame", "keys", "mac", "firmware", "lab", "acquirer", "terminal",
-    "instruments",
+    "run", "gate", "soak", "judge", "diagnose", "replay", "wire", "frame", "keys", "mac", "firmware", "lab", "acquirer",
+    "terminal", "instruments",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.lab_answer import add_answer
 from harness.errors import BadInput, BenchError
 from harness.i18n import _
 
@@ -40,6 +41,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     safe.add_argument("benches", nargs="*", metavar="BENCH", help=_("only these benches"))
     safe.add_argument("--within", type=float, default=30.0, metavar="S", help=_("for how many seconds (default: 30)"))
     safe.set_defaults(run=_safe)
+    add_answer(commands)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -76,7 +78,7 @@ def _instruments(lab: Lab) -> tuple[list[str], list[str]]:
 
 
 def _safe(args: argparse.Namespace) -> int:
-    from harness.instruments.by_hand import each, made_safe, real
+    from harness.instruments.by_hand import by_operator, each, made_safe, real
     from harness.lab.inventory import load_lab
 
     lab = load_lab(args.file)
@@ -85,8 +87,11 @@ def _safe(args: argparse.Namespace) -> int:
         known = ", ".join(entry.name for entry in lab.benches)
         raise BadInput(f"there is no bench {unknown[0]}; known: {known}", where=str(args.file))
     chosen = [entry for entry in lab.benches if not args.benches or entry.name in args.benches]
-    ones = real(chosen)
-    if not ones:
+    ones, persons = real(chosen), by_operator(chosen)
+    for bench, one, state in persons:
+        print(_("{bench}: {instrument}: see for yourself that it is safe: {state}").format(
+            bench=bench.name, instrument=one.name, state=state))
+    if not ones and not persons:
         print(_("no instruments here but emulated ones, which live and end with their run"))
         return 0
     troubles = []

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Reason = Literal["operator", "cut", "watchdog", "brown_out", "battery"]
 LINK_DOWN_S = 1.0  # after a pulse: a link that is found again
 _YEAR_2000 = 946_684_800.0  # where a clock begins that was without power
+_DRIFT_TOLD_PPM = 20.0  # a clock that goes so much faster or slower than was told is told again
 _DRIFT_STEP_S, _SHORTEST_STEP_S, _LONGEST_STEP_S = 0.01, 0.2, 60.0  # how exactly the clock's drift is followed
 
 
@@ -63,6 +64,7 @@ class Body:
         self.paper = Paper(tell)
         self._printer = "ok"
         self._drift_ppm, self._drift_at, self._drift_due = self.unit.drift_ppm, time.monotonic(), float("inf")
+        self._drift_told = self._drift_ppm
         self._link_up_at = float("inf")
         self._lost_by: Reason = "brown_out"
         self._write_sensors()
@@ -266,7 +268,9 @@ class Body:
             self._flash.clock_drift += (now - self._drift_at) * self._drift_ppm / 1e6
         if self._drift_ppm != self.unit.drift_ppm:
             self._drift_ppm = self.unit.drift_ppm
-            self.felt("clock_moved", f"{self._drift_ppm:+g} ppm")
+            if abs(self._drift_ppm - self._drift_told) >= _DRIFT_TOLD_PPM:
+                self._drift_told = self._drift_ppm
+                self.felt("clock_moved", f"{self._drift_ppm:+.1f} ppm")
         self._drift_at = now
         if self._drift_ppm:
             step = _DRIFT_STEP_S / abs(self._drift_ppm) * 1e6

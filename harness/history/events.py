@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from harness.history.base import Event as Event
 from harness.history.base import Firmware as Firmware
 from harness.history.base import Hex
+from harness.history.diagnosis_events import DiagnosisEvent
 from harness.history.instrument_events import InstrumentEvent
 from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, StoredChanged, UpdateCut
 
@@ -394,7 +395,7 @@ AnyEvent = Annotated[
     | FaultArmed | FaultStruck | FaultHealed | Radio
     | Screen | Slip | Cashier | Service | Counters | ChipCommand | Power | Key | UnitReplaced | Heartbeat
     | BenchFailed | Measurement | ImageOffered | FirmwareTold | UpdateCut | BackupTaken | StoredChanged
-    | InstrumentEvent,
+    | InstrumentEvent | DiagnosisEvent,
     Field(discriminator="kind"),
 ]
 

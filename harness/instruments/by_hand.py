@@ -14,7 +14,7 @@ from harness.instruments import drivers
 from harness.instruments.contracts import InstrumentError
 from harness.instruments.described import check_identity, driver_options
 from harness.instruments.quantities import impossible
-from harness.lab.instrument_entry import InstrumentEntry
+from harness.lab.instrument_entry import EMULATED, OPERATOR, InstrumentEntry
 from harness.lab.inventory import BenchEntry
 from harness.terminal.surroundings import Surroundings
 
@@ -25,7 +25,15 @@ One = tuple[BenchEntry, InstrumentEntry]
 
 def real(benches: Iterable[BenchEntry]) -> list[One]:
     """Those that can be reached when no run is on."""
-    return [(bench, one) for bench in benches for one in bench.instruments if not one.emulated]
+    return [(bench, one) for bench in benches for one in bench.instruments if one.address not in (EMULATED, OPERATOR)]
+
+
+def by_operator(benches: Iterable[BenchEntry]) -> list[tuple[BenchEntry, InstrumentEntry, str]]:
+    """Those that a person stands for, and their safe state in words."""
+    return [
+        (bench, one, drivers.known()[one.driver].safe)
+        for bench in benches for one in bench.instruments if one.address == OPERATOR
+    ]
 
 
 def each(ones: list[One], do: Callable[[InstrumentEntry, Surroundings | None], R]) -> list[tuple[One, R | str]]:

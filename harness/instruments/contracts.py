@@ -32,6 +32,9 @@ class InstrumentRefused(InstrumentError):
 class Instrument(Protocol):
     """What all of them have.
 
+    Optional: ``slow_s``, how long its readings may take where that is more than a second; ``withdraw()``, called from
+    another thread where a call that waits for a person is to end.
+
     ``kind``; ``name``: of the driver, as inventories have it; ``tried``: False where nobody has run this driver on the
     hardware; ``quantities``: what :meth:`read` gives, limits still open; ``safe``: its safe state, in words.
     """

@@ -20,7 +20,7 @@ _SERVER_OPTIONS = {  # docs/instruments-emulated.md
     "supply": {NOMINAL_V, "high_v", "limit_a", "hold_up_ms", "load_w"},
     "burst": {"high_kv", "charge_s_per_kv"}, "esd": {"high_kv", "charge_s_per_kv"},
     "surge": {"high_kv", "charge_s_per_kv"}, "field": {"high_v_m", "warm_up_s"}, "printer_sensor": {"roll_mm"},
-    "relay": {"channels"},
+    "relay": {"channels"}, "power_switch": {NOMINAL_V},
 }  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def emulated_options(one: InstrumentEntry, driver: type[Any], around: Surroundin
     options = _SERVER_OPTIONS.get(driver.kind, set())
     told: dict[str, Any] = {"kind": driver.kind}
     told |= {name: value for name, value in one.options.items() if name in options}
-    if around is not None and driver.kind == "supply":
+    if around is not None and driver.kind in ("supply", "power_switch"):
         told.setdefault(NOMINAL_V, around.voltage_v.nominal)
     if around is not None and driver.kind == "chamber":
         told.setdefault("ambient_c", around.temperature_c.nominal)

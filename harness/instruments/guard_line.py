@@ -4,33 +4,54 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
+from harness import i18n, i18n_errors
 from harness.errors import BenchError
 from harness.history.instrument_events import (
     InstrumentOpened,
     InstrumentSet,
     InstrumentsSafe,
     InstrumentTrouble,
+    OperatorAnswered,
     Readings,
 )
 from harness.history.recorder import Recorder
+from harness.i18n import _
+from harness.instruments.guard import outside
 from harness.instruments.guard.log import LOG
 from harness.instruments.guard.plan import GuardPlan
-from harness.lab.process import Child, spawn
+from harness.lab.process import spawn
 
 TIMEOUT_S, ENDS_S = 15.0, 3.0
 PLAN = "guard.json"  # in the scratch folder
 
 _EVENTS: dict[str, type[Any]] = {
     "opened": InstrumentOpened, "readings": Readings, "set": InstrumentSet, "trouble": InstrumentTrouble,
-    "safe": InstrumentsSafe,
+    "safe": InstrumentsSafe, "answered": OperatorAnswered,
 }  # fmt: skip
+
+
+class Guard(Protocol):
+    """Its process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def alive(self) -> bool: ...
+
+    def wait(self, seconds: float) -> bool:
+        """Until it has ended; False when it has not in ``seconds``."""
+
+    def check(self) -> None:
+        """Raises BenchError when it has ended."""
 
 
 class GuardLine:
@@ -38,7 +59,7 @@ class GuardLine:
     test that hung, the guard's death."""
 
     def __init__(
-        self, end: socket.socket, child: Child, history: Recorder, plan: GuardPlan, fail: Callable[[str], None]
+        self, end: socket.socket, child: Guard, history: Recorder, plan: GuardPlan, fail: Callable[[str], None]
     ) -> None:
         self._socket, self.child, self.history, self._fail = end, child, history, fail
         self.log = plan.folder / LOG
@@ -46,6 +67,7 @@ class GuardLine:
         self._sending, self._changed = threading.Lock(), threading.Condition()
         self._replies: dict[int, dict[str, Any] | None] = {}
         self._last_id, self._broken, self._closing = 0, "", False
+        self._asked_until = 0.0
         self._stopped = threading.Event()
         self._reader = threading.Thread(target=self._read, name=f"{plan.bench} guard", daemon=True)
         self._reader.start()
@@ -60,12 +82,7 @@ class GuardLine:
         file.write_text(plan.model_dump_json(), encoding="utf-8")
         ours, theirs = socket.socketpair()
         try:
-            descriptor = str(theirs.fileno())
-            child = spawn(
-                [sys.executable, "-m", "harness.instruments.guard", "--plan", str(file), "--line", descriptor],
-                pass_fds=(theirs.fileno(),), log=plan.folder / "logs" / "guard.log", name="instruments' guard",
-                outlives=True,
-            )
+            child = _start(plan, file, theirs)
         except BaseException:
             ours.close()
             raise
@@ -80,8 +97,13 @@ class GuardLine:
             number = self._last_id
             self._replies[number] = None
         self._send({**request, "id": number})
+        until = time.monotonic() + timeout_s
         with self._changed:
-            self._changed.wait_for(lambda: self._replies[number] is not None or self._broken, timeout_s)
+            while self._replies[number] is None and not self._broken:
+                left_s = max(until, self._asked_until) - time.monotonic()
+                if left_s <= 0:
+                    break
+                self._changed.wait(left_s)
             reply = self._replies.pop(number)
         if reply is None:
             self._lost(str(request.get("op")), timeout_s)
@@ -159,6 +181,12 @@ class GuardLine:
                     self._changed.notify_all()
             return
         kind = message.pop("ev")
+        if kind == "asking":
+            with self._changed:  # a person takes longer than an instrument
+                self._asked_until = time.monotonic() + float(message["within_s"]) + TIMEOUT_S
+                self._changed.notify_all()
+            ask_at_the_terminal(self._bench, message["instrument"], message["prompt"], message["within_s"])
+            return
         if kind == "hung":
             self._fail(str(message["what"]))
             return
@@ -172,6 +200,31 @@ class GuardLine:
             self._fail(trouble_text(event))
         if isinstance(event, InstrumentsSafe) and event.unsafe:
             self._fail("; ".join(f"instrument {name} is not safe: {why}" for name, why in event.unsafe.items()))
+
+
+def _start(plan: GuardPlan, file: Path, line: socket.socket) -> Guard:
+    """One that reaches real instruments is started outside of the lab, where somebody was left for that."""
+    log = plan.folder / "logs" / "guard.log"
+    place = os.environ.get(outside.PLACE, "")
+    if place and not all(one.emulated for one in plan.instruments):
+        return outside.start(place, file, line, log)
+    descriptor = str(line.fileno())
+    return spawn(
+        [sys.executable, "-m", "harness.instruments.guard", "--plan", str(file), "--line", descriptor],
+        pass_fds=(line.fileno(),), log=log, name="instruments' guard", outlives=True,
+    )
+
+
+def ask_at_the_terminal(bench: str, instrument: str, prompt: str, within_s: float) -> None:
+    """Shows a question on the terminal that the run was started from, where there is one; `hil97 lab answer` shows it
+    anywhere."""
+    text = _("bench {bench}, instrument {instrument}: {prompt}\n  answer within {seconds:.0f} s, in a console: {how}")
+    told = text.format(
+        bench=bench, instrument=instrument, prompt=i18n_errors.chinese(prompt) if i18n.language() == "zh" else prompt,
+        seconds=within_s, how=f"hil97 lab answer {bench} done",
+    )
+    with contextlib.suppress(OSError), Path("/dev/tty").open("w", encoding="utf-8") as terminal:
+        terminal.write(f"\n\a{told}\n")
 
 
 _BY_HAND = "make sure that every instrument is in its safe state: hil97 lab safe, or at its own panel"

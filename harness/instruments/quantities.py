@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 
@@ -36,12 +37,18 @@ def is_switch(quantity: str) -> bool:
     return quantity in _SWITCHES or (quantity.startswith("ch") and quantity[2:].isdigit())
 
 
+@functools.cache
+def _possible(quantity: str) -> tuple[float, float]:
+    """Its lowest and highest value."""
+    return (0.0, 1.0) if is_switch(quantity) else _KNOWN.get(quantity, (0.0, -math.inf, math.inf, 0.0))[1:3]
+
+
 def impossible(values: Mapping[str, float]) -> str:
     """What of these an instrument can't have read, in words; "" where all can be true."""
     for quantity, value in values.items():
         if not isinstance(value, int | float) or not math.isfinite(value):
             return f"it reads {value} for {quantity}, which is no number"
-        low, high = (0.0, 1.0) if is_switch(quantity) else _KNOWN.get(quantity, (0.0, -math.inf, math.inf, 0.0))[1:3]
+        low, high = _possible(quantity)
         if not low <= value <= high:
             return f"it reads {value:g} for {quantity}, which can only be {low:g} to {high:g}"
     return ""

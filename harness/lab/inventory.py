@@ -102,6 +102,11 @@ class Lab:
         return [entry for entry in self.benches if entry.kind == "physical"]
 
     @cached_property
+    def real_instruments(self) -> bool:
+        """Whether some bench has an instrument that is no server of ours."""
+        return any(not one.emulated for entry in self.benches for one in entry.instruments)
+
+    @cached_property
     def groups(self) -> dict[str, list[BenchEntry]]:
         """group -> its benches."""
         found: dict[str, list[BenchEntry]] = {}
@@ -279,6 +284,7 @@ def _nature(entry: BenchEntry) -> list[str]:
     sort = ["physical"] if entry.kind == "physical" else ["physical-like"] if entry.physical_like else []
     network: list[str] = [entry.network] if entry.network != entry.model.networks[0] else []
     network += ["name"] if entry.resolve == "name" else []
+    sort += ["instruments"] if entry.instruments else []
     return [*sort, "-".join(network)] if network else sort
 
 

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.i18n import _
-from harness.reports import page, words
+from harness.reports import diagnosed, page, words
 from harness.reports.page import Open, opened
 from harness.reports.run import SEVERITY, Run, load
+from harness.verdicts import TestRecord
 
 STYLES = {
     "PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow", "ERROR": "magenta", "NOT APPLICABLE": "dim",
@@ -71,6 +72,7 @@ def _open_table(run: Run, rows: list[Open]) -> Table:
         for anchor, _title in row.tests[:TESTS_NAMED]:
             record = titles[anchor].record
             text.append(f"{record.bench}: {record.test}\n", "dim")
+            text.append(_matter(record))
         if len(row.tests) > TESTS_NAMED:
             text.append(_("and {count} more tests").format(count=len(row.tests) - TESTS_NAMED) + "\n", "dim")
         text.rstrip()
@@ -80,11 +82,21 @@ def _open_table(run: Run, rows: list[Open]) -> Table:
 
 def _print_tests(run: Run, console: Console) -> None:
     """Tests that ended badly without a finding that says why."""
+    records = {f"t{number}": test.record for number, test in enumerate(run.tests, 1)}
     for one in page.ended(run):
         console.print(Text.assemble(_mark(one.verdict), f"  {one.bench}: {one.test}"), soft_wrap=True)
         console.print(Text.assemble(f"    {one.how}", (f" {one.said}", "dim")), soft_wrap=True)
+        matter = _matter(records[one.anchor])
+        if matter:
+            console.print(Text(f"    {matter.rstrip()}"), soft_wrap=True)
     if run.never_ran:
         console.print(Text(_("{count} tests never ran").format(count=len(run.never_ran)), STYLES["INCONCLUSIVE"]))
+
+
+def _matter(record: TestRecord) -> str:
+    """What was the matter, in a line; "" where nobody asked."""
+    first = diagnosed.first(record.diagnoses)
+    return "" if first is None else _("What was the matter: {cause}").format(cause=first) + "\n"
 
 
 def _last_line(run: Run) -> Text:

@@ -96,7 +96,8 @@ def told(event: InstrumentEvent) -> tuple[str, Both, str, tuple[tuple[Both, str]
         case HardwareState():
             return "hardware", part(event), "good" if event.state == "ok" else "bad", ()
         case Felt():
-            return "felt", joined(": ", [same(event.what.replace("_", " ")), same(event.detail)], "："), "quiet", ()
+            what = joined(": ", [same(text) for text in (event.what, event.detail) if text], "：")
+            return "felt", _("the terminal's hardware felt it: {what}").format(what=what), "quiet", ()
         case OperatorAnswered():
             text = _("asked of the operator: {prompt}").format(prompt=mask.text(event.prompt))
             return "operator", text, "plain", ((_("answer"), mask.text(event.answer)),)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from harness.history.events import AnyEvent, Cashier, HostJournal, Screen, Slip, WireFrame
 from harness.history.instrument_events import InstrumentOpened, Readings
-from harness.reports import mask, plot, reasons, story, tell_surroundings, timeline
+from harness.reports import diagnosed, mask, plot, reasons, story, tell_surroundings, timeline
 from harness.reports.bilingual import Both, _, joined, same
+from harness.reports.diagnosed import DiagnosisView
 from harness.reports.images import Album
 from harness.reports.plot import Plot
 from harness.reports.run import SEVERITY, BenchLog, Judged, Run, Test
@@ -75,6 +76,7 @@ class TestView:
     plot: Plot | None = None
     exchanges: tuple[Exchange, ...] = ()
     more_exchanges: int = 0
+    diagnoses: tuple[DiagnosisView, ...] = ()
 
 
 def rule_title(rule: str) -> Both:
@@ -153,6 +155,7 @@ def _view(
         first_seq=min((e.seq for e in events), default=0), last_seq=max((e.seq for e in events), default=0),
         events=len(events), rows=rows, earlier=earlier, timeline=line, plot=drawn,
         exchanges=tuple(exchanges[:SHORT_EXCHANGES]), more_exchanges=max(0, len(exchanges) - SHORT_EXCHANGES),
+        diagnoses=diagnosed.views(test.record.diagnoses, lambda seq: (_chip(seq, log), anchors.get(seq, ""))),
     )  # fmt: skip
 
 

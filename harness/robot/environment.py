@@ -53,8 +53,8 @@ class EnvironmentLibrary:
 
     @keyword("It is as ${which:cold|hot} as the terminal may have it")
     def coldest(self, which: str) -> None:
-        """The end of the range that its model declares."""
-        self._bring("chamber", "temperature_c", "low" if which == "cold" else "high")
+        """Three kelvins inside the end of the range that its model declares: a chamber overshoots."""
+        self._bring("chamber", "temperature_c", "low" if which == "cold" else "high", 3 if which == "cold" else -3)
 
     @keyword("The air has ${percent} per cent humidity")
     def humidity(self, percent: str) -> None:
@@ -64,9 +64,11 @@ class EnvironmentLibrary:
     def supply(self, volts: str) -> None:
         self._bring("supply", "voltage_v", volts)
 
-    def _bring(self, instrument: str, quantity: str, value: str) -> None:
+    def _bring(self, instrument: str, quantity: str, value: str, plus: float = 0) -> None:
         number: float | str = value if value in ("low", "high") else _number(value)
-        under_way = self._step(instrument=instrument, quantity=quantity, value=number, criterion="declared")
+        under_way = self._step(
+            instrument=instrument, quantity=quantity, value=number, plus=plus, criterion="declared"
+        )
         under_way.reach()
 
     # -- disturbances -------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.bench.bench import Bench
 from harness.campaigns.keeper import BenchKeeper
+from harness.campaigns.launch import outside_of
 from harness.campaigns.plan import RunPlan, open_lab
 from harness.campaigns.span import Judged, TestSpan
 from harness.errors import BadInput
@@ -54,6 +55,7 @@ def _own_bench(lab: str, bench: str) -> Bench:
         inventory = open_lab(Path(lab))
         if not rootless.already_inside():
             rootless.probe()
+            os.environ.update(outside_of(inventory))
             rootless.enter_in_place()
         _plan = RunPlan.make(inventory, Path("results"))
         _plan.write(["robot"])

@@ -20,6 +20,9 @@ NOT_CONNECTED = (
 )
 """What the emulated models show where nothing could be sent."""
 
+BUSY, AGAIN_S = "90", 0.25
+"""What a terminal says on its service port while it is at work, and after how long (real time) a person tries again."""
+
 Via = Literal["keypad", "cashier", "service", "operator"]
 
 
@@ -112,6 +115,7 @@ class TellsCounters(Protocol):
     """What the terminal says of itself on the service port (not on a physical-like bench)."""
 
     def read_counters(self) -> dict[str, str]: ...
+    def read_identity(self) -> str: ...
     def read_network(self) -> str: ...
 
 

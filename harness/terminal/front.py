@@ -68,7 +68,7 @@ class Front:
         self._changed = threading.Condition()
         for folder in ("screens", "slips"):
             (evidence / folder).mkdir(parents=True, exist_ok=True)
-        self.powered = False
+        self.powered, self._power_losses = False, 0
         self._has_modem = model.modem
         self._session, self._cut_off = False, False  # of a modem: whether there is one, and it went under power
         self._panel = Panel(control, on_event=self._on_event, alive=alive)
@@ -98,6 +98,7 @@ class Front:
             case "power":
                 with self._changed:
                     self.powered = event["state"] == "on"
+                    self._power_losses += not self.powered
                     self._changed.notify_all()
                 self._recorder.append(Power(t=event["t"], state=event["state"], reason=event["reason"]))
             case "modem":
@@ -156,13 +157,17 @@ class Front:
         with self._changed:
             return len(self._slips)
 
-    def await_screen(self, wanted: Callable[[Seen], bool], deadline_s: float, what: str, *, after: int = -1) -> Seen:
+    def await_screen(
+        self, wanted: Callable[[Seen], bool], deadline_s: float, what: str, *, after: int = -1, answer: bool = False,
+    ) -> Seen:
         """The first screen numbered above ``after`` that is wanted; with ``after`` = -1 the present one counts too.
+        ``answer``: it is one to a key, and does not come any more once the power went.
 
         Raises :class:`TerminalTimeout` after ``deadline_s`` seconds, quoting the last screen.
         """
         end = time.monotonic() + deadline_s
         with self._recorder.waiting(), self._changed:
+            losses = self._power_losses
             at = len(self._seen) - 1 if after < 0 else after + 1
             while True:
                 while at < len(self._seen):
@@ -170,6 +175,8 @@ class Front:
                         return self._seen[at]
                     at += 1
                 left = end - time.monotonic()
+                if answer and (self._power_losses != losses or not self.powered):
+                    what, deadline_s, left = f"{what}: the terminal lost its power", 0.0, 0.0
                 if left <= 0 or not self._changed.wait(left):
                     last = self._seen[-1]
                     raise TerminalTimeout(

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -106,12 +106,13 @@ class ScpiLine:
 class Servers:
     """``python -m harness.instruments.emulated`` with that plan."""
 
-    def __init__(self, folder: Path, instruments: Any, **plan: Any) -> None:
+    def __init__(self, folder: Path, instruments: Any, *, pass_fds: Sequence[int] = (), **plan: Any) -> None:
         file, control = folder / "plan.json", folder / "instruments.sock"
         file.write_text(json.dumps({"seed": 97, "instruments": instruments, **plan}))
         command = [sys.executable, "-m", "harness.instruments.emulated", "--plan", str(file), "--control", str(control)]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=child_environment()
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=child_environment(),
+            pass_fds=pass_fds,
         )
         assert self.process.stdout is not None
         if not select.select([self.process.stdout], [], [], STARTS_S)[0]:

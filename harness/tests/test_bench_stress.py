@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.bench.bench import Bench
+from harness.bench.ready import make_ready
 from harness.bench.stress import Pace, held_at, pace_of
+from harness.campaigns.plan import RunPlan
+from harness.errors import BadInput, BenchError
+from harness.history.events import FaultHealed, FaultStruck, Power
+from harness.history.instrument_events import Disturbed, InstrumentSet, StressStep
+from harness.lab.inventory import load_lab
 from harness.lab.stress import Step
+from harness.terminal.cards import MAGNETIC
 from harness.wire.faults.spoken import parse
 
 
@@ -24,12 +34,91 @@ def step(**keys: Any) -> Step:
     return Step(1, "esd", "esd", 4, "B", True, **keys)
 
 
-def test_what_lasts_long_strikes_once_on_emulated_instruments() -> None:
+def test_dips_keep_their_milliseconds_and_long_interruptions_are_cut_on_emulated_instruments() -> None:
     quick = pace_of(emulated=True, real_time=False, time_scale=20)
-    assert quick.times(step(count=3, duration_ms=20)) == 2 and quick.times(step(count=3, duration_ms=5000)) == 1
+    assert [quick.dip_ms(one) for one in (10, 20, 500, 5000)] == [10, 20, 500, 250]
+    assert quick.times(step(count=3)) == 2 and quick.seconds(7200) == 0.25
+    assert pace_of(emulated=False, real_time=False, time_scale=1).dip_ms(5000) == 5000
 
 
 def test_real_instruments_get_all_that_is_written() -> None:
     real = pace_of(emulated=False, real_time=True, time_scale=1)
     assert real.seconds(7200) == 7200 and real.times(step(count=10)) == 10 and real.at_most == 2
-    assert pace_of(emulated=True, real_time=False, time_scale=20) == Pace(20, 0.5, 2, None)
+    assert pace_of(emulated=True, real_time=False, time_scale=20) == Pace(20, 0.25, 2, None)
+
+
+# -- on a whole bench --------------------------------------------------------------------------------------------------
+
+INVENTORY = f"""
+catalogue: {Path(__file__).resolve().parents[2] / "lab_config"}
+benches:
+  - name: amid
+    kind: emulated
+    model: HT-100
+    profile: unionpay-direct
+    instruments: {{{{chamber: {{{{driver: scpi-chamber}}}}, supply: {{{{driver: scpi-supply}}}}}}}}
+    time_scale: 20
+  - {{{{name: alone, kind: emulated, model: HT-100, profile: unionpay-direct, time_scale: 20}}}}
+""".replace("{{", "{").replace("}}", "}")
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> RunPlan:
+    folder = tmp_path_factory.mktemp("lab")
+    path = folder / "lab.yaml"
+    path.write_text(INVENTORY, encoding="utf-8")
+    made = RunPlan.make(load_lab(path), folder / "results")
+    made.write([])
+    return made
+
+
+@pytest.fixture(scope="module")
+def amid(plan: RunPlan) -> Iterator[Bench]:
+    with Bench(plan.bench_plan("amid")).opened() as bench:
+        make_ready(bench)
+        yield bench
+
+
+def test_a_quantity_is_reached_when_its_step_comes_and_the_bench_is_safe_afterwards(amid: Bench) -> None:
+    assert amid.instruments is not None
+    since = amid.history.seq
+    with amid.stress("hot") as stress:
+        for under_way in stress:
+            assert abs(amid.instruments.chamber.read()["temperature_c"] - under_way.step.value) < 3
+            assert under_way.meet(lambda: amid.terminal.begin_sale(10_00, card=MAGNETIC)).ok
+    told = [e.state for e in amid.history.since(since) if isinstance(e, StressStep)]
+    assert told == ["begun", "reached", "ended"]
+    state = amid.instruments.true_state()
+    assert all(one["safe"] for one in state.get("instruments", state).values() if isinstance(one, dict))
+
+
+def test_a_test_that_breaks_off_in_a_step_leaves_the_supply_as_it_should_be(amid: Bench) -> None:
+    assert amid.instruments is not None
+    with pytest.raises(ZeroDivisionError), amid.stress("supply-range") as stress:
+        for _ in stress:
+            raise ZeroDivisionError
+    assert abs(amid.instruments.supply.read()["voltage_v"] - 220) < 4
+
+
+def test_an_interruption_strikes_while_the_answer_is_held(amid: Bench) -> None:
+    since = amid.history.seq
+    with amid.stress("dips", during="the response to 0200", only=[4]) as stress:
+        for under_way in stress:
+            told = under_way.meet(lambda: amid.terminal.begin_sale(11_00, card=MAGNETIC))
+            under_way.come_back()
+    assert told.outcome == "unknown"
+    events = amid.history.since(since)
+    at = {type(e): e.t for e in events if isinstance(e, FaultStruck | FaultHealed)}
+    dipped = next(e.t for e in events if isinstance(e, InstrumentSet) and e.method == "dip")
+    begun, ended = (e for e in events if isinstance(e, Disturbed))
+    assert at[FaultStruck] < begun.t < dipped < ended.t < at[FaultHealed] and begun.values["duration_ms"] == 250
+    assert [e.reason for e in events if isinstance(e, Power)] == ["brown_out", "brown_out"]
+    assert amid.once_connected(lambda: amid.terminal.sale(12_00, card=MAGNETIC)).ok
+
+
+def test_who_lacks_what_it_takes_is_told(amid: Bench, plan: RunPlan) -> None:
+    with pytest.raises(BadInput, match="there is no stress profile typhoon; known: "):
+        amid.stress("typhoon")
+    alone = Bench(plan.bench_plan("alone"))
+    with pytest.raises(BenchError, match="needs instruments, and the bench has none"):
+        alone.stress("hot")

@@ -12,6 +12,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SHORT = {
     "acquirer.py": ("--rounds", "1", "--messages", "40", "--connections", "1,4", "--idle", "20"),
     "boot.py": ("--runs", "1"),
+    "diagnosis.py": ("--seeds", "train-1", "--only", "nothing,pending", "--benches", "plain"),
     "firmware.py": ("--rounds", "1"),
     "frames.py": ("--rounds", "1", "--seconds", "0.02"),
     "history.py": ("--rounds", "1", "--events", "1000"),

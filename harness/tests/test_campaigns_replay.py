@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.campaigns.recorded import Recorded, recorded
-from harness.campaigns.replay import Replay
+from harness.campaigns.replay import KEY, WRONG_KEY, Replay
 from harness.errors import BadInput
 from harness.history.events import (
     AnyEvent,
     FaultArmed,
     FaultHealed,
     FaultStruck,
+    Firmware,
     Heartbeat,
     HostChanged,
     Key,
@@ -24,10 +27,12 @@ from harness.history.events import (
     OperationInvoked,
     Power,
     RunOpened,
+    Screen,
     Service,
     TestClosed,
     TestOpened,
     TestPhase,
+    UnitReplaced,
     WireFrame,
     WireLink,
 )
@@ -187,3 +192,92 @@ def test_a_folder_without_tests(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({}))
     with pytest.raises(BadInput, match="no test that could be done again"):
         recorded(tmp_path)
+
+
+def operation(t: int, op: int, name: str, *, ok: bool = True) -> list[AnyEvent]:
+    return [OperationInvoked(t=t, op=op, name=name, via="service"),
+            OperationCompleted(t=t + 1, op=op, outcome="ok" if ok else "fail")]  # fmt: skip
+
+
+def unit(t: int, serial: str, *, kept: bool = False) -> UnitReplaced:
+    return UnitReplaced(t=t, serial=serial, why="why", firmware=Firmware(name="r", version="1", sha256=""), kept=kept)
+
+
+class Now:
+    """A bench of today on which a swap is done again: notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.serial = "NEW-1"
+        self.plan, self.units = SimpleNamespace(serial_number="NEW-1"), SimpleNamespace(second="NEW-1B")
+        self.history = SimpleNamespace(seq=0, since=lambda _seq: [])
+        self.front = SimpleNamespace(powered=True)
+        for part in ("terminal", "power"):
+            setattr(self, part, _Notes(part, self.calls))
+        self.host = _Notes("host", self.calls)
+        self.host.merchants = [self.host, SimpleNamespace(tmk="BB")]
+
+    def put_unit(self, serial: str, why: str, *, new: bool = False) -> None:
+        self.calls.append(("put_unit", serial, new))
+        self.serial = serial
+
+    def replace_unit(self, why: str) -> None:
+        self.calls.append(("replace_unit",))
+
+    def once_connected(self, action: Callable[[], object]) -> object:
+        return action()
+
+
+class _Notes:
+    """Whatever it is asked for; what it gives is called after that."""
+
+    tmk = "AA"
+    merchants: Sequence[Any] = ()
+
+    def __init__(self, part: str, calls: list[tuple[Any, ...]]) -> None:
+        self._part, self._calls = part, calls
+        self.service = None if part != "terminal" else SimpleNamespace(ask=lambda text: calls.append(("ask", text)))
+
+    def __getattr__(self, name: str) -> Callable[..., str]:
+        def call(*args: Any, **more: Any) -> str:
+            self._calls.append((name, *args, *more.values()))
+            return f"the {name}"
+
+        return call
+
+
+def test_a_swap_is_done_again_with_the_units_and_secrets_of_now(tmp_path: Path) -> None:
+    run = run_with(tmp_path, [
+        *operation(10, 1, "back_up"),
+        HostChanged(t=20, change="unit_swapped", mid="104110070119701", tid="97979797", detail={"serial": "OLD-1B"}),
+        unit(30, "OLD-1B"), *operation(40, 2, "restore", ok=False), *operation(50, 3, "restore"),
+        *operation(60, 4, "activate"),
+        HostChanged(t=61, change="terminal_registered", mid="104110070119701", tid="97979797",
+                    detail={"by": "activation", "serial": "OLD-1B"}),
+        Service(t=70, direction="to_terminal", text="MERCHANT 2"), *operation(80, 5, "load_tmk"),
+        unit(90, "OLD-1", kept=True), unit(95, "OLD-1"),
+    ])  # fmt: skip
+    (found,) = recorded(run)
+    assert [step.ok for step in found.steps if isinstance(step.event, OperationInvoked)] == [
+        True, False, True, True, True,
+    ]  # fmt: skip
+    now: Any = Now()
+    replay = Replay(now, replace(found, serial="OLD-1"))
+    for step in found.steps[:-1]:
+        assert step.event is not None
+        replay._do(step, step.event)
+    assert now.calls == [
+        ("back_up", KEY), ("swap_unit", "NEW-1B"), ("put_unit", "NEW-1B", True),
+        ("restore", "the back_up", WRONG_KEY), ("restore", "the back_up", KEY),
+        ("activate", "the swap_unit", "service"), ("ask", "MERCHANT 2"), ("load_tmk", "BB"),
+        ("put_unit", "NEW-1", False), ("replace_unit",),
+    ]  # fmt: skip
+
+
+def test_the_unit_that_stood_there_and_an_idle_screen_are_known(tmp_path: Path) -> None:
+    idle = next(event for event in World().events if isinstance(event, RunOpened)).declaration["idle_texts"][0]
+    sale = OperationInvoked(t=13, op=1, name="sale", via="cashier", args=SALE)
+    for text, at_rest in ((idle, True), ("请先签到", False)):
+        folder = tmp_path / str(at_rest)
+        found = only(folder, Screen(t=12, image="", lines=[text], unreadable=0), sale)
+        assert found.steps[0].idle is at_rest and found.serial == ""

@@ -403,6 +403,21 @@ def test_approved_on_a_bad_mac_fails() -> None:
     assert_verdict(events, "MSG-05", "FAIL")
 
 
+@pytest.mark.parametrize(("printed", "verdict"), [(False, ""), (True, "FAIL")], ids=["its first", "once more"])
+def test_the_slip_of_an_earlier_sale_that_comes_late_is_not_the_declined_ones(printed: bool, verdict: str) -> None:
+    """A printer that was hot lets out what waited. One that had come out has nothing to do there."""
+    world = signed_in()
+    if not printed:
+        world._print = lambda stored: None  # type: ignore[method-assign]
+    trace = world.sale(500).trace
+    world.sale(600, "97")
+    idle = world.events.pop()
+    world.t = idle.t
+    world.slip("POS签购单", f"凭证号:{trace}", "金额:RMB 5.00", "交易成功")
+    world.idle()
+    assert_verdict(world.events, "MSG-05", verdict or "PASS")
+
+
 def test_an_honest_approval_and_its_reprint_are_none_of_it() -> None:
     world = signed_in()
     world.sale(500)

@@ -19,7 +19,9 @@ from harness.tests.instrument_fakes import Lines, scpi
 
 GENERIC = {
     "scpi-chamber": "chamber", "scpi-supply": "supply", "scpi-burst": "burst", "scpi-esd": "esd",
-    "scpi-surge": "surge", "scpi-field": "field", "shelly": "power_switch",
+    "scpi-surge": "surge", "scpi-field": "field", "shelly": "power_switch", "http-card-robot": "card_robot",
+    "http-key-pusher": "key_pusher", "http-camera": "camera", "modbus-printer-sensor": "printer_sensor",
+    "modbus-relay": "relay",
 }  # fmt: skip
 
 
@@ -91,7 +93,8 @@ def test_each_driver_says_how_it_stands_in_an_inventory() -> None:
         if not driver.__module__.startswith("harness."):
             continue
         page = importlib.import_module(driver.__module__).__doc__ or ""
-        assert "instruments:" in page and f"driver: {name}" in page, name
+        shown = (f"driver: {name}", f"``{name}``", f"``-{name.removeprefix('operator-')}``")
+        assert "instruments:" in page and any(one in page for one in shown), name
         if not driver.tried:
             assert "not tried on hardware" in " ".join(page.lower().split()), name
 

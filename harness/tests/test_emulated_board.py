@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,19 @@ def test_a_power_switch_takes_its_mains(servers: Servers, board: FakeBoard) -> N
     eventually(lambda: board.around()["voltage_v"] == 230)
 
 
+def test_without_a_supply_the_mains_are_nominal(tmp_path: Path) -> None:
+    board = FakeBoard(tmp_path / "panel")
+    with Servers(tmp_path, {"switch": {"kind": "power_switch", "nominal_v": 220}}) as servers:
+        assert servers.control.ask("attach", panel=str(board.path))["ok"]
+        eventually(lambda: board.around() == {"voltage_v": 220})
+        outlet = servers.http("switch")
+        assert outlet.get("/rpc/Switch.GetStatus?id=0").json()["apower"] == pytest.approx(12, abs=0.1)
+        outlet.get("/rpc/Switch.Set?id=0&on=false")
+        eventually(lambda: board.around() == {"voltage_v": 0})
+        assert outlet.get("/rpc/Switch.GetStatus?id=0").json()["apower"] == 0
+    board.close()
+
+
 def test_pulses_hit_it(servers: Servers, board: FakeBoard) -> None:
     esd, burst = servers.scpi("esd"), servers.scpi("burst")
     esd.do("VOLT 8KV;:PULS:COUN 3;INT 0.1;:ARM")
@@ -166,6 +180,18 @@ def test_hands_do_what_they_are_told_and_the_terminal_may_refuse(servers: Server
     )
 
 
+def test_parking_does_not_wait_for_a_slow_arm(servers: Servers, board: FakeBoard) -> None:
+    slow, parks = servers.http("card_robot"), [servers.http("card_robot") for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        swiping = pool.submit(slow.post, "/v1/swipe", json={"card": "stripe", "speed_cm_s": 1})  # 8.5 s / 10
+        eventually(lambda: servers.state("card_robot")["moving"])
+        parked = [pool.submit(one.post, "/v1/park", json={}) for one in parks]
+        assert [one.result().status_code for one in parked] == [200, 200]
+        assert swiping.result().json()["error"]["code"] == "parked"
+    assert board.told("swipe") == []
+    assert servers.state("card_robot")["safe"]
+
+
 def test_paper_is_counted_from_power_on(servers: Servers, board: FakeBoard) -> None:
     sensor = servers.modbus("printer_sensor")
 
@@ -222,4 +248,38 @@ def test_a_real_board(tmp_path: Path) -> None:
         terminal.wait_event(lambda event: event["ev"] == "paper")
         sensor = servers.modbus("printer_sensor")
         eventually(lambda: sensor.read_input_registers(1, count=1).registers == [40])  # two lines of text: 32 dots
+        assert servers.control.ask("attach", panel=None)["ok"]
+
+
+def test_a_real_board_feels_the_real_thing(tmp_path: Path) -> None:
+    """From a line of SCPI to what the hardware does: dips, interruption, a burst, a swipe that is too fast."""
+    build(PROBE, "1.0.0", SIGNING_KEY, tmp_path / "image")
+    some = {name: INSTRUMENTS[name] for name in ("supply", "burst", "card_robot")}
+    some["supply"] = {"kind": "supply", "nominal_v": 220}
+    with Terminal(tmp_path, tmp_path / "image") as terminal, Servers(tmp_path, some, time_scale=10) as servers:
+        terminal.on()
+        assert servers.control.ask("attach", panel=str(terminal.control))["ok"]
+        supply, burst = servers.scpi("supply"), servers.scpi("burst")
+        supply.do("DIP:RES 0;DUR 10MS")
+        assert supply.ask("INIT:DIP;*OPC?") == "1"
+        since = len(terminal.events)
+        supply.do("DIP:DUR 300MS")
+        assert supply.ask("INIT:DIP;*OPC?") == "1"
+        terminal.wait_power("off", "brown_out")
+        terminal.wait_power("on", "brown_out", since)
+        powers = [event for event in terminal.events[:since] if event["ev"] == "power"]
+        assert [event["reason"] for event in powers] == ["operator"]  # 10 ms were bridged
+        terminal.wait_lines("欢迎使用", "boot 2")
+        since = len(terminal.events)
+        supply.do("OUTP OFF")
+        terminal.wait_power("off", "brown_out", since)
+        supply.do("OUTP ON")
+        terminal.wait_power("on", "brown_out", since)
+        terminal.wait_lines("欢迎使用", "boot 3")
+        servers.http("card_robot").post("/v1/swipe", json={"card": "stripe", "speed_cm_s": 250})
+        terminal.wait_event(lambda event: (event["ev"], event.get("what")) == ("felt", "misread"))
+        burst.do("VOLT 4KV;:BURS:DUR 0.1;:ARM")
+        eventually(lambda: burst.ask("ARM:STAT?") == "READY")
+        assert burst.ask("INIT;*OPC?") == "1"
+        terminal.wait_event(lambda event: (event["ev"], event.get("what")) == ("felt", "hangs"))
         assert servers.control.ask("attach", panel=None)["ok"]

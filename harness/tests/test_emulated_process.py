@@ -17,10 +17,15 @@ import pytest
 import serial
 
 from harness.cli import main
+from harness.emulator.data_port import DataPort
 from harness.errors import BadInput
 from harness.instruments.emulated.plan import plan_of
 from harness.lab.process import child_environment
 from harness.tests.instrument_helpers import FakeBoard, JsonLines, ScpiLine, Servers, end, eventually
+from harness.tests.lab_helpers import make_sure_of_a_lab
+from harness.wire import netns
+from harness.wire.interface import Interface
+from harness.wire.topology import END, TERMINAL_PORT, Topology
 
 
 def test_the_same_plan_and_the_same_commands_give_the_same_answers(tmp_path: Path) -> None:
@@ -83,6 +88,22 @@ def test_at_rest_it_does_nothing(tmp_path: Path) -> None:
         servers.scpi("burst").do("ARM")
         eventually(still_for_half_a_second)
     board.close()
+
+
+def test_a_contact_is_in_a_cable(tmp_path: Path) -> None:
+    make_sure_of_a_lab()
+    with Topology.build(addressed=False) as topology:
+        wire = {"1": {"port": TERMINAL_PORT, "netns_fd": topology.wire_fd}}
+        relays = {"relay": {"kind": "relay", "wired": wire}}
+        with netns.inside(topology.terminal_fd):
+            DataPort(TERMINAL_PORT, topology.wire_fd).set_up(True)
+            plug = Interface(END)
+            plug.set_up(True)
+        with Servers(tmp_path, relays, pass_fds=[topology.wire_fd]) as servers:
+            relay = servers.modbus("relay")
+            for closed in (True, False, True):
+                assert not relay.write_coil(0, closed).isError()
+                assert plug.has_carrier() is closed
 
 
 def test_a_serial_line_is_one_too(tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ from harness.protocol.frames import FrameError, decode
 ROOT = Path(harness.__file__).parent
 CHINESE = re.compile(r"[一-鿿]")
 # Raised before a bench works, or read by whoever judges: the rooms whose refusals the command line prints.
-ROOMS = ("cli", "campaigns", "lab", "protocol", "requirements", "reports")
+ROOMS = (
+    "cli", "campaigns", "lab", "protocol", "requirements", "reports", "instruments/transport", "instruments/drivers",
+)
 FILES = (
     "emulator/build.py", "emulator/source.py", "emulator/image.py", "emulator/shipped.py", "emulator/factory.py",
     "emulator/image_key.py", "emulator/image_set.py",
@@ -35,14 +37,14 @@ FILES = (
     "campaigns/recorded.py", "campaigns/replay.py", "wire/faults/__init__.py", "wire/faults/spoken.py",
     "wire/moments.py", "wire/by_hand.py", "bench/door.py",
     "acquirer/service.py", "acquirer/tokens.py", "acquirer/links.py",
-    "acquirer/certificates.py", "acquirer/download_data.py", "instruments/emulated/plan.py",
+    "acquirer/certificates.py", "acquirer/download_data.py", "instruments/desk.py", "instruments/emulated/plan.py",
     "instruments/emulated/board.py", "instruments/emulated/instrument.py", "instruments/emulated/serving.py",
     "instruments/emulated/hands.py", "instruments/emulated/modbus.py",
 )  # fmt: skip
 # Class -> which of its positional arguments is text for the reader.
 RAISED = {
     "BadInput": 0, "BenchError": 0, "FrameError": 0, "TerminalTimeout": 0, "KeyMaterialError": 0, "BenchBusy": 0,
-    "ImageRefused": 0, "ValueError": 0, "Problem": 1,
+    "ImageRefused": 0, "ValueError": 0, "Problem": 1, "InstrumentError": 0, "InstrumentRefused": 0,
 }  # fmt: skip
 
 
@@ -123,8 +125,9 @@ def raised() -> dict[str, str]:
 # Functions whose texts go into a message by way of a list or a value of theirs.
 TELLING = {
     "lab/schema.py": {"contradictions"}, "lab/ports.py": {"missing", "_serial_problem"}, "lab/lease.py": {"__str__"},
-    "lab/documents.py": {"_bad_input"}, "lab/process.py": {"check"}, "instruments/described.py": {"problems"},
-    "instruments/guard/limits.py": {"problems"}, "lab/stress.py": {"problems", "_of_quantity", "_of_disturbance"},
+    "lab/documents.py": {"_bad_input"}, "lab/process.py": {"check"},
+    "instruments/described.py": {"problems", "_option_problems"}, "instruments/guard/limits.py": {"problems"},
+    "lab/stress.py": {"problems", "_of_quantity", "_of_disturbance"},
 }  # fmt: skip
 
 

@@ -34,6 +34,14 @@ def test_what_is_wrong_is_pointed_at(tmp_path: Path, entry: str, told: str) -> N
     assert "lab.yaml:14:" in str(refused.value) and "^" in str(refused.value)
 
 
+def test_a_key_pusher_is_no_secret(tmp_path: Path) -> None:
+    entry = "{driver: http-key-pusher, address: 'http://10.1.2.6'}"
+    lab = load_lab(write(tmp_path, f"{PHYSICAL}    instruments:\n      key_pusher: {entry}\n"))
+    assert [one.name for one in lab.benches[0].instruments] == ["key_pusher"]
+    with pytest.raises(BadInput, match="`password`: secrets"):
+        load_lab(write(tmp_path, f"{PHYSICAL}    instruments:\n      it: {{driver: shelly, password: x}}\n"))
+
+
 def test_what_nobody_has_tried_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entries = f"      psu: {{{HMP}, options: {{nominal_v: 9, current_limit_a: 2}}}}\n" \
         "      camera: {driver: http-camera, address: 'http://10.1.2.3'}\n"

@@ -61,7 +61,7 @@ def refusal(folder: Path, text: str) -> str:
 LABELS = [
     "HT-100-unionpay-direct", "HT-100-unionpay-direct", "HT-200-unionpay-direct", "HT-100-physical-like",
     "HT-100-unionpay-ums", "HT-200-lakala", "HT-100-aunz", "HT-100-gicc", "HT-200-unionpay-direct",
-    "HT-100-dhcp-name", "HT-300",
+    "HT-100-dhcp-name", "HT-300", "HT-200-instruments", "HT-300-instruments",
 ]
 
 
@@ -70,7 +70,7 @@ LABELS = [
 
 def test_the_emulated_lab() -> None:
     lab = load_lab(CONFIG / "emulated.yaml")
-    assert [entry.name for entry in lab.emulated] == [f"bench-{number}" for number in range(1, 12)]
+    assert [entry.name for entry in lab.emulated] == [f"bench-{number}" for number in range(1, 14)]
     assert {group: [entry.name for entry in entries] for group, entries in lab.groups.items()} == {
         "HT-100/reference/unionpay-direct": ["bench-1", "bench-2"],
         "HT-200/reference/unionpay-direct": ["bench-3", "bench-9"],
@@ -81,15 +81,18 @@ def test_the_emulated_lab() -> None:
         "HT-100/reference/gicc": ["bench-8"],
         "HT-100/reference/unionpay-direct/dhcp-name": ["bench-10"],
         "HT-300/reference/unionpay-direct": ["bench-11"],
+        "HT-200/reference/unionpay-direct/instruments": ["bench-12"],
+        "HT-300/reference/unionpay-direct/instruments": ["bench-13"],
     }
     assert [entry.label for entry in lab.benches] == LABELS
-    assert [entry.time_scale for entry in lab.benches] == [20, 20, 20, 1, *[20] * 7]
+    assert [entry.time_scale for entry in lab.benches] == [20, 20, 20, 1, *[20] * 9]
     assert [entry.profile.link for entry in lab.benches[3:9]] == ["tcp", "tls", "tcp", "http", "tcp_standing", "tcp"]
     assert lab.benches[1].identity[0] == "97979797"
     assert [(entry.network, entry.resolve) for entry in lab.benches[8:]] == [
-        ("static", "address"), ("dhcp", "name"), ("dhcp", "address"),
+        ("static", "address"), ("dhcp", "name"), ("dhcp", "address"), ("static", "address"), ("dhcp", "address"),
     ]
-    assert len({entry.identity for entry in lab.benches}) == 11
+    assert len({entry.identity for entry in lab.benches}) == 13
+    assert [bool(entry.instruments) for entry in lab.benches] == [False] * 11 + [True] * 2
 
 
 def test_a_bench_that_names_suites_runs_those_alone() -> None:
@@ -98,6 +101,8 @@ def test_a_bench_that_names_suites_runs_those_alone() -> None:
     old, new = Path("suites/recovery/test_recovery.py"), Path("suites/transactions/test_97_and_back.py")
     assert everything.runs(old) and everything.runs(new)
     assert one.runs(new) and not one.runs(old)
+    amid, portable, robot = lab.benches[11], lab.benches[12], Path("suites/robot/environment.robot")
+    assert amid.runs(robot) and not amid.runs(robot.with_stem("network")) and not portable.runs(robot)
 
 
 def test_a_bench_runs_no_suite_that_it_is_without() -> None:
@@ -154,7 +159,7 @@ def test_the_physical_example() -> None:
     (entry,) = load_lab(CONFIG / "physical-example.yaml").physical
     assert (entry.kind, entry.time_scale, entry.scope) == ("physical", 1.0, "physical")
     assert entry.host is not None and str(entry.host.address) == "192.0.2.10"
-    assert entry.group == "HT-100/reference/unionpay-direct/physical"
+    assert entry.group == "HT-100/reference/unionpay-direct/physical/instruments"
 
 
 def test_a_lab_travels_to_a_worker_as_plain_values() -> None:
@@ -457,7 +462,7 @@ def run_check(*arguments: str) -> int:
 def test_the_command_lists_benches_by_group(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_check(str(CONFIG / "emulated.yaml")) == 0
     output = capsys.readouterr().out
-    assert "11 benches in 9 groups" in output
+    assert "13 benches in 11 groups" in output
     assert "  HT-100/reference/unionpay-direct\n    bench-1: emulated, time x20\n    bench-2:" in output
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.campaigns.sweep.cold import chosen, disagreements
+from harness.campaigns.sweep.cold import chosen, disagreements, restarted_more
 from harness.campaigns.sweep.journal import Cut, Journal, Path, Step
 from harness.campaigns.sweep.replay import judge
 from harness.campaigns.sweep.unit import Unit, questions, understood
@@ -181,3 +181,17 @@ def test_whatever_it_answers_is_kept(data: st.DataObject) -> None:
     found: Any = understood(asked, answers)
     assert {"tid", "mid", "batch", "reversal", "parameters"} <= found.held.keys()
     assert all(isinstance(value, str) for value in found.held.values())
+
+
+@pytest.mark.parametrize(
+    ("cold", "expected"),
+    [
+        (Unit("1.0.0", BEFORE.held, 2), True), (Unit("1.0.0", BEFORE.held), False),
+        (Unit("2.0.0", BEFORE.held, 2), False), (Unit("1.0.0", {"tid": ""}, 2), False),
+        (Unit("1.0.0", BEFORE.held, 2, "halt"), False),
+    ],
+)  # fmt: skip
+def test_a_cut_is_made_once_more_only_where_nothing_but_the_restarts_differ(cold: Unit, expected: bool) -> None:
+    """A starved board is reset by its watchdog; what the cut does comes again, and is a disagreement as ever."""
+    assert restarted_more(BEFORE, cold) is expected
+    assert not restarted_more(cold, BEFORE)

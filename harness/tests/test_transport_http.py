@@ -82,7 +82,7 @@ def test_slow() -> None:
 )
 def test_dropped(said: bytes) -> None:
     server = device(lambda line: said)
-    with pytest.raises(InstrumentError, match=r"dropped the connection at 'POST /v1/swipe'|which is no") as told:
+    with pytest.raises(InstrumentError, match=r"dropped the connection at 'POST /v1/swipe'") as told:
         Http(url(server), timeout_s=1).post("/v1/swipe", {"card": "a"})
     assert told.value.remedy
     assert len([one for one in server.heard if one.startswith(b"POST")]) == 1, "a swipe is never sent twice"

@@ -19,14 +19,14 @@ def test_97_and_back_at_the_corner(bench: Bench, profile: str) -> None:
 
 
 @pytest.mark.declares("MSG-02")
-def test_a_cable_out_in_the_heat_is_not_97(bench: Bench) -> None:
-    """Hot and no line: the terminal says what is wrong with the line."""
+def test_a_line_that_fails_in_the_heat_is_not_97(bench: Bench) -> None:
+    """Hot, and nobody takes the call: the terminal says what is wrong with the line."""
     with bench.stress("hot") as stress:
         for _ in stress:
-            bench.cable.unplug()
-            refused = bench.terminal.begin_sale(97_00, card=MAGNETIC).wait()
+            refusing = bench.cable.arm("rst count=9 at connecting")
+            refused = bench.terminal.sale(97_00, card=MAGNETIC)
             assert not refused.ok and not refused.connected, refused.text
-            bench.cable.plug()
+            refusing.heal()
             assert bench.once_connected(lambda: bench.terminal.sale(11_00, card=MAGNETIC)).ok
 
 

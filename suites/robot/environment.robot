@@ -48,6 +48,6 @@ A printer that is out of order hides no 97
     The printer is whole again
     The terminal was registered again and works
 
-Dips of the mains, one after the other
-    [Tags]    ENV-02
-    At each step of the stress profile dips    The shop sold something
+Weak mains and strong ones
+    [Tags]    ENV-01
+    At each step of the stress profile supply-range    The shop sold something

@@ -51,10 +51,10 @@ class ScpiSupply(ScpiInstrument):
 
     def dip(self, *, residual_pct: float, duration_ms: float, count: int = 1, every_ms: float = 1000) -> None:
         self._line.tell(f"DIP:RES {written(residual_pct)}")
-        # one that is longer than the interval that stands would be refused, so would a shorter interval
-        self._line.tell(f"DIP:INT {written(max(600.0, every_ms / 1000))}")
+        self._line.tell("DIP:INT MAX")  # a duration beyond the interval that stands would be refused
         self._line.tell(f"DIP:DUR {written(duration_ms / 1000)}")
-        self._line.tell(f"DIP:INT {written(every_ms / 1000)}" if count > 1 else "DIP:INT MAX")
+        if count > 1:
+            self._line.tell(f"DIP:INT {written(every_ms / 1000)}")
         self._line.tell(f"DIP:COUN {count}")
         self._line.tell("INIT:DIP")
 

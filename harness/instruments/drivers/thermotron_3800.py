@@ -29,6 +29,7 @@ class Thermotron3800:
     quantities: ClassVar[Mapping[str, Quantity]] = {
         "temperature_c": Quantity(unit="°C", low=_LOW_C, high=_HIGH_C),
     }
+    slow_s: ClassVar[float] = 3.0
     safe: ClassVar[str] = "stopped, at rest towards ambient"
 
     def __init__(self, address: str, *, timeout_s: float = 5.0, baud_rate: int = visa.BAUD_RATE) -> None:

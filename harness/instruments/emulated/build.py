@@ -23,7 +23,7 @@ _CLASSES = {
     "printer_sensor": "modbus.EmulatedPaperSensor", "relay": "modbus.EmulatedRelay",
 }
 HOTTEST_C = 150.0  # that a board understands: overshoot above that is nothing to it any more
-NOMINAL_V, LOAD_W = 230.0, 12.0  # of the mains and the terminal, where there is no supply
+LOAD_W = 12.0  # what the terminal takes where there is no supply
 
 
 async def rig_of(plan: Plan) -> Rig:
@@ -57,10 +57,14 @@ def _connect(rig: Rig) -> None:
         return outlet is None or outlet.output_on
 
     def mains_v() -> float:
-        return NOMINAL_V if supply is None else supply.felt_v
+        if supply is not None:
+            return supply.felt_v
+        return 0.0 if outlet is None else outlet.nominal_v
 
     def mains_a() -> float:
-        return LOAD_W / NOMINAL_V if supply is None else supply.current_a
+        if supply is not None:
+            return supply.current_a
+        return LOAD_W / mains_v() if rig.board.power_on and fed() else 0.0
 
     def around() -> dict[str, float]:
         felt: dict[str, float] = {}

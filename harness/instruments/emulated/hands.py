@@ -25,6 +25,7 @@ class Arm(HttpInstrument):
 
     def __init__(self, rig: Rig, plan: Plan, placed: Placed) -> None:
         self._scale, self._free, self.moving = plan.time_scale, asyncio.Lock(), False
+        self._halt, self._parking = asyncio.Event(), False
         super().__init__(rig, plan, placed)
 
     async def handle(self, asked: Asked) -> Answer:
@@ -62,9 +63,29 @@ class Arm(HttpInstrument):
             finally:
                 self.moving = False
 
-    async def takes(self, seconds: float) -> None:
-        """A movement of that length."""
-        await asyncio.sleep(seconds / self._scale)
+    async def takes(self, seconds: float, *, scaled: bool = True) -> None:
+        """A movement of that length. Raises :class:`Trouble` where the arm is told to park meanwhile."""
+        seconds = seconds / self._scale if scaled else seconds
+        if self._parking:
+            await asyncio.sleep(seconds)
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._halt.wait(), seconds)
+            raise Trouble(409, "parked", "the arm was told to park meanwhile")
+
+    @contextlib.asynccontextmanager
+    async def parking(self) -> AsyncIterator[None]:
+        """Ends the movement under way (unless it is this), and then parks."""
+        self._halt.set()
+        async with self._free:
+            self._halt.clear()
+        async with self.movement():
+            self._parking = True
+            try:
+                yield
+                await self.takes(_PARK_S)
+            finally:
+                self._parking = False
 
 
 class EmulatedRobot(Arm):
@@ -128,12 +149,11 @@ class EmulatedRobot(Arm):
             await self.rig.board.request("tap", chip=chip)
 
     async def _park(self, asked: Asked) -> None:
-        async with self.movement():
+        async with self.parking():
             if self.inside is not None:
                 with contextlib.suppress(NoTerminal, Refused):  # it is out, then
                     await self._take_out()
                 self._inside = None
-            await self.takes(_PARK_S)
 
     async def _take_out(self) -> None:
         await self.takes(_REACH_S)
@@ -180,12 +200,12 @@ class EmulatedFinger(Arm):
             await self.takes(_PUSH_S)
             if hold_ms >= _SHORTEST_PRESS_MS:
                 await self.rig.board.request("key", key=key)
-            await asyncio.sleep(hold_ms / 1000)
+            await self.takes(hold_ms / 1000, scaled=False)
             self._presses += 1
 
     async def _park(self, asked: Asked) -> None:
-        async with self.movement():
-            await self.takes(_PARK_S)
+        async with self.parking():
+            pass
 
 
 class EmulatedCamera(HttpInstrument):

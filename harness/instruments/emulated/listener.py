@@ -87,6 +87,9 @@ class Listener:
             await asyncio.wait(conversations)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # it came while this was being refused
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._conversations[task] = writer

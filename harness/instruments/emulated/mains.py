@@ -70,7 +70,7 @@ class EmulatedSupply(ScpiInstrument):
     def state(self) -> dict[str, Any]:
         it = self.physics
         return {
-            "safe": it.output_on and it.set_v == it.build.nominal_v and not it.dipping,
+            "safe": it.is_nominal and it.set_v == it.build.nominal_v,
             "voltage_v": round(it.output_v(self.load_w), 3), "current_a": round(it.current_a(self.load_w), 5),
             "set_v": it.set_v, "limit_a": it.limit_a, "limiting": it.limiting(self.load_w),
             "output_on": it.output_on, "dipping": it.dipping,

@@ -6,6 +6,7 @@ Its own server keeps one identification for the whole process, and would end a c
 from __future__ import annotations
 
 import logging
+import sys
 
 from pymodbus.framer.socket import FramerSocket
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
@@ -54,9 +55,13 @@ def _answer(instrument: ModbusInstrument, decoder: DecodePDU, body: bytes) -> Mo
         told = {0: maker.encode(), 1: model.encode(), 2: f"{version} {serial}".encode()}
         return ReadDeviceInformationResponse(asked.read_code, told)
     instrument.rig.catch_up()
-    answer = _of_values(instrument, asked)
-    instrument.rig.kick()
-    return answer
+    try:
+        return _of_values(instrument, asked)
+    except OSError as error:  # the interface behind a contact is gone
+        print(f"instruments: {instrument.name}: {error}", file=sys.stderr)
+        return ExceptionResponse(function, _DEVICE_FAILURE)
+    finally:
+        instrument.rig.kick()
 
 
 def _of_values(instrument: ModbusInstrument, asked: ModbusPDU) -> ModbusPDU:

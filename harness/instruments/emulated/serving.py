@@ -64,7 +64,8 @@ async def serving(plan: Plan, control: Path | None) -> AsyncIterator[Running]:
         if stat.S_ISFIFO(os.fstat(0).st_mode):  # a child of ours is told to end so
             loop.add_reader(0, _stop_at_the_end, stop)
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # Ctrl-C is left to the parent where there is one
+                loop.add_signal_handler(number, stop.set)
         yield Running(rig, ready, stop)
     finally:
         if channel is not None:

@@ -19,7 +19,7 @@ from harness.instruments.described import emulated_options
 from harness.instruments.guard.plan import GuardPlan
 from harness.lab.process import Child, spawn
 
-STARTS_S, ANSWERS_S = 20.0, 5.0
+STARTS_S, ANSWERS_S = 60.0, 5.0
 PLAN, CONTROL = "instruments.json", "instruments.sock"  # in the scratch folder
 
 

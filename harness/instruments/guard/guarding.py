@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import selectors
 import socket
@@ -11,17 +12,20 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from harness.instruments import drivers
+from harness.instruments import desk, drivers
 from harness.instruments.contracts import InstrumentError
 from harness.instruments.described import driver_options
+from harness.instruments.desk import Desk
 from harness.instruments.guard.emulated import Emulated
 from harness.instruments.guard.limits import Limits
 from harness.instruments.guard.line import Line
 from harness.instruments.guard.log import Log
 from harness.instruments.guard.plan import GuardPlan
 from harness.instruments.guard.station import Station
+from harness.lab.instrument_entry import OPERATOR
 
 Why = Literal["asked", "test_ended", "hung", "runner_died"]
+ASKS_S = 0.5  # how soon it is looked whether a person is still asked
 REMINDS_S = 60.0  # how often the log says which instrument is not reached
 
 
@@ -49,6 +53,7 @@ class Guard:
         self._woken, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._line = Line(worker, self._wake)
         self._emulated: Emulated | None = None
+        self._desk: Desk | None = None
         self._stations: dict[str, Station] = {}
         self._restoring: Restoring | None = None
         self._waiting: list[Waiting] = []
@@ -86,6 +91,7 @@ class Guard:
             self.event("trouble", instrument="", what=error.what, remedy=error.remedy)
             self._log.note(error.what)
             self._locked = error.what
+        gc.freeze()  # what was imported stays: the collector need not look at it while instruments are sampled
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._pidfd, selectors.EVENT_READ)
@@ -104,6 +110,9 @@ class Guard:
         if any(one.emulated for one in plan.instruments):
             self._emulated = Emulated(plan)
         known = drivers.known()
+        names = {one.driver: one.name for one in plan.instruments if one.address == OPERATOR}
+        self._desk = Desk(plan.scratch, self._asking, self._answered, names)
+        desk.sit(self._desk)
         for one in plan.instruments:
             driver = known[one.driver]
             limits = Limits.of(driver.kind, driver.quantities, plan.surroundings, one.limits)
@@ -114,6 +123,15 @@ class Guard:
             self._stations[one.name] = station
         for station in self._stations.values():
             station.start()
+
+    def _asking(self, instrument: str, prompt: str, within_s: float) -> None:
+        self._log.note(f"{instrument}: the operator is asked: {prompt}")
+        self.event("asking", instrument=instrument, prompt=prompt, within_s=within_s)
+
+    def _answered(self, instrument: str, prompt: str, answer: str, seconds: float) -> None:
+        self._log.note(f"{instrument}: the operator answered: {answer}")
+        self.event("answered", instrument=instrument, prompt=prompt, answer=answer, seconds=round(seconds, 3))
+        self._wake()
 
     def _turn(self, selector: selectors.BaseSelector) -> None:
         events = selectors.EVENT_READ | (0 if self._line.flush() else selectors.EVENT_WRITE)
@@ -136,7 +154,8 @@ class Guard:
 
     def _timeout(self) -> float:
         now = time.monotonic()
-        due = [self._deadline, *(one.until for one in self._waiting)]
+        now_or_soon = time.monotonic() + ASKS_S if self._is_asking() else 0.0
+        due = [self._deadline, *(max(one.until, now_or_soon) for one in self._waiting)]
         if not self._silent and self._left is None:
             due.append(self._heard + self._plan.silence_s)
         if self._restoring is not None:
@@ -212,9 +231,13 @@ class Guard:
     def _look_at_waiting(self) -> None:
         now = time.monotonic()
         for one in list(self._waiting):
-            if one.done() or now >= one.until:
+            if one.done() or (now >= one.until and not self._is_asking()):
                 self._waiting.remove(one)
                 one.reply()
+
+    def _is_asking(self) -> bool:
+        """A person may take longer than an instrument; the question has a deadline of its own."""
+        return self._desk is not None and self._desk.is_asking()
 
     def _say_safe(self, why: Why, unsafe: dict[str, str]) -> None:
         names = [name for name in self._stations if name not in unsafe]

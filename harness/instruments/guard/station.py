@@ -20,7 +20,7 @@ from harness.instruments.described import check_identity
 from harness.instruments.guard.limits import Limits, is_open
 from harness.instruments.methods import QUESTIONS
 from harness.instruments.quantities import impossible, resolution
-from harness.lab.instrument_entry import InstrumentEntry
+from harness.lab.instrument_entry import EMULATED, OPERATOR, InstrumentEntry
 from harness.lab.lease import BenchBusy, Lease, holder_of, lease
 
 AT_LEAST_NS = 5_000_000_000  # a reading is recorded at least so often
@@ -64,7 +64,7 @@ class Station:
         self._readings: dict[str, float] = {}
         self._recorded: dict[str, float] = {}
         self._recorded_at = 0
-        self._to_make_safe, self._told_at = True, 0.0
+        self._to_make_safe, self._told_at, self._driven = True, 0.0, True
         self._next_try, self._retry_s = 0.0, FIRST_RETRY_S
         self._stopped_for = ""
         self._lease: Lease | None = None
@@ -89,6 +89,9 @@ class Station:
         self.unsafe = self.unsafe or "is on its way to its safe state"
         self._told_at, self._next_try, self._retry_s = 0.0, 0.0, FIRST_RETRY_S
         self._to_make_safe = True
+        withdraw = getattr(self._driver, "withdraw", None)
+        if withdraw is not None:  # a person is asked to do something: not any more
+            withdraw()
         self._orders.put(None)
 
     def end(self, *, wait_s: float) -> None:
@@ -130,22 +133,13 @@ class Station:
         try:
             if self._driver is None:
                 self._open()
-            told_at = self._told_at
-            if not told_at:
-                self._driver.make_safe()
-                told_at = self._told_at = time.monotonic()
-            if not self._driver.is_safe():
-                if time.monotonic() - told_at < SETTLES_S:
-                    self._next_try = time.monotonic() + POLL_S
-                    return
-                raise InstrumentError(
-                    f"it was told, and is not in its safe state ({self._class.safe}) {SETTLES_S:g} s later",
-                    remedy="bring it there by hand, at its own panel",
-                )
+            if not self._is_there():
+                self._next_try = time.monotonic() + POLL_S
+                return
         except Exception as error:
             self._lost(error)
             return
-        self._to_make_safe = False
+        self._to_make_safe, self._driven = False, False
         self._retry_s, self._told_at = FIRST_RETRY_S, 0.0
         self._found_again()
         if self._to_make_safe:  # asked again meanwhile
@@ -153,8 +147,26 @@ class Station:
         self.unsafe, self._stopped_for = "", ""
         self._reports.changed(self.name)
 
+    def _is_there(self) -> bool:
+        """Whether it is in its safe state, as read back; it is told first, but where nothing was asked of it since it
+        was. Raises InstrumentError where it does not get there in time."""
+        if not self._driven and self._driver.is_safe():
+            return True
+        told_at = self._told_at
+        if not told_at:
+            self._driver.make_safe()
+            told_at = self._told_at = time.monotonic()
+        if self._driver.is_safe():
+            return True
+        if time.monotonic() - told_at < SETTLES_S:
+            return False
+        raise InstrumentError(
+            f"it was told, and is not in its safe state ({self._class.safe}) {SETTLES_S:g} s later",
+            remedy="bring it there by hand, at its own panel",
+        )
+
     def _open(self) -> None:
-        self._told_at = 0.0
+        self._told_at, self._driven = 0.0, True  # nobody knows what was done to it meanwhile
         self._reserve()
         driver = self._class(self.address, **self._options)
         try:
@@ -177,7 +189,7 @@ class Station:
 
     def _reserve(self) -> None:
         """A real instrument has one guard at a time: one that is still bringing it to its safe state goes on alone."""
-        if self.entry.emulated or self._lease is not None:
+        if self.entry.address in (EMULATED, OPERATOR) or self._lease is not None:
             return
         try:
             self._lease = lease("instrument", scope=self.address)
@@ -230,7 +242,7 @@ class Station:
             self._lost(error)
             return
         took = time.monotonic() - began
-        if took > SLOW_S:
+        if took > getattr(self._class, "slow_s", SLOW_S):
             self._say_trouble(
                 f"it took {took:.1f} s to read, which is too slow to be watched",
                 "look at its network, and at who else talks to it",
@@ -238,12 +250,15 @@ class Station:
 
     def _take(self, values: Mapping[str, float]) -> None:
         """Checks what was read, records it where that is due, and stops what is driven too far."""
-        wrong = impossible(values)
-        if wrong:
-            raise InstrumentError(wrong, remedy="look at its sensor and its cables; compare with another instrument")
-        self._readings = dict(values)
+        changed = values != self._readings  # most often nothing has: ten times a second that is worth a look
+        if changed:
+            wrong = impossible(values)
+            if wrong:
+                text = "look at its sensor and its cables; compare with another instrument"
+                raise InstrumentError(wrong, remedy=text)
+            self._readings = dict(values)
         now = time.monotonic_ns()
-        if now - self._recorded_at >= AT_LEAST_NS or self._differs(values):
+        if now - self._recorded_at >= AT_LEAST_NS or (changed and self._differs(values)):
             self._recorded, self._recorded_at = dict(values), now
             self._reports.event("readings", t=now, instrument=self.name, values=self._recorded)
         if self.unsafe:
@@ -282,7 +297,7 @@ class Station:
                 reply(_refused(door, "close the door"))
                 return
             if method not in QUESTIONS:
-                self.unsafe = f"was told to {method}"
+                self.unsafe, self._driven = f"was told to {method}", True
             result = getattr(self._driver, method)(**arguments)
         except Exception as error:
             what, remedy = _told(error)

@@ -63,6 +63,8 @@ class Http:
             response = connection.getresponse()
             status, reason = response.status, response.reason
             data = response.read(_LARGEST + 1)
+            if _ends_early(response, data):
+                raise http.client.IncompleteRead(data)
         except TimeoutError as error:
             self.close()
             raise troubles.slow(self.address, what, self._timeout_s) from error
@@ -99,6 +101,14 @@ class Http:
                 raise troubles.unreachable(self.address, error) from error
             self._connection = connection
         return connection
+
+
+def _ends_early(response: http.client.HTTPResponse, data: bytes) -> bool:
+    """Of a body that is shorter than was said, ``read`` with a limit does not complain; nor of a header that breaks off
+    before it says anything."""
+    if response.length is None:
+        return not data and not response.chunked
+    return response.length > 0 and len(data) <= _LARGEST
 
 
 def _reason(body: bytes) -> str:

@@ -116,7 +116,7 @@ class PanelTerminal(PanelFirmware, PanelInstall):
         """One key, as an operator who comes to an idle terminal; an alert that it brings is read and dismissed."""
         operation = self._invoke("acknowledge", "keypad")
         with operation.guarded():
-            _, seen = self._press_for("FUNC", (MENU, ALERT, TAMPERED), "what the terminal has to say")
+            _, seen = self._from_idle("FUNC", (MENU, ALERT, TAMPERED), "what the terminal has to say")
             code = code_of(seen)
             self.front.press("CANCEL")
             self.await_idle(STEP_S)
@@ -195,6 +195,10 @@ class PanelTerminal(PanelFirmware, PanelInstall):
     def set_network(self, setting: str) -> Completion:
         """How its interface gets its address: the words behind ``NET`` (docs/terminal.md)."""
         return self._served(f"NET {setting}")
+
+    def read_identity(self) -> str:
+        """TID, MID and serial number, as it has them."""
+        return self._served("IDENTITY").text
 
     def read_network(self) -> str:
         """What it says of its address, its router and its name servers."""

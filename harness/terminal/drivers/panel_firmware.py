@@ -17,15 +17,14 @@ from xmodem import XMODEM1k
 from harness.errors import BadInput, BenchError, TerminalTimeout
 from harness.history.events import AnyEvent, Power
 from harness.history.update_events import FirmwareTold, Route
-from harness.terminal.contracts import Completion, Operation
-from harness.terminal.drivers.panel_hands import MANAGE, PanelHands
+from harness.terminal.contracts import AGAIN_S, BUSY, Completion, Operation
+from harness.terminal.drivers.panel_hands import MANAGE, PATIENCE_S, PanelHands
 from harness.terminal.drivers.panel_operation import ENDED, PROGRESS, PanelOperation
 from harness.terminal.links import ServicePort
 from harness.terminal.serial_line import ByteLine
 
 logging.getLogger("xmodem").setLevel(logging.CRITICAL)  # what it meets on the line stands in the history
 BLOCK = 1024
-BUSY, PATIENCE_S, AGAIN_S = "90", 20.0, 0.25  # an engineer waits for a terminal that is at work, and how
 ANSWER_S = 30.0  # for the check of a whole image, and for a line that has to become quiet first
 LOAD_S = 180.0  # a transfer, however noisy
 _CANCELLED = b"\x18\x18"

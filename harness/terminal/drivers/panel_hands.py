@@ -8,7 +8,7 @@ import time
 from harness.errors import BenchError, TerminalTimeout
 from harness.history.events import OperationInvoked
 from harness.history.recorder import Recorder
-from harness.terminal.contracts import Completion, Via
+from harness.terminal.contracts import AGAIN_S, BUSY, Completion, Via
 from harness.terminal.drivers.panel_operation import (
     DEAD_READERS,
     ENDED,
@@ -24,8 +24,9 @@ from harness.terminal.model import Function, Model
 MENU, ALERT, MANAGE = "功能菜单", "提示", "管理菜单"
 ALERTS = 5  # an operator who is interrupted so often in one operation calls for help
 LOOK_S = 1.0  # how long an operator looks whether an alert is gone
-AGAIN_S = 4.0  # after which a person swipes or taps again where nothing happens
+HELD_OUT_S = 4.0  # after which a person swipes or taps again where nothing happens
 MOST_PRESENTED, WITH_DEAD_READER = 6, 2  # times that a card is held out; the second: where it says that it is broken
+PATIENCE_S = 20.0  # so long an engineer waits for a terminal that is at work
 STEP_S = 10.0  # a screen that a key press asks for; real terminals answer in well under a second
 
 
@@ -87,7 +88,7 @@ class PanelHands:
             raise BenchError(f"the model {self.model.name} has no {function} in its menu", bench=self._bench)
         for _ in range(ALERTS):
             self.to_idle()
-            shown, seen = self._press_for("FUNC", (MENU, ALERT, TAMPERED), "the function menu")
+            shown, seen = self._from_idle("FUNC", (MENU, ALERT, TAMPERED), "the function menu")
             if TAMPERED in seen.text:
                 operation.start = shown
                 return seen
@@ -104,14 +105,17 @@ class PanelHands:
             self.front.press("ENTER")
         raise TerminalTimeout(f"{what}: alert after alert instead", STEP_S, bench=self._bench, seen=seen.text)
 
-    def _press_for(self, key: str, texts: tuple[str, ...], what: str) -> tuple[int, Seen]:
-        """The number of the screen before this key, and the screen that it brings; pressed once more where nothing at
-        all comes of it: a key may be lost."""
+    def _from_idle(self, key: str, texts: tuple[str, ...], what: str) -> tuple[int, Seen]:
+        """The number of the screen before this key, and the screen that it brings; pressed once more where the terminal
+        stays idle: a key may be lost."""
         before = self.front.press(key)
         try:
-            self.front.await_screen(lambda seen: True, LOOK_S, what, after=before)
+            return before, self.front.await_screen(
+                lambda seen: any(text in seen.text for text in texts), LOOK_S, what, after=before
+            )
         except TerminalTimeout:
-            before = self.front.press(key)
+            if self.is_idle(self.front.latest):
+                before = self.front.press(key)
         return before, self._look_for(texts, what, after=before)
 
     def _submenu(self, digit: str) -> str:
@@ -148,7 +152,7 @@ class PanelHands:
             try:
                 seen = self.front.await_screen(
                     lambda s: not s.text.strip() or any(t in s.text for t in (*texts, *NOT_READ)),
-                    LOOK_S if dead else AGAIN_S if dialog.may_be_shown_again else STEP_S, "the next question",
+                    LOOK_S if dead else HELD_OUT_S if dialog.may_be_shown_again else STEP_S, "the next question",
                     after=before.number,
                 )
                 if not any(text in seen.text for text in NOT_READ):
@@ -190,7 +194,9 @@ class PanelHands:
         return self._look_for((text,), what, after=self.front.press(key))
 
     def _look_for(self, texts: tuple[str, ...], what: str, *, after: int = -1) -> Seen:
-        return self.front.await_screen(lambda s: any(t in s.text for t in texts), STEP_S, what, after=after)
+        return self.front.await_screen(
+            lambda s: any(t in s.text for t in texts), STEP_S, what, after=after, answer=True
+        )
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
@@ -201,7 +207,14 @@ class PanelHands:
         self._recorder.append(OperationInvoked(t=time.monotonic_ns(), op=number, name=name, via=via, args=args or {}))
         return PanelOperation(self.front, self.cashier, self._recorder, number, name, self._answer_s)
 
-    def _served(self, command: str, deadline_s: float = 5.0) -> Completion:
+    def _served(self, command: str, deadline_s: float = 5.0, *, patience_s: float = 0.0) -> Completion:
+        """What the service port answers; for ``patience_s`` a terminal that is at work is asked again."""
+        end = time.monotonic() + patience_s
+        while (told := self._served_once(command, deadline_s)).code == BUSY and time.monotonic() < end:
+            time.sleep(AGAIN_S)
+        return told
+
+    def _served_once(self, command: str, deadline_s: float) -> Completion:
         answer = self._port().ask(command, deadline_s)
         status, _, rest = answer.partition(" ")
         if status == "OK":

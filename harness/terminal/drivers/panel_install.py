@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.history.update_events import BackupTaken
 from harness.terminal.contracts import Completion, Via
-from harness.terminal.drivers.panel_hands import MANAGE, PanelHands
+from harness.terminal.drivers.panel_hands import MANAGE, PATIENCE_S, PanelHands
 from harness.terminal.drivers.panel_operation import ENDED, PROGRESS, PanelOperation
 
 ASK_CODE, ACTIVATE_KEY = "请输入激活码", "4"
@@ -50,7 +50,7 @@ class PanelInstall(PanelHands):
         """The text, which stands in the bench's folder too; "" where the terminal refuses."""
         operation = self._invoke("back_up", "service")
         with operation.guarded():
-            told = self._served(f"BACKUP {key}")
+            told = self._served(f"BACKUP {key}", patience_s=PATIENCE_S)
             if not told.ok:
                 operation.complete(told)
                 return ""

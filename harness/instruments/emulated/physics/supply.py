@@ -50,7 +50,7 @@ class SupplyPhysics:
     def set_voltage(self, volts: float) -> None:
         """The amplifier slews to it while the output is on, and is there at once while it is off."""
         self.set_v = volts
-        if not self.output_on:
+        if not self.output_on and self._off_at is None:
             self._inner_v = volts
 
     def output(self, on: bool) -> None:
@@ -70,6 +70,11 @@ class SupplyPhysics:
     def abort(self) -> None:
         """No further ones."""
         self._begun_at = None
+
+    @property
+    def is_nominal(self) -> bool:
+        """Its output is what a terminal is meant to have."""
+        return self.output_on and abs(self._inner_v - self.build.nominal_v) < 0.01 and not self.dipping
 
     @property
     def dipping(self) -> bool:
