@@ -1,8 +1,8 @@
 """Bursts, discharges, surges, a field and a bad supply, at each phase of a sale: never a 97, never a cent lost.
 
-Every disturbance at every phase is for the night; each run has each disturbance and each phase, and some with a 97. They
-come after the corners (files are taken by their names): for a minute after a disturbance the judge asks for no more than
-that the terminal comes back.
+Every disturbance at every phase is for the night; each run has each disturbance and each phase, and some with a 97.
+They come after the corners (files are taken by their names): for a minute after a disturbance the judge asks for no
+more than that the terminal comes back.
 """
 
 import itertools
