@@ -55,6 +55,7 @@ class Guard:
         self._emulated: Emulated | None = None
         self._desk: Desk | None = None
         self._stations: dict[str, Station] = {}
+        self._contacts: frozenset[str] = frozenset()  # emulated instruments that are in cables
         self._restoring: Restoring | None = None
         self._waiting: list[Waiting] = []
         self._heard = time.monotonic()
@@ -74,6 +75,14 @@ class Guard:
 
     def changed(self, name: str) -> None:
         self._wake()
+
+    def settle(self, name: str) -> None:
+        if self._emulated is not None and name in self._contacts:
+            self._emulated.settle()
+
+    def _told_by_emulated(self, event: dict[str, Any]) -> None:
+        if event.get("ev") == "contact":
+            self.event("contact", instrument=event["instrument"], channel=event["channel"], closed=event["closed"])
 
     def _wake(self) -> None:
         try:
@@ -108,7 +117,7 @@ class Guard:
     def _open(self) -> None:
         plan = self._plan
         if any(one.emulated for one in plan.instruments):
-            self._emulated = Emulated(plan)
+            self._emulated = Emulated(plan, self._told_by_emulated)
         known = drivers.known()
         names = {one.driver: one.name for one in plan.instruments if one.address == OPERATOR}
         self._desk = Desk(plan.scratch, self._asking, self._answered, names)
@@ -121,6 +130,9 @@ class Guard:
             if self._emulated is not None and one.emulated:
                 station.address = self._emulated.addresses[one.name]
             self._stations[one.name] = station
+        self._contacts = frozenset(
+            one.name for one in self._stations.values() if one.entry.emulated and one.kind == "relay"
+        )
         for station in self._stations.values():
             station.start()
 
