@@ -56,7 +56,7 @@ class Station:
         self, entry: InstrumentEntry, driver: type[Any], options: Mapping[str, Any], limits: Limits,
         reports: Reports, *, sample_s: float, retry_s: float,
     ) -> None:
-        self.entry, self.name, self.kind = entry, entry.name, driver.kind
+        self.entry, self.name, self.kind, self.safe = entry, entry.name, driver.kind, str(driver.safe)
         self.address = entry.address
         self.opened, self.trouble, self.unsafe = False, "", "not opened yet"
         self._class, self._options, self._limits, self._reports = driver, options, limits, reports
