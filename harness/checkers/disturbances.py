@@ -28,7 +28,8 @@ LEVEL = {
     "burst": ("level_kv", "kV"), "esd": ("level_kv", "kV"), "surge": ("level_kv", "kV"), "field": ("field_v_m", "V/m"),
     "dip": ("duration_ms", "ms"), "interruption": ("duration_ms", "ms"),
 }  # fmt: skip
-SHOWS = {"burst": "pulses", "esd": "pulses", "surge": "pulses", "field": "field_v_m"}  # by these one sees that it struck
+# by what one sees that it struck
+SHOWS = {"burst": "pulses", "esd": "pulses", "surge": "pulses", "field": "field_v_m"}
 SHOWN_NS = SECOND  # so long after it was over what it counted may be read
 FIELD_THERE = 0.5  # of the level, at the probe
 PARTS: dict[Part, str] = {

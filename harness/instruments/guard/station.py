@@ -32,7 +32,7 @@ Reply = Callable[[dict[str, Any]], None]
 
 
 class Reports(Protocol):
-    """Where a station tells what happened. Called from its thread; must not wait."""
+    """Where a station tells what happened. Called from its thread; must not wait, but for :meth:`settle`."""
 
     def event(self, kind: str, **fields: Any) -> None:
         """Something for the worker."""
@@ -43,6 +43,10 @@ class Reports(Protocol):
     def changed(self, name: str) -> None:
         """It was opened, became safe, or can't be."""
 
+    def settle(self, name: str) -> None:
+        """Until what it did by the last order has been told on: what an emulated relay does to a cable is told by
+        itself, beside its answers. Raises InstrumentError."""
+
 
 class Station:
     """``opened``: it has been open at least once; ``unsafe``: why it is not known to be safe, "" where it is and
@@ -52,7 +56,7 @@ class Station:
         self, entry: InstrumentEntry, driver: type[Any], options: Mapping[str, Any], limits: Limits,
         reports: Reports, *, sample_s: float, retry_s: float,
     ) -> None:
-        self.entry, self.name, self.kind = entry, entry.name, driver.kind
+        self.entry, self.name, self.kind, self.safe = entry, entry.name, driver.kind, str(driver.safe)
         self.address = entry.address
         self.opened, self.trouble, self.unsafe = False, "", "not opened yet"
         self._class, self._options, self._limits, self._reports = driver, options, limits, reports
@@ -141,6 +145,7 @@ class Station:
             if not self._is_there():
                 self._next_try = time.monotonic() + POLL_S
                 return
+            self._reports.settle(self.name)
         except Exception as error:
             self._lost(error)
             return
@@ -309,6 +314,7 @@ class Station:
             if method not in QUESTIONS:
                 self.unsafe, self._driven = f"was told to {method}", True
             result = getattr(self._driver, method)(**arguments)
+            self._reports.settle(self.name)
         except Exception as error:
             what, remedy = _told(error)
             self._say_trouble(f"{method}: {what}", remedy)
