@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import BenchError, TerminalTimeout
 from harness.history.instrument_events import Disturbance, Disturbed, InstrumentOpened, StressStep
 from harness.instruments.client import Generator, Proxy
-from harness.lab.stress import OF_SUPPLY, Step, StressProfile, steps_for
+from harness.lab.stress import BY_HAND, OF_SUPPLY, Step, StressProfile, steps_for
 from harness.terminal.contracts import Completion, Operation
 from harness.wire.moments import parse_moment
 
@@ -94,6 +94,8 @@ class Stress:
                 remedy="give its model file `surroundings` (docs/environment.md)",
             )
         plan, self.surroundings = bench.plan, bench.model.surroundings
+        # that of the last step; of a single step by hand what it is now
+        self.temperature_c = None if profile.name == BY_HAND else self.surroundings.temperature_c.nominal
         self.bench, self.profile, self.instruments = bench, profile, bench.instruments
         opened = [event for event in bench.history.events if isinstance(event, InstrumentOpened)]
         self.emulated = all(one.emulated for one in opened)
@@ -171,8 +173,9 @@ class StepUnderWay:
             chamber = self._instruments.chamber
             if step.what == "temperature_c":
                 chamber.set_climate(temperature_c=step.value, ramp_k_per_min=step.ramp_k_per_min)
-            else:
-                chamber.set_climate(humidity_pct=step.value)
+                self._stress.temperature_c = step.value
+            else:  # with the temperature of the profile, wherever a test before has left it: air holds more when warm
+                chamber.set_climate(temperature_c=self._stress.temperature_c, humidity_pct=step.value)
             self._await(chamber, low, high, self._deadline_s(), what)
         else:
             supply = self._instruments.supply
@@ -308,6 +311,7 @@ class StepUnderWay:
             with self._disturbed(residual_pct=step.value, duration_ms=duration_ms):
                 self._instruments.supply.dip(residual_pct=step.value, duration_ms=duration_ms)
                 self._pass(duration_ms / 1000 + TAKEN_S, f"the end of the {step.what}")
+                self._bench.power.flash_operations()  # a board that is slow to go dark has done so when it answers
         elif step.what == "burst":
             with self._disturbed(level_kv=step.value, duration_ms=duration_ms):
                 self._generator.fire(duration_ms=duration_ms)

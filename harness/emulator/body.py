@@ -252,6 +252,7 @@ class Body:
             self.felt("supply_lost", self.supply.cause)
             self._lost_by = "battery" if self.supply.cause == "battery" else "brown_out"
             self._board.lose_supply(self._lost_by)
+            self._look_at_supply("none")  # that took its time, and it may be back
         else:
             self.felt("on_battery" if source == "battery" else "supply_back")
             if before == "none":

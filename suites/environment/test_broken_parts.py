@@ -50,7 +50,7 @@ def test_a_worn_head(bench: Bench) -> None:
     """Every second swipe is misread: people swipe again."""
     bench.hardware.break_part("magnetic_reader", "worn", seed=97)
     for _ in range(3):
-        bench.terminal.sale(10_00, card=MAGNETIC)
+        bench.terminal.sale(10_00, card=MAGNETIC, pin=True)
     refused_97(bench, CHIP)
     back_to_work(bench)
 
@@ -59,7 +59,7 @@ def test_a_worn_head(bench: Bench) -> None:
 def test_nothing_is_printed(bench: Bench, part: Part, state: str) -> None:
     """The sale is approved all the same, and its slip comes out afterwards."""
     bench.hardware.break_part(part, state)
-    sold = bench.terminal.sale(10_00, card=MAGNETIC)
+    sold = bench.terminal.sale(10_00, card=MAGNETIC, pin=True)
     assert sold.ok, sold.text
     read(bench, part)
     refused_97(bench, MAGNETIC)

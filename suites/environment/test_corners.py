@@ -11,7 +11,7 @@ CORNERS = ["cold", "hot", "damp-heat", "supply-range"]
 
 
 @pytest.mark.declares("ENV-01", "ENV-04", "MSG-01", "REC-01")
-@pytest.mark.parametrize("profile", [*CORNERS, pytest.param("temperature-cycle", marks=pytest.mark.long)])
+@pytest.mark.parametrize("profile", [*CORNERS, pytest.param("temperature-cycle", marks=pytest.mark.nightly)])
 def test_97_and_back_at_the_corner(bench: Bench, profile: str) -> None:
     with bench.stress(profile) as stress:
         for _ in stress:

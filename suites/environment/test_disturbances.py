@@ -1,6 +1,8 @@
 """Bursts, discharges, surges, a field and a bad supply, at each phase of a sale: never a 97, never a cent lost.
 
-Every disturbance at every phase is for the night; each run has each disturbance and each phase, with and without a 97.
+Every disturbance at every phase is for the night; each run has each disturbance and each phase, and some with a 97.
+They come after the corners (files are taken by their names): for a minute after a disturbance the judge asks for no
+more than that the terminal comes back.
 """
 
 import itertools
@@ -49,7 +51,7 @@ def test_disturbed_in_a_sale(bench: Bench, sort: str, phase: str, answer: str) -
 
 
 @pytest.mark.declares("ENV-02", "MSG-02")
-@pytest.mark.parametrize("sort", [pytest.param(sort, marks=pytest.mark.long) for sort in DISTURBANCES])
+@pytest.mark.parametrize("sort", DISTURBANCES)
 def test_disturbed_at_rest(bench: Bench, sort: str) -> None:
     """All levels of the profile, as often as this bench does them; after each a sale."""
     work = Work(bench, "before")

@@ -15,8 +15,12 @@ A shop in the cold meets a 97 and comes back from it
     It is refused with code 97
     The terminal was registered again and works
 
+Weak mains and strong ones
+    [Tags]    ENV-01
+    At each step of the stress profile supply-range    The shop sold something
+
 A burst while the answer is on its way costs nobody anything
-    [Tags]    ENV-02    MSG-02
+    [Tags]    ENV-02
     It will strike during the response to 0200
     A burst of 1 kV strikes a sale
     The terminal comes back
@@ -26,7 +30,7 @@ A burst while the answer is on its way costs nobody anything
     It is approved
 
 The mains fail for a moment when a shop comes back from 97
-    [Tags]    ENV-02    MSG-02
+    [Tags]    ENV-02
     The acquirer forgets the terminal
     The shop sells for 97.00 yuan by magnetic card
     It is refused with code 97
@@ -40,14 +44,10 @@ The mains fail for a moment when a shop comes back from 97
     It is approved
 
 A printer that is out of order hides no 97
-    [Tags]    ENV-03    MSG-02
+    [Tags]    ENV-03
     The printer is broken: dead
     The acquirer forgets the terminal
     The shop sells for 97.00 yuan by magnetic card
     It is refused with code 97
     The printer is whole again
     The terminal was registered again and works
-
-Weak mains and strong ones
-    [Tags]    ENV-01
-    At each step of the stress profile supply-range    The shop sold something
