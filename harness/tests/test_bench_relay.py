@@ -3,6 +3,8 @@ it."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from harness.bench.bench import Bench
 from harness.campaigns.plan import RunPlan
 from harness.campaigns.span import TestSpan
+from harness.errors import BenchError
 from harness.history.events import WireLink
 from harness.history.instrument_events import InstrumentsSafe
 from harness.instruments.client import Relay
@@ -139,3 +142,16 @@ def test_at_a_terminal_with_a_modem_it_is_in_the_cable_of_the_antenna(opened: Be
     assert not opened.failed
     opened.close()
     assert not opened.failed
+
+
+@pytest.mark.parametrize("opened", ["cable"], indirect=True)
+def test_instruments_that_have_died_are_said_to_have(opened: Bench) -> None:
+    assert opened.instruments is not None
+    guard = opened.instruments.line.child.pid
+    (servers,) = Path(f"/proc/{guard}/task/{guard}/children").read_text(encoding="ascii").split()
+    os.kill(int(servers), signal.SIGKILL)
+    with pytest.raises(BenchError, match="instrument relay: "):
+        relay(opened).open_contact(NETWORK_CONTACT)
+    with pytest.raises(BenchError, match=r"the emulated instruments do not answer: .*[Bb]roken pipe|closed"):
+        opened.instruments.true_state()
+    assert opened.failed

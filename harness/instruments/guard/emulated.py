@@ -52,7 +52,7 @@ class Emulated:
         self.addresses: dict[str, str] = {}
         self._on_event = on_event
         self._sending, self._numbers = threading.Lock(), itertools.count(1)
-        self._replies: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
+        self._replies: dict[int, queue.SimpleQueue[dict[str, Any] | None]] = {}  # None: none will come
         self._socket = socket.socket(socket.AF_UNIX)
         try:
             greeting = json.loads(_line_of(self._child))
@@ -78,9 +78,11 @@ class Emulated:
             with self._sending:
                 self._socket.sendall(json.dumps({**request, "id": number}).encode() + b"\n")
             reply = replies.get(timeout=ANSWERS_S)
+            if reply is None:
+                raise ConnectionError("they closed the connection")
         except (OSError, queue.Empty) as error:
             raise InstrumentError(
-                f"the emulated instruments do not answer: {error or f'nothing within {ANSWERS_S:g} s'}",
+                f"the emulated instruments do not answer: {str(error) or f'nothing within {ANSWERS_S:g} s'}",
                 remedy="see logs/emulated-instruments.log",
             ) from error
         finally:
@@ -106,6 +108,8 @@ class Emulated:
                     self._on_event(message)
                 elif waiting := self._replies.get(message["re"]):
                     waiting.put(message)
+        for waiting in list(self._replies.values()):
+            waiting.put(None)
 
 
 def _line_of(child: Child) -> bytes:
