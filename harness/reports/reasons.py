@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
+from harness import i18n_errors
 from harness.i18n import catalogue
 from harness.lab.image_set import FLAWS
 from harness.reports import words
@@ -22,6 +23,7 @@ from harness.wire import faults
 _NAMED = re.compile(r"([a-z_]+) (\d{6})")  # a transaction with its trace number
 _HIT = re.compile(r"([a-z]+)(?: of (\d\S* \S+))?")  # a disturbance, and how strong
 _VERSIONS = re.compile(r"(\d+\.\d+\.\d+) to (\d+\.\d+\.\d+)")
+_FAILED = re.compile(r"the bench failed \((.*)\)(, and its evidence is lacking: |: would be FAIL: )(.*)", re.DOTALL)
 _QUOTED = re.compile(r"“[^”]*”|[a-z][a-z-]* (?=\d+\.\d+\.\d+)")  # and the name of a firmware before its version
 _ENGLISH = re.compile(r"(?<![A-Za-z0-9_./])[A-Za-z]?[a-z]{2,}(?![A-Za-z0-9_])")
 _NAMES = frozenset({"ms", "tid", "mid", "replayed"})  # units, and what logs call things
@@ -39,6 +41,10 @@ def _translated(reason: str) -> str:
     whole = catalogue().get(reason) or strikes().get(reason) or _word(reason) or _list(reason)
     if whole is not None:
         return whole
+    failed = _FAILED.fullmatch(reason)
+    if failed:  # what is told there is an error, in the words of that catalogue
+        translation = catalogue().get(f"the bench failed ({{}}){failed[2]}{{}}", reason)
+        return filled(translation, [i18n_errors.chinese(failed[1]), _translated(failed[3])])
     best, least = reason, (english(reason), 0)
     if not least[0]:
         return reason

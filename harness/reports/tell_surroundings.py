@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness import i18n_errors
 from harness.history.instrument_events import (
     Disturbed,
     Felt,
@@ -77,7 +78,9 @@ def told(event: InstrumentEvent) -> tuple[str, Both, str, tuple[tuple[Both, str]
             pairs = tuple((same(name.replace("_", " ")), value) for name, value in mask.values(event.args).items())
             return "instrument", joined(": ", [same(event.instrument), method], "："), "plain", pairs
         case InstrumentTrouble():
-            text = _("{instrument} failed: {what}").format(instrument=event.instrument, what=mask.text(event.what))
+            said = mask.text(event.what)
+            failed = Both(said, i18n_errors.chinese(said))
+            text = _("{instrument} failed: {what}").format(instrument=event.instrument, what=failed)
             pairs = ((_("next"), mask.text(event.remedy)),) if event.remedy else ()
             return "trouble", text, "bad", pairs
         case InstrumentsSafe():

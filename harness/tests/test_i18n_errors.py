@@ -19,10 +19,13 @@ from harness import i18n, i18n_errors
 from harness.cli import main
 from harness.emulator.image import ImageRefused, read
 from harness.errors import BadInput, BenchError, TerminalTimeout
+from harness.history.instrument_events import InstrumentTrouble
 from harness.instruments.contracts import InstrumentError
+from harness.instruments.guard_line import trouble_text
 from harness.lab import entering
 from harness.lab.inventory import load_lab
 from harness.protocol.frames import FrameError, decode
+from harness.reports import reasons
 
 ROOT = Path(harness.__file__).parent
 CHINESE = re.compile(r"[一-鿿]")
@@ -287,6 +290,20 @@ def test_parts_of_errors_are_chinese() -> None:
     assert i18n_errors.translated(refused).startswith(
         "仿真实验室需要用户命名空间，但本系统拒绝（不允许的操作），容器通常会这样限制\n  启动容器时"
     )
+
+
+@pytest.mark.parametrize(("what", "remedy", "chinese"), [
+    ("TCPIP::h::1::SOCKET dropped the connection at 'READ?'", "bring it there by hand, at its own panel",
+     "TCPIP::h::1::SOCKET 在 'READ?' 时断开了连接（下一步：请在其面板上手动使其到达该状态）"),
+    ("it reads 900 for temperature_c, which can only be -100 to 300",
+     "look at its sensor and its cables; compare with another instrument",
+     "temperature_c 的读数为 900，只可能在 -100 到 300 之间（下一步：检查其传感器和线缆；与另一台仪器比对）"),
+])  # fmt: skip
+def test_an_instrument_that_failed_the_bench_is_told_in_one_language(what: str, remedy: str, chinese: str) -> None:
+    """As the judge has it: an error inside of a reason."""
+    trouble = trouble_text(InstrumentTrouble(t=1, instrument="oven", what=what, remedy=remedy))
+    told = reasons.both(f"the bench failed (a-1: {trouble}), and its evidence is lacking: no occasion")
+    assert told.zh == f"测试台故障（a-1: 仪器 oven：{chinese}），缺少其证据：没有出现相应情形"
 
 
 @pytest.mark.usefixtures("zh")
