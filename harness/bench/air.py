@@ -1,4 +1,5 @@
-"""The air between a terminal with a modem and its network, in the place of a cable: out of reach is unplugged."""
+"""The air between a terminal with a modem and its network, in the place of a cable: out of reach is unplugged, and a
+relay's contact is in the cable of its antenna."""
 
 from __future__ import annotations
 
@@ -23,13 +24,16 @@ class Air(Cable):
         super().__init__(topology, recorder, start=start, masters=masters, on_death=on_death)
         self._modem = modem
 
-    def unplug(self) -> None:
-        """No signal: the terminal loses its carrier."""
-        if self.plugged:
-            self._modem().signal("none")
-            self.plugged = False
-
     def plug(self) -> None:
-        """Everything around the modem as it should be."""
-        self._modem().heal()
-        self.plugged = True
+        """Everything around the modem as it should be; where a relay's contact is open, once that closes."""
+        with self._moving:
+            if not self._open:
+                self._carry(True)
+            self.plugged, self._up = True, not self._open
+
+    def _carry(self, up: bool) -> None:
+        """No signal is no carrier."""
+        if up:
+            self._modem().heal()
+        else:
+            self._modem().signal("none")

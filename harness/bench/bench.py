@@ -139,11 +139,12 @@ class Bench:
         if plan.instruments:  # open and safe before there is anything that they could do something to
             from harness.bench.instruments import open_for
 
-            self.instruments = open_for(plan, self._scratch, self.history, self.fail)
+            self.instruments = open_for(plan, self._scratch, self.history, self.fail, self.cable)
             self._stack.callback(self.instruments.close)
         self.units = Units(plan, self._scratch, topology, self.history, self._attach)
         self._stand(self.units.new(plan.serial_number, "first unit of this bench", plan.comes_from))
         self._stack.callback(lambda: self._standing.close())
+        self._stack.callback(self.cable.let_loose)
 
     def _start_acquirer(self, topology: Topology) -> None:
         child = start_acquirer(self.plan, self._scratch, topology.acquirer_fd, self._link_options())

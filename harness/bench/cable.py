@@ -90,7 +90,8 @@ class Armed:
 
 
 class Cable:
-    """One terminal's cable. Plugging what is plugged does nothing.
+    """One terminal's cable. Plugging what is plugged does nothing. ``plugged``: by who plugs and unplugs; whether there
+    is a carrier depends on the contacts in it, too.
 
     ``masters``: the keys of now, asked for before each arming. ``on_death``: what to do with the reason, where faults
     ended because the injector did.
@@ -105,23 +106,44 @@ class Cable:
         self._injector: Injector | None = None
         self._starting = threading.Lock()  # by the test, and by who knocks at the bench's door
         self._told: Sequence[Master] = ()
+        self._moving = threading.Lock()  # by the test, and by who tells of a relay's contact
+        self._open: frozenset[str] = frozenset()  # contacts in the cable
+        self._up, self._loose = True, False
         self.plugged = True
 
     # -- the plug -----------------------------------------------------------------------------------------------------
 
     def unplug(self) -> None:
         """The terminal loses its carrier; returns when the kernel says so."""
-        if self.plugged:
-            self._plug.link(False)
-            self.plugged = False
-            self._recorder.append(WireLink(t=time.monotonic_ns(), state="down"))
+        with self._moving:
+            self._be(False, self._open)
 
     def plug(self) -> None:
-        """Back again; returns when the carrier is there."""
-        if not self.plugged:
-            self._plug.link(True)
-            self.plugged = True
-            self._recorder.append(WireLink(t=time.monotonic_ns(), state="up"))
+        """Back again; returns when the carrier is there, or at once where a contact in the cable is open."""
+        with self._moving:
+            self._be(True, self._open)
+
+    def contact(self, name: str, closed: bool) -> None:
+        """A relay's contact in this cable opened or closed. Plug and contacts are in series: the terminal has its
+        carrier while it is plugged and all are closed."""
+        with self._moving:
+            if not self._loose:
+                self._be(self.plugged, self._open - {name} if closed else self._open | {name})
+
+    def let_loose(self) -> None:
+        """The terminal is about to be taken away for good: what contacts do is nothing to it any more."""
+        with self._moving:
+            self._loose = True
+
+    def _be(self, plugged: bool, opened: frozenset[str]) -> None:
+        up = plugged and not opened
+        if up is not self._up:
+            self._carry(up)
+        self.plugged, self._open, self._up = plugged, opened, up
+
+    def _carry(self, up: bool) -> None:
+        self._plug.link(up)
+        self._recorder.append(WireLink(t=time.monotonic_ns(), state="up" if up else "down"))
 
     # -- faults -------------------------------------------------------------------------------------------------------
 
@@ -148,7 +170,8 @@ class Cable:
             self._injector.heal(fault_id)
 
     def heal(self) -> None:
-        """No fault armed, the cable plugged. Returns when what was diverted flows again."""
+        """No fault armed, the cable plugged; an open contact in it is left to who opened it. Returns when what was
+        diverted flows again."""
         if self._injector is not None:
             self._injector.heal()
         self.plug()

@@ -41,6 +41,9 @@ AT_A_MOMENT_S = 0.2  # of a field: the message is held so long
 SLOWEST_K_PER_MIN = 0.5  # of a chamber that goes as fast as it can
 TAKEN_S = 0.05  # until an instrument has begun what it was told
 LONG_MS = 1000.0  # an interruption
+FIELD_THERE = 0.5  # of the level: the probe sees the field come up
+CAN_IT = "look whether it can: its range, its door, its own limits (docs/environment.md)"
+DID_IT = "look at its front panel, its interlock and its cables: it was told to, and reads nothing of it"
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,9 @@ class Stress:
         chamber.set_climate(**wanted)
         for quantity, value in wanted.items():
             spare = TOLERANCE[quantity]
-            chamber.await_(quantity, value - spare, value + spare, REACH_S, "an ordinary day in the chamber")
+            await_reading(
+                chamber, quantity, (value - spare, value + spare), REACH_S, "an ordinary day in the chamber", CAN_IT
+            )
 
     def __iter__(self) -> Iterator[StepUnderWay]:
         for step in self.steps:
@@ -176,11 +181,11 @@ class StepUnderWay:
                 self._stress.temperature_c = step.value
             else:  # with the temperature of the profile, wherever a test before has left it: air holds more when warm
                 chamber.set_climate(temperature_c=self._stress.temperature_c, humidity_pct=step.value)
-            self._await(chamber, low, high, self._deadline_s(), what)
+            await_reading(chamber, step.what, (low, high), self._deadline_s(), what, CAN_IT)
         else:
             supply = self._instruments.supply
             supply.set_voltage(step.value)
-            self._await(supply, low, high, REACH_S, what)
+            await_reading(supply, step.what, (low, high), REACH_S, what, CAN_IT)
         self.record("reached")
         self._pass(self._stress.pace.seconds(step.hold_s), f"{what}: the soak")
         if step.unit_off:
@@ -191,15 +196,6 @@ class StepUnderWay:
         """A reading before anything else is done: up to here it was so."""
         chamber = self.step.instrument == "chamber"
         (self._instruments.chamber if chamber else self._instruments.supply).read()
-
-    def _await(self, instrument: Proxy, low: float, high: float, deadline_s: float, what: str) -> None:
-        try:
-            instrument.await_(self.step.what, low, high, deadline_s, what)
-        except TerminalTimeout as error:
-            raise BenchError(
-                f"instrument {instrument.name} did not get there in {deadline_s:g} s: {what}", bench=self._bench.name,
-                remedy="look whether it can: its range, its door, its own limits (docs/environment.md)",
-            ) from error
 
     def _deadline_s(self) -> float:
         """As long as the ramp takes from the other end of what a chamber can; an emulated one is faster."""
@@ -316,11 +312,17 @@ class StepUnderWay:
             with self._disturbed(level_kv=step.value, duration_ms=duration_ms):
                 self._generator.fire(duration_ms=duration_ms)
                 self._pass(duration_ms / 1000 + TAKEN_S, "the end of the burst")
+                self._await_pulse()
         else:
             with self._disturbed(level_kv=step.value):
                 self._generator.fire(count=1)
-                self._pulses += 1
-                self._generator.await_("pulses", self._pulses, math.inf, READY_S, f"one {step.what} pulse")
+                self._await_pulse()
+
+    def _await_pulse(self) -> None:
+        """It has counted one more: it did strike."""
+        self._pulses += 1
+        what = f"one {self.step.what} more, as it counts them"
+        await_reading(self._generator, "pulses", (self._pulses, math.inf), READY_S, what, DID_IT)
 
     def _radiate(self, frequency_mhz: float, seconds: float) -> None:
         field, step = self._instruments.field, self.step
@@ -329,6 +331,8 @@ class StepUnderWay:
         with self._disturbed(field_v_m=step.value, frequency_mhz=frequency_mhz):
             field.radiate(True)
             try:
+                there = (step.value * FIELD_THERE, math.inf)
+                await_reading(field, "field_v_m", there, READY_S, f"the field, at {frequency_mhz:g} MHz", DID_IT)
                 self._pass(seconds, "the dwell time of the field")
             finally:
                 field.radiate(False)
@@ -353,6 +357,19 @@ class StepUnderWay:
         """So much real time, which the standard asks for; a bench that fails ends it."""
         with contextlib.suppress(TerminalTimeout):
             self._bench.history.wait_for(lambda event: False, seconds, what)
+
+
+def await_reading(
+    instrument: Proxy, quantity: str, between: tuple[float, float], deadline_s: float, what: str, remedy: str
+) -> None:
+    """Until it reads that. Raises BenchError where it does not: an instrument is not the terminal."""
+    try:
+        instrument.await_(quantity, *between, deadline_s, what)
+    except TerminalTimeout as error:
+        raise BenchError(
+            f"instrument {instrument.name} did not get there in {deadline_s:g} s: {what}", bench=instrument.bench,
+            remedy=remedy,
+        ) from error
 
 
 def held_at(moment: str) -> str:

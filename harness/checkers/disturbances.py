@@ -13,13 +13,25 @@ from weakref import WeakKeyDictionary
 from harness.checkers.reading import SECOND, Reading
 from harness.checkers.surroundings import Outside, kind_of, outside_of_range, steps_at
 from harness.history.events import Event, Power, UnitReplaced
-from harness.history.instrument_events import Criterion, Disturbed, HardwareState, Part, StressStep
+from harness.history.instrument_events import (
+    Criterion,
+    Disturbed,
+    HardwareState,
+    InstrumentOpened,
+    Part,
+    Readings,
+    StressStep,
+)
 
 HUNG_S = 30  # real seconds: so long a terminal may hang from a disturbance before its watchdog resets it
 LEVEL = {
     "burst": ("level_kv", "kV"), "esd": ("level_kv", "kV"), "surge": ("level_kv", "kV"), "field": ("field_v_m", "V/m"),
     "dip": ("duration_ms", "ms"), "interruption": ("duration_ms", "ms"),
 }  # fmt: skip
+# by what one sees that it struck
+SHOWS = {"burst": "pulses", "esd": "pulses", "surge": "pulses", "field": "field_v_m"}
+SHOWN_NS = SECOND  # so long after it was over what it counted may be read
+FIELD_THERE = 0.5  # of the level, at the probe
 PARTS: dict[Part, str] = {
     "magnetic_reader": "magnetic reader", "chip_reader": "chip reader", "contactless_reader": "contactless reader",
     "printer": "printer", "paper": "paper", "battery": "battery", "clock_battery": "clock battery", "clock": "clock",
@@ -38,13 +50,15 @@ WIPED_BY_TAMPER = frozenset({"STA-03", "FWU-01"})  # a terminal that was opened 
 @dataclass(frozen=True)
 class Hit:
     """One disturbance. ``level``: as :class:`harness.terminal.surroundings.Immunity` counts it; None: not told, or its
-    beginning or end was not seen (``begun`` is then what was seen, ``end`` the latest that it can be)."""
+    beginning or end was not seen (``begun`` is then what was seen, ``end`` the latest that it can be). ``shown``: the
+    readings of its instrument by which it did strike; None: it has such readings, and they do not show that."""
 
     begun: Disturbed
     ended: Disturbed | None
     end: int
     level: float | None
     residual_pct: float
+    shown: tuple[Readings, ...] | None = ()
 
     @property
     def start(self) -> int:
@@ -87,11 +101,33 @@ def _hits_of(reading: Reading) -> Iterator[Hit]:
             open_ones[key] = event
         elif begun is not None:
             level = begun.values.get(LEVEL[begun.sort][0])
-            yield Hit(begun, event, event.t, level, begun.values.get("residual_pct", 0.0))
+            shown = _shown(reading, begun, event)
+            yield Hit(begun, event, event.t, level, begun.values.get("residual_pct", 0.0), shown)
         else:
             yield Hit(event, None, event.t, None, 0.0)
     for begun in open_ones.values():
         yield Hit(begun, None, reading.end + 1, None, 0.0)
+
+
+def _shown(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Readings, ...] | None:
+    """That a generator was told to strike is no measurement: it has counted a pulse more, the probe has seen a field.
+    Of a dip that is shorter than readings are apart there is none, nor of an instrument that reads no such thing."""
+    quantity = SHOWS.get(begun.sort)
+    opened = next((one for one in reading.all(InstrumentOpened) if one.instrument == begun.instrument), None)
+    if quantity is None or opened is None or quantity not in opened.quantities:
+        return ()
+    told = [one for one in reading.all(Readings) if one.instrument == begun.instrument and quantity in one.values]
+    first = bisect.bisect_right(told, begun.t, key=lambda one: one.t)
+    meanwhile = told[first : bisect.bisect_right(told, ended.t + SHOWN_NS, key=lambda one: one.t)]
+    if quantity == "field_v_m":
+        least = FIELD_THERE * begun.values.get(quantity, 0.0)
+        seen = next((one for one in meanwhile if one.values[quantity] >= least), None)
+        return (seen,) if seen is not None else None
+    before = told[first - 1] if first else None
+    if before is None:
+        return None
+    seen = next((one for one in meanwhile if one.values[quantity] > before.values[quantity]), None)
+    return (before, seen) if seen is not None else None
 
 
 def hits_between(reading: Reading, start: int, end: int) -> list[Hit]:

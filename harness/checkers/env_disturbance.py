@@ -27,6 +27,7 @@ from harness.history.events import Event, Power, Screen
 RULE = "ENV-02"
 _MAKE = {True: Finding.passed, False: Finding.failed, None: Finding.undecided}
 ABOUT_S = 3  # real seconds around a moment in which readings must frame the supply
+UNSEEN = "its instrument was told to, and its readings do not show that it did"
 MONEY = frozenset({"batch", "reversal", "stored"})
 WIPED = frozenset({"identity", "keys"})  # what a terminal erases that was opened
 
@@ -40,7 +41,11 @@ def nothing_is_lost(reading: Reading) -> Iterator[Finding]:
     for episode in episodes(reading):
         for fate in _fates(reading, episode):
             reason = f"after {episode.name}: {fate.reason}"
-            yield _MAKE[fate.ok](RULE, reason, [*episode.events, *fate.events], at=episode.first)
+            evidence = [*episode.events, *fate.events]
+            if fate.ok and not episode.seen:
+                yield Finding.undecided(RULE, f"{reason}; {UNSEEN}", evidence, at=episode.first)
+            else:
+                yield _MAKE[fate.ok](RULE, reason, evidence, at=episode.first)
 
 
 def _fates(reading: Reading, episode: Disturbance) -> Iterator[Fate]:
@@ -78,6 +83,9 @@ def meets_its_criterion(reading: Reading) -> Iterator[Finding]:
         if any(hit.level is None for hit in episode.hits):
             reason = f"{episode.name}: how strong it was is not told"
             yield Finding.undecided(RULE, reason, episode.events, at=episode.first)
+            continue
+        if not episode.seen:
+            yield Finding.undecided(RULE, f"{episode.name}: {UNSEEN}", episode.events, at=episode.first)
             continue
         aside = outside_of_range(reading, episode.t, episode.end) or broken_between(reading, episode.t, episode.end)
         if episode.criterion is None or aside or reading.is_off(episode.t):

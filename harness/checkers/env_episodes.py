@@ -44,9 +44,14 @@ class Disturbance:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """Its first beginning and its last end."""
+        """Its first beginning and its last end, and by what one sees that it did strike."""
         last = max(self.hits, key=lambda hit: hit.end)
-        return (self.first, *([last.ended] if last.ended else []))
+        return (self.first, *([last.ended] if last.ended else []), *(last.shown or ()))
+
+    @property
+    def seen(self) -> bool:
+        """Nothing says that its instrument did not strike although it was told to."""
+        return all(hit.shown is not None for hit in self.hits)
 
     @property
     def back_ns(self) -> int:

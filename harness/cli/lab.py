@@ -119,15 +119,24 @@ def _print(lab: Lab) -> None:
             if entry.instruments:
                 details.append(", ".join(one.name for one in entry.instruments))
             print(f"    {entry.name}: {', '.join(details)}")
-            _print_untried(entry)
+            _print_warnings(entry)
 
 
-def _print_untried(entry: BenchEntry) -> None:
+def _print_warnings(entry: BenchEntry) -> None:
     if not any(not one.emulated for one in entry.instruments):
         return
     from harness.instruments.drivers import known
+    from harness.lab.instrument_entry import EMULATED, OPERATOR
 
     for one in entry.instruments:
-        if not one.emulated and not known()[one.driver].tried:
+        driver = known()[one.driver]
+        doorless = driver.kind == "chamber" and "door_open" not in driver.quantities
+        if doorless and one.address not in (EMULATED, OPERATOR):
+            text = _(
+                "instrument {name}: the driver {driver} reads no door contact, so nothing stops it while its door is"
+                " open (docs/instruments.md)"
+            )
+            print(f"      {text.format(name=one.name, driver=one.driver)}")
+        if not one.emulated and not driver.tried:
             text = _("instrument {name}: nobody has tried the driver {driver} on hardware yet (docs/instruments.md)")
             print(f"      {text.format(name=one.name, driver=one.driver)}")

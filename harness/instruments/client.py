@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
@@ -31,6 +32,11 @@ class Proxy:
     def __init__(self, instruments: Instruments, name: str) -> None:
         self._instruments, self.name = instruments, name
 
+    @property
+    def bench(self) -> str:
+        """Whose it is."""
+        return self._instruments.bench
+
     def read(self) -> dict[str, float]:
         """All its quantities, now; they are in the history."""
         reply = self._instruments._ask(self.name, {"op": "read", "instrument": self.name})
@@ -38,6 +44,9 @@ class Proxy:
 
     def await_(self, quantity: str, low: float, high: float, deadline_s: float, what: str) -> float:
         """Until it reads ``low`` to ``high``; the value. TerminalTimeout (it names ``what``) when it does not."""
+        def there(event: Readings) -> bool:
+            return low <= event.values.get(quantity, math.nan) <= high
+
         since = self._instruments.line.history.seq
         now = self.read()
         if quantity not in now:
@@ -45,8 +54,7 @@ class Proxy:
                 f"instrument {self.name} reads no {quantity}: {', '.join(now)}", bench=self._instruments.bench
             )
         found = self._instruments.line.history.wait_for(
-            lambda e: isinstance(e, Readings) and e.instrument == self.name and low <= e.values[quantity] <= high,
-            deadline_s, what, since=since,
+            lambda e: isinstance(e, Readings) and e.instrument == self.name and there(e), deadline_s, what, since=since,
         )
         return cast(Readings, found).values[quantity]
 

@@ -15,6 +15,8 @@ from typing import ClassVar, Protocol
 from harness.errors import Hil97Error
 from harness.history.instrument_events import InstrumentKind, Quantity
 
+NETWORK_CONTACT = 1  # of an emulated relay: the channel in the terminal's network cable
+
 
 class InstrumentError(Hil97Error):
     """An instrument could not do it. ``what`` and ``remedy`` are for the person at the bench; which instrument and
@@ -144,7 +146,8 @@ class PrinterSensor(Instrument, Protocol):
 
 
 class Relay(Instrument, Protocol):
-    """A contact in a cable, by channel: ``ch1`` ... are 0 or 1. Safe: all closed."""
+    """A contact in a cable, by channel: ``ch1`` ... are 0 or 1. Safe: all closed. An emulated one's first,
+    ``NETWORK_CONTACT``, is in the terminal's network cable."""
 
     def close_contact(self, channel: int) -> None: ...
 

@@ -58,6 +58,10 @@ class Desk:
         """Whether a question is open."""
         return bool(self.open)
 
+    def is_gone(self) -> bool:
+        """Whether nobody can be asked any more: the folder was taken away, as a dead run's is by the next one."""
+        return not self.folder.is_dir()
+
     def withdraw(self, driver: str) -> None:
         """The question that is open there, if any, ends without an answer."""
         self.withdrawn.add(driver)

@@ -38,6 +38,9 @@ _EVENTS: dict[str, type[Any]] = {
     "safe": InstrumentsSafe, "answered": OperatorAnswered,
 }  # fmt: skip
 
+Contact = Callable[[str, int, bool], None]
+"""``contact(instrument, channel, closed)``: it is in effect when it returns. On the line's thread."""
+
 
 class Guard(Protocol):
     """Its process."""
@@ -56,12 +59,14 @@ class Guard(Protocol):
 
 class GuardLine:
     """Make it with :meth:`start`. ``fail`` is told what makes the bench unfit: the first trouble of an instrument, a
-    test that hung, the guard's death."""
+    test that hung, the guard's death. ``contact``: an emulated relay's contact has moved."""
 
     def __init__(
-        self, end: socket.socket, child: Guard, history: Recorder, plan: GuardPlan, fail: Callable[[str], None]
+        self, end: socket.socket, child: Guard, history: Recorder, plan: GuardPlan, fail: Callable[[str], None],
+        contact: Contact,
     ) -> None:
         self._socket, self.child, self.history, self._fail = end, child, history, fail
+        self._contact = contact
         self.log = plan.folder / LOG
         self._bench = plan.bench
         self._sending, self._changed = threading.Lock(), threading.Condition()
@@ -76,7 +81,9 @@ class GuardLine:
         self._pulse.start()
 
     @classmethod
-    def start(cls, plan: GuardPlan, history: Recorder, fail: Callable[[str], None]) -> GuardLine:
+    def start(
+        cls, plan: GuardPlan, history: Recorder, fail: Callable[[str], None], contact: Contact
+    ) -> GuardLine:
         """The guard's process; nothing is asked of it yet. Raises BenchError where it can't be started."""
         file: Path = plan.scratch / PLAN
         file.write_text(plan.model_dump_json(), encoding="utf-8")
@@ -88,7 +95,7 @@ class GuardLine:
             raise
         finally:
             theirs.close()
-        return cls(ours, child, history, plan, fail)
+        return cls(ours, child, history, plan, fail, contact)
 
     def request(self, request: dict[str, Any], *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
         """The reply; what the guard told before it is in the history. Raises BenchError where none comes."""
@@ -189,6 +196,9 @@ class GuardLine:
             return
         if kind == "hung":
             self._fail(str(message["what"]))
+            return
+        if kind == "contact":
+            self._contact(message["instrument"], message["channel"], message["closed"])
             return
         event = _EVENTS[kind](**message)
         try:

@@ -17,7 +17,7 @@ FULL_SET = {  # what `instruments: emulated` stands for: name -> driver
 
 
 class Limit(BaseModel):
-    """Both ends are allowed; None: open."""
+    """Both ends are allowed. None: open; in an inventory, as it is where nothing is said."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     low: float | None = None

@@ -50,6 +50,8 @@ class Lab:
         self._values = dict(NOMINAL)
         self._course: list[tuple[int, dict[str, float]]] = []
         self._gaps: list[tuple[int, int]] = []
+        self._counts: dict[str, float] = {}
+        self._broken: set[str] = set()
 
     def __enter__(self) -> Self:
         for name, (sort, quantities) in OF.items():
@@ -105,7 +107,25 @@ class Lab:
         name = "supply-1" if sort in ("dip", "interruption") else f"{sort}-1"
         self._world.append(Disturbed(t=0, instrument=name, sort=sort, state="begun", values=values))
         yield
+        if name in self._counts:
+            self._count(name, values.get("field_v_m", self._counts[name] + 1))
         self._world.append(Disturbed(t=0, instrument=name, sort=sort, state="ended", values={}))
+
+    def has(self, sort: Literal["burst", "esd", "surge", "field"], *, works: bool = True) -> None:
+        """A generator that says what it did; one that does not work counts nothing."""
+        name, quantity = f"{sort}-1", "field_v_m" if sort == "field" else "pulses"
+        self._counts[name] = 0.0
+        self._broken |= set() if works else {name}
+        self._world.append(InstrumentOpened(
+            t=0, instrument=name, sort=sort, driver="emulated", identity=f"HIL97,{name}", emulated=self._emulated,
+            quantities={quantity: Quantity(unit="")}, safe="off",
+        ))  # fmt: skip
+        self._count(name, 0.0)
+
+    def _count(self, name: str, value: float) -> None:
+        self._counts[name] = self._counts[name] if name in self._broken else value
+        quantity = "field_v_m" if name == "field-1" else "pulses"
+        self._world.append(Readings(t=0, instrument=name, values={quantity: self._counts[name]}))
 
     def breaks(self, part: Part, state: str = "dead") -> HardwareState:
         return self._world.append(HardwareState(t=0, part=part, state=state))

@@ -104,7 +104,8 @@ class ScpiLine:
 
 
 class Servers:
-    """``python -m harness.instruments.emulated`` with that plan."""
+    """``python -m harness.instruments.emulated`` with that plan: ``instruments`` (``"all"``: named as their kinds), and
+    its other keys."""
 
     def __init__(self, folder: Path, instruments: Any, *, pass_fds: Sequence[int] = (), **plan: Any) -> None:
         file, control = folder / "plan.json", folder / "instruments.sock"
@@ -149,6 +150,10 @@ class Servers:
 
     def fault(self, name: str, what: str, **more: float) -> None:
         reply = self.control.ask("fault", instrument=name, what=what, **more)
+        assert reply["ok"], reply
+
+    def door(self, name: str, is_open: bool) -> None:
+        reply = self.control.ask("door", instrument=name, open=is_open)
         assert reply["ok"], reply
 
     def __enter__(self) -> Self:

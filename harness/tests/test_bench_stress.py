@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from harness.bench.bench import Bench
 from harness.bench.ready import make_ready
-from harness.bench.stress import Pace, held_at, pace_of
+from harness.bench.stress import DID_IT, Pace, await_reading, held_at, pace_of
 from harness.campaigns.plan import RunPlan
-from harness.errors import BadInput, BenchError
+from harness.errors import BadInput, BenchError, TerminalTimeout
 from harness.history.events import FaultHealed, FaultStruck, Power
 from harness.history.instrument_events import Disturbed, InstrumentSet, StressStep
+from harness.instruments.client import Proxy
 from harness.lab.inventory import load_lab
 from harness.lab.stress import Step
 from harness.terminal.cards import MAGNETIC
@@ -45,6 +47,21 @@ def test_real_instruments_get_all_that_is_written() -> None:
     real = pace_of(emulated=False, real_time=True, time_scale=1)
     assert real.seconds(7200) == 7200 and real.times(step(count=10)) == 10 and real.at_most == 2
     assert pace_of(emulated=True, real_time=False, time_scale=20) == Pace(20, 0.25, 2, None)
+
+
+class NeverThere:
+    """An instrument that takes every command and reads nothing of it."""
+
+    name, bench = "gun", "b"
+
+    def await_(self, quantity: str, low: float, high: float, deadline_s: float, what: str) -> float:
+        raise TerminalTimeout(what, deadline_s, bench=self.bench)
+
+
+def test_an_instrument_that_does_not_do_it_is_the_benchs_failure_and_not_the_terminals() -> None:
+    with pytest.raises(BenchError, match=r"bench b: instrument gun did not get there in 30 s: one esd more") as said:
+        await_reading(cast(Proxy, NeverThere()), "pulses", (1, math.inf), 30, "one esd more", DID_IT)
+    assert "front panel" in said.value.remedy
 
 
 # -- on a whole bench --------------------------------------------------------------------------------------------------

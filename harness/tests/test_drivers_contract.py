@@ -14,8 +14,8 @@ from harness.history.instrument_events import Quantity
 from harness.instruments import drivers
 from harness.instruments.contract_kit import DriverContract, elsewhere
 from harness.instruments.methods import CONTRACTS
-from harness.tests.emulated_instruments import EmulatedInstruments, emulated
 from harness.tests.instrument_fakes import Lines, scpi
+from harness.tests.instrument_helpers import Servers
 
 GENERIC = {
     "scpi-chamber": "chamber", "scpi-supply": "supply", "scpi-burst": "burst", "scpi-esd": "esd",
@@ -26,8 +26,8 @@ GENERIC = {
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedInstruments]:
-    with emulated(tmp_path_factory.mktemp("lab"), time_scale=20, climate_scale=60) as running:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with Servers(tmp_path_factory.mktemp("lab"), "all", time_scale=20, climate_scale=60) as running:
         yield running
 
 
@@ -36,7 +36,7 @@ class TestGeneric(DriverContract):
     """Against the emulated instrument of its kind."""
 
     @pytest.fixture(autouse=True)
-    def of(self, name: str, lab: EmulatedInstruments, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of(self, name: str, lab: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(TestGeneric, "driver", drivers.known()[name], raising=False)
         monkeypatch.setattr(TestGeneric, "address", lab.addresses[GENERIC[name]], raising=False)
         monkeypatch.setattr(TestGeneric, "options", {"timeout_s": 2.0})

@@ -11,7 +11,7 @@ import pytest
 from harness.instruments import drivers
 from harness.instruments.contracts import InstrumentError, InstrumentRefused
 from harness.instruments.quantities import impossible
-from harness.tests.emulated_instruments import EmulatedInstruments, emulated
+from harness.tests.instrument_helpers import Servers
 from harness.tests.lab_helpers import eventually
 from harness.tests.test_drivers_contract import GENERIC
 
@@ -20,17 +20,15 @@ TIMEOUT_S = 1.5
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedInstruments]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     instruments: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in KINDS}
     instruments["card_robot"]["cards"] = {"visa": {"track2": "4761739001010119=22122011143800000"}}
-    with emulated(
-        tmp_path_factory.mktemp("lab"), time_scale=50, climate_scale=600, instruments=instruments
-    ) as running:
+    with Servers(tmp_path_factory.mktemp("lab"), instruments, time_scale=50, climate_scale=600) as running:
         yield running
 
 
 @pytest.fixture
-def open_(lab: EmulatedInstruments) -> Iterator[Any]:
+def open_(lab: Servers) -> Iterator[Any]:
     opened: list[Any] = []
 
     def make(kind: str) -> Any:
@@ -68,7 +66,7 @@ MEASURING = ("chamber", "supply", "burst", "esd", "surge", "field", "printer_sen
 @pytest.mark.parametrize(
     ("kind", "fault"), [(kind, one) for kind in KINDS for one in FAULTS if one != "impossible" or kind in MEASURING]
 )
-def test_a_fault_is_one_clear_message_and_passes(kind: str, fault: str, lab: EmulatedInstruments, open_: Any) -> None:
+def test_a_fault_is_one_clear_message_and_passes(kind: str, fault: str, lab: Servers, open_: Any) -> None:
     instrument = open_(kind)
     lab.fault(kind, fault)
     with pytest.raises(InstrumentError, match=FAULTS[fault]) as told:
@@ -82,13 +80,13 @@ def test_a_fault_is_one_clear_message_and_passes(kind: str, fault: str, lab: Emu
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_another_device_says_so(kind: str, lab: EmulatedInstruments, open_: Any) -> None:
+def test_another_device_says_so(kind: str, lab: Servers, open_: Any) -> None:
     assert "HIL97" in open_(kind).identity()
     lab.fault(kind, "identity")
     assert "HIL97" not in open_(kind).identity()
 
 
-def test_the_chamber_goes_where_it_is_sent_and_stops(lab: EmulatedInstruments, open_: Any) -> None:
+def test_the_chamber_goes_where_it_is_sent_and_stops(lab: Servers, open_: Any) -> None:
     chamber = open_("chamber")
     chamber.set_climate(temperature_c=30, ramp_k_per_min=20)
     assert not chamber.is_safe()
@@ -96,14 +94,14 @@ def test_the_chamber_goes_where_it_is_sent_and_stops(lab: EmulatedInstruments, o
     chamber.set_climate(humidity_pct=60)
     with pytest.raises(InstrumentRefused, match="-222"):
         chamber.set_climate(temperature_c=900)
-    lab.ask("door", instrument="chamber", open=True)
+    lab.door("chamber", True)
     eventually(lambda: chamber.read()["door_open"] == 1, "the open door")
-    lab.ask("door", instrument="chamber", open=False)
+    lab.door("chamber", False)
     chamber.make_safe()
     assert chamber.is_safe() and lab.state("chamber")["safe"]
 
 
-def test_the_supply(lab: EmulatedInstruments, open_: Any) -> None:
+def test_the_supply(lab: Servers, open_: Any) -> None:
     supply = open_("supply")
     supply.set_voltage(180)
     supply.set_current_limit(0.5)
@@ -135,7 +133,7 @@ def _safe(instrument: Any) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["burst", "esd", "surge"])
-def test_a_generator_is_charged_fired_and_off(kind: str, lab: EmulatedInstruments, open_: Any) -> None:
+def test_a_generator_is_charged_fired_and_off(kind: str, lab: Servers, open_: Any) -> None:
     generator = open_(kind)
     with pytest.raises(InstrumentRefused, match="refused 'INIT'"):
         generator.fire(duration_ms=10)
@@ -155,7 +153,7 @@ def test_a_burst_needs_a_duration(open_: Any) -> None:
         open_("burst").fire(count=3)
 
 
-def test_the_field(lab: EmulatedInstruments, open_: Any) -> None:
+def test_the_field(lab: Servers, open_: Any) -> None:
     field = open_("field")
     with pytest.raises(InstrumentRefused, match="-221"):
         field.radiate(True)
@@ -168,7 +166,7 @@ def test_the_field(lab: EmulatedInstruments, open_: Any) -> None:
     assert field.is_safe() and lab.state("field")["safe"]
 
 
-def test_the_switch(lab: EmulatedInstruments, open_: Any) -> None:
+def test_the_switch(lab: Servers, open_: Any) -> None:
     switch = open_("power_switch")
     switch.switch(False)
     assert switch.read() == {"output_on": 0.0} and not switch.is_safe() and not lab.state("power_switch")["safe"]
@@ -201,7 +199,7 @@ def test_the_camera_and_the_paper(open_: Any) -> None:
     assert open_("printer_sensor").read()["paper_left"] in (0, 1)
 
 
-def test_the_relay(lab: EmulatedInstruments, open_: Any) -> None:
+def test_the_relay(lab: Servers, open_: Any) -> None:
     relay = open_("relay")
     relay.open_contact(3)
     assert relay.read() == {f"ch{n}": float(n != 3) for n in range(1, 9)} and not relay.is_safe()

@@ -132,9 +132,9 @@ def test_it_stands_in_a_field(servers: Servers, board: FakeBoard) -> None:
     field.do("OUTP ON")
     assert field.ask("*OPC?") == "1"
     eventually(lambda: board.around()["field_v_m"] == 10)
-    assert servers.control.ask("door", instrument="field", open=True)["ok"]
+    servers.door("field", True)
     eventually(lambda: board.around()["field_v_m"] == 0)
-    assert servers.control.ask("door", instrument="field", open=False)["ok"]
+    servers.door("field", False)
 
 
 def test_a_second_terminal_is_told_everything_again(servers: Servers, board: FakeBoard, tmp_path: Path) -> None:

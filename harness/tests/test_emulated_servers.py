@@ -83,11 +83,11 @@ def test_a_chamber_ramps_and_stops(servers: Servers) -> None:
 def test_a_chamber_does_not_run_with_its_door_open(servers: Servers) -> None:
     line = servers.scpi("chamber")
     line.do("*RST")
-    assert servers.control.ask("door", instrument="chamber", open=True)["ok"]
+    servers.door("chamber", True)
     try:
         assert line.ask("OUTP ON;DOOR:STAT?;:SYST:ERR?").startswith('1;-221,"Settings conflict;the door is open')
     finally:
-        assert servers.control.ask("door", instrument="chamber", open=False)["ok"]
+        servers.door("chamber", False)
 
 
 def test_completion_of_dips_is_waited_for(servers: Servers) -> None:
@@ -108,11 +108,11 @@ def test_a_generator_fires_when_it_is_ready_and_not_before(servers: Servers) -> 
     eventually(lambda: line.ask("ARM:STAT?") == "READY")
     assert line.ask("INIT;*OPC?") == "1"
     assert servers.state("surge")["pulses"] == before + 2
-    assert servers.control.ask("door", instrument="surge", open=True)["ok"]
+    servers.door("surge", True)
     state, interlock, volts = line.ask("ARM:STAT?;:INT:STAT?;:MEAS:VOLT?").split(";")
     assert (state, interlock) == ("OFF", "0") and float(volts) < 10
     assert line.ask("ARM;:SYST:ERR?").startswith('-221,"Settings conflict;the interlock')
-    assert servers.control.ask("door", instrument="surge", open=False)["ok"]
+    servers.door("surge", False)
 
 
 def test_a_field_needs_a_warm_amplifier(servers: Servers) -> None:

@@ -429,6 +429,6 @@ def test_a_memory_that_can_not_be_read_is_reported_and_never_formatted(damage: s
         board.put_event({"key": key})
     for _ in range(5):
         terminal.turn(0.001)
-    assert board.screens[-1][1:] == ["存储故障,请送修"]
+    assert board.screens[-1][1:] == ["存储故障,请送修", *(["数据被改:state"] if damage == "state" else [])]
     assert bytes(flash.content) == bytes(content)
     board.close()

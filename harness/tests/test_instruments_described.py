@@ -53,6 +53,21 @@ def test_what_nobody_has_tried_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     ]
 
 
+def test_a_chamber_that_tells_nothing_of_its_door_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = (
+        "      cold: {driver: thermotron-3800, address: 'TCPIP::10.1.2.3::8888::SOCKET'}\n"
+        "      warm: {driver: scpi-chamber, address: 'TCPIP::10.1.2.4::5025::SOCKET'}\n"
+        "      by_hand: {driver: operator-chamber, address: operator}\n"
+    )
+    file = write(tmp_path, f"{PHYSICAL}    instruments:\n{entries}")
+    assert command._check(argparse.Namespace(file=file, open=False)) == 0
+    told = [line.strip() for line in capsys.readouterr().out.splitlines() if "door" in line]
+    assert told == [
+        "instrument cold: the driver thermotron-3800 reads no door contact, so nothing stops it while its door is open"
+        " (docs/instruments.md)"
+    ]
+
+
 def test_an_emulated_one_needs_no_such_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = PHYSICAL.split("benches:")[0] + (
         "benches:\n  - {name: a, kind: emulated, model: HT-100, profile: unionpay-direct, instruments: emulated}\n"

@@ -63,6 +63,23 @@ def test_a_driver_is_never_widened(low: float, high: float, can_low: float, can_
     assert limit.low == max(low, can_low) and limit.high == min(high, can_high)
 
 
+@given(st.sampled_from(KINDS), st.data())
+def test_a_limit_with_one_end_leaves_the_other_as_it_was(kind: Any, data: st.DataObject) -> None:
+    by_default = limits(kind).by_name
+    names = sorted(name for name, one in by_default.items() if one.high is not None)
+    if not names:
+        return
+    name = data.draw(st.sampled_from(names))
+    low = data.draw(st.floats(0, 1))
+    assert limits(kind, **{name: Limit(low=low)}).by_name[name].high == by_default[name].high
+    assert limits(kind, **{name: Limit(high=low)}).by_name[name].low == by_default[name].low
+
+
+def test_a_ramp_is_limited_although_the_inventory_only_says_how_slow() -> None:
+    of = limits("chamber", ramp_k_per_min=Limit(low=0.5))
+    assert of.arguments("set_climate", {"temperature_c": 40})["ramp_k_per_min"] == 10
+
+
 def test_every_number_that_could_harm_has_a_limit_by_itself() -> None:
     for kind in CONTRACTS:
         of = limits(kind)

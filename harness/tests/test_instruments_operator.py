@@ -204,6 +204,7 @@ def test_an_esd_gun_is_off_again_when_it_was_fired(tmp_path: Path) -> None:
         gun.fire(count=10)
     gun.arm(level_kv=8)
     assert gun.ready() and not person.asked
+    assert gun.read() == {"level_kv": 8.0, "armed": 1.0, "pulses": 0.0}  # who strikes with it counts from here
     gun.fire(count=10)
     assert person.asked == [
         "ESD gun (IEC 61000-4-2) at the terminal at 8 kV, 10 times; then switch it off and discharge it"

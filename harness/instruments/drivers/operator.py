@@ -175,7 +175,7 @@ class _OperatorGenerator(OperatorInstrument):
 
     def arm(self, *, level_kv: float) -> None:
         self._level_kv = level_kv
-        self._tell(level_kv=level_kv, armed=1.0)
+        self._tell(level_kv=level_kv, armed=1.0, pulses=self._pulses())
 
     def ready(self) -> bool:
         return self._level_kv > 0
@@ -186,8 +186,11 @@ class _OperatorGenerator(OperatorInstrument):
         amount = f"for {duration_ms / 1000:g} s" if duration_ms else f"{count} times"
         self._do(
             f"{self.what} at {self._level_kv:g} kV, {amount}; then switch it off and discharge it", safe_again=True,
-            pulses=self._told.get(self.name, {}).get("pulses", 0.0) + count,
+            pulses=self._pulses() + count,
         )
+
+    def _pulses(self) -> float:
+        return self._told.get(self.name, {}).get("pulses", 0.0)
 
     def disarm(self) -> None:
         self._level_kv = 0.0

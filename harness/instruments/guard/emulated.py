@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import queue
 import select
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from harness.errors import BenchError
@@ -24,9 +27,10 @@ PLAN, CONTROL = "instruments.json", "instruments.sock"  # in the scratch folder
 
 
 class Emulated:
-    """``addresses``: by the name of the instrument. Raises InstrumentError where they do not come up."""
+    """``addresses``: by the name of the instrument. Raises InstrumentError where they do not come up. ``on_event`` gets
+    what they tell unasked, on a thread of its own; a reply is given once what was told before it has been taken."""
 
-    def __init__(self, plan: GuardPlan) -> None:
+    def __init__(self, plan: GuardPlan, on_event: Callable[[dict[str, Any]], None]) -> None:
         control = plan.scratch / CONTROL
         file = plan.scratch / PLAN
         told = {
@@ -46,13 +50,16 @@ class Emulated:
         except BenchError as error:
             raise InstrumentError(str(error)) from error
         self.addresses: dict[str, str] = {}
-        self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self._control = control
+        self._on_event = on_event
+        self._sending, self._numbers = threading.Lock(), itertools.count(1)
+        self._replies: dict[int, queue.SimpleQueue[dict[str, Any] | None]] = {}  # None: none will come
+        self._socket = socket.socket(socket.AF_UNIX)
         try:
             greeting = json.loads(_line_of(self._child))
             self.addresses = {str(name): str(address) for name, address in greeting["addresses"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self._socket.connect(str(control))
+            threading.Thread(target=self._read, name="emulated instruments", daemon=True).start()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             said = "; ".join(self._child.last_lines(3))
             self.end()
             raise InstrumentError(
@@ -65,30 +72,44 @@ class Emulated:
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to a request on their control socket. Raises InstrumentError."""
-        with self._lock:
-            try:
-                if self._socket is None:
-                    self._socket = socket.socket(socket.AF_UNIX)
-                    self._socket.settimeout(ANSWERS_S)
-                    self._socket.connect(str(self._control))
-                self._socket.sendall(json.dumps({**request, "id": 1}).encode() + b"\n")
-                reply = _reply(self._socket)
-            except (OSError, ValueError) as error:
-                if self._socket is not None:
-                    self._socket.close()
-                self._socket = None
-                raise InstrumentError(
-                    f"the emulated instruments do not answer: {error}", remedy="see logs/emulated-instruments.log"
-                ) from error
+        number = next(self._numbers)
+        replies = self._replies[number] = queue.SimpleQueue()
+        try:
+            with self._sending:
+                self._socket.sendall(json.dumps({**request, "id": number}).encode() + b"\n")
+            reply = replies.get(timeout=ANSWERS_S)
+            if reply is None:
+                raise ConnectionError("they closed the connection")
+        except (OSError, queue.Empty) as error:
+            raise InstrumentError(
+                f"the emulated instruments do not answer: {str(error) or f'nothing within {ANSWERS_S:g} s'}",
+                remedy="see logs/emulated-instruments.log",
+            ) from error
+        finally:
+            del self._replies[number]
         if not reply.get("ok"):
             raise InstrumentError(f"the emulated instruments refused {request.get('op')}: {reply.get('error')}")
         return reply
 
+    def settle(self) -> None:
+        """Until all that they have told so far has been taken. Raises InstrumentError."""
+        self.ask({"op": "state"})
+
     def end(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
         self._child.process.terminate()
         self._child.stop(1.0)
+        self._socket.close()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError), self._socket.makefile("rb") as lines:
+            for line in lines:
+                message = json.loads(line)
+                if "re" not in message:
+                    self._on_event(message)
+                elif waiting := self._replies.get(message["re"]):
+                    waiting.put(message)
+        for waiting in list(self._replies.values()):
+            waiting.put(None)
 
 
 def _line_of(child: Child) -> bytes:
@@ -103,18 +124,3 @@ def _line_of(child: Child) -> bytes:
             raise ValueError("it ended" if ready else f"nothing within {STARTS_S:g} s")
         data += part
     return data
-
-
-def _reply(connection: socket.socket) -> dict[str, Any]:
-    """The next line that is a reply; events between are passed over."""
-    data = b""
-    while True:
-        part = connection.recv(65536)
-        if not part:
-            raise ValueError("they closed the connection")
-        data += part
-        *lines, data = data.split(b"\n")
-        for line in lines:
-            message = json.loads(line)
-            if isinstance(message, dict) and "re" in message:
-                return message

@@ -26,6 +26,7 @@ from harness.lab.instrument_entry import OPERATOR
 
 Why = Literal["asked", "test_ended", "hung", "runner_died"]
 ASKS_S = 0.5  # how soon it is looked whether a person is still asked
+LOOKS_S = 1.0  # how soon it is seen that nobody can be asked any more
 REMINDS_S = 60.0  # how often the log says which instrument is not reached
 
 
@@ -55,6 +56,8 @@ class Guard:
         self._emulated: Emulated | None = None
         self._desk: Desk | None = None
         self._stations: dict[str, Station] = {}
+        self._contacts: frozenset[str] = frozenset()  # emulated instruments that are in cables
+        self._given_up: dict[str, str] = {}  # a person's instruments that nobody is left to make safe, and why
         self._restoring: Restoring | None = None
         self._waiting: list[Waiting] = []
         self._heard = time.monotonic()
@@ -74,6 +77,14 @@ class Guard:
 
     def changed(self, name: str) -> None:
         self._wake()
+
+    def settle(self, name: str) -> None:
+        if self._emulated is not None and name in self._contacts:
+            self._emulated.settle()
+
+    def _told_by_emulated(self, event: dict[str, Any]) -> None:
+        if event.get("ev") == "contact":
+            self.event("contact", instrument=event["instrument"], channel=event["channel"], closed=event["closed"])
 
     def _wake(self) -> None:
         try:
@@ -108,7 +119,7 @@ class Guard:
     def _open(self) -> None:
         plan = self._plan
         if any(one.emulated for one in plan.instruments):
-            self._emulated = Emulated(plan)
+            self._emulated = Emulated(plan, self._told_by_emulated)
         known = drivers.known()
         names = {one.driver: one.name for one in plan.instruments if one.address == OPERATOR}
         self._desk = Desk(plan.scratch, self._asking, self._answered, names)
@@ -121,6 +132,9 @@ class Guard:
             if self._emulated is not None and one.emulated:
                 station.address = self._emulated.addresses[one.name]
             self._stations[one.name] = station
+        self._contacts = frozenset(
+            one.name for one in self._stations.values() if one.entry.emulated and one.kind == "relay"
+        )
         for station in self._stations.values():
             station.start()
 
@@ -160,6 +174,8 @@ class Guard:
             due.append(self._heard + self._plan.silence_s)
         if self._restoring is not None:
             due.append(self._reminded + REMINDS_S)
+            if self._waits_for_a_person():
+                due.append(now + LOOKS_S)
         return max(0.0, min(due) - now) if min(due) < float("inf") else 3600.0
 
     def _finished(self) -> bool:
@@ -212,17 +228,39 @@ class Guard:
         self._write_state()
 
     def _unsafe(self) -> dict[str, str]:
-        return {one.name: one.unsafe for one in self._stations.values() if one.unsafe and not self._is_gone(one)}
+        """Those that are still brought to their safe state."""
+        return {
+            one.name: one.unsafe for one in self._stations.values()
+            if one.unsafe and not self._is_gone(one) and one.name not in self._given_up
+        }
+
+    def _waits_for_a_person(self) -> bool:
+        """Who must answer at a desk that goes with the bench, and the bench is closed."""
+        unsafe = self._unsafe() if self._left is not None or self._end_asked else ()
+        return any(self._stations[name].entry.address == OPERATOR for name in unsafe)
+
+    def _look_at_the_desk(self) -> None:
+        """Once nobody can be asked any more, what a person was to make safe is given up, and said to be."""
+        if self._desk is None or not self._waits_for_a_person() or not self._desk.is_gone():
+            return
+        for name in self._unsafe():
+            station = self._stations[name]
+            if station.entry.address == OPERATOR and (station.trouble or self._is_asking()):
+                self._given_up[name] = "nobody was there to make it safe, and nobody can be asked any more"
+                self._log.note(f"{name}: given up: {self._given_up[name]} (next: see for yourself: {station.safe})")
+                self._write_state()
 
     def _look_at_the_stations(self) -> None:
         restoring, now = self._restoring, time.monotonic()
         if restoring is None:
             return
+        self._look_at_the_desk()
         unsafe = self._unsafe()
         if not unsafe:
             self._restoring = None
-            self._say_safe(restoring.why, unsafe)
-            self._log.note(f"all safe ({restoring.why}) after {now - restoring.since:.3f} s")
+            self._say_safe(restoring.why, self._given_up)
+            what = f"all safe but {', '.join(self._given_up)}" if self._given_up else "all safe"
+            self._log.note(f"{what} ({restoring.why}) after {now - restoring.since:.3f} s")
         elif now - self._reminded >= REMINDS_S:
             self._reminded = now
             for name, why in unsafe.items():
@@ -245,7 +283,7 @@ class Guard:
         self._write_state(why)
 
     def _write_state(self, why: Why | None = None) -> None:
-        unsafe = self._unsafe()
+        unsafe = self._unsafe() | self._given_up
         said = why or (self._restoring.why if self._restoring else "asked")
         self._log.state(said, [name for name in self._stations if name not in unsafe], unsafe)
 

@@ -70,10 +70,14 @@ class Limits:
         cls, kind: InstrumentKind, quantities: Mapping[str, Quantity], around: Surroundings | None,
         given: Mapping[str, Limit],
     ) -> Limits:
-        """The driver's and the tighter of ours: what the inventory gives, else what follows from the model."""
-        found: dict[str, Limit] = {}
-        for name, limit in (defaults(kind, around) | dict(given)).items():
-            found[name] = limit
+        """The driver's and the tighter of ours: what the inventory gives, else (each end by itself) what follows from
+        the model. Who lowers the one end has not opened the other."""
+        found = defaults(kind, around)
+        for name, limit in given.items():
+            ours = found.get(name, Limit())
+            found[name] = Limit(
+                low=ours.low if limit.low is None else limit.low, high=ours.high if limit.high is None else limit.high
+            )
         for name, quantity in quantities.items():
             limit = found.get(name, Limit())
             found[name] = Limit(
@@ -113,6 +117,12 @@ class Limits:
             raise ValueError(f"{name} {value:g} {unit} is above the limit of {limit.high:g} {unit}".replace("  ", " "))
         if limit.low is not None and value < limit.low:
             raise ValueError(f"{name} {value:g} {unit} is below the limit of {limit.low:g} {unit}".replace("  ", " "))
+
+    def nearest(self, name: str, value: float) -> float:
+        """That value, or the limit that it is beyond."""
+        limit = self.by_name.get(name, Limit())
+        value = value if limit.low is None else max(value, limit.low)
+        return value if limit.high is None else min(value, limit.high)
 
     def door(self, method: str, given: Mapping[str, Any], readings: Mapping[str, float]) -> str:
         """Why the call must not pass while the door is as last read; "" where it may."""

@@ -32,7 +32,7 @@ Reply = Callable[[dict[str, Any]], None]
 
 
 class Reports(Protocol):
-    """Where a station tells what happened. Called from its thread; must not wait."""
+    """Where a station tells what happened. Called from its thread; must not wait, but for :meth:`settle`."""
 
     def event(self, kind: str, **fields: Any) -> None:
         """Something for the worker."""
@@ -43,6 +43,10 @@ class Reports(Protocol):
     def changed(self, name: str) -> None:
         """It was opened, became safe, or can't be."""
 
+    def settle(self, name: str) -> None:
+        """Until what it did by the last order has been told on: what an emulated relay does to a cable is told by
+        itself, beside its answers. Raises InstrumentError."""
+
 
 class Station:
     """``opened``: it has been open at least once; ``unsafe``: why it is not known to be safe, "" where it is and
@@ -52,7 +56,7 @@ class Station:
         self, entry: InstrumentEntry, driver: type[Any], options: Mapping[str, Any], limits: Limits,
         reports: Reports, *, sample_s: float, retry_s: float,
     ) -> None:
-        self.entry, self.name, self.kind = entry, entry.name, driver.kind
+        self.entry, self.name, self.kind, self.safe = entry, entry.name, driver.kind, str(driver.safe)
         self.address = entry.address
         self.opened, self.trouble, self.unsafe = False, "", "not opened yet"
         self._class, self._options, self._limits, self._reports = driver, options, limits, reports
@@ -65,6 +69,8 @@ class Station:
         self._recorded: dict[str, float] = {}
         self._recorded_at = 0
         self._to_make_safe, self._told_at, self._driven = True, 0.0, True
+        self._times_asked = 0  # to become safe: what was asked before the last time is not done any more
+        self._heads_for_ours = False  # a chamber: since it was safe it was told a temperature
         self._next_try, self._retry_s = 0.0, FIRST_RETRY_S
         self._stopped_for = ""
         self._lease: Lease | None = None
@@ -77,15 +83,18 @@ class Station:
         self._thread.start()
 
     def call(self, method: str, arguments: Mapping[str, Any], reply: Reply) -> None:
-        """Does it, after what was asked before; ``reply`` gets the result or the refusal."""
-        self._orders.put(lambda: self._call(method, dict(arguments), reply))
+        """Does it, after what was asked before; ``reply`` gets the result or the refusal. Not done where it is asked to
+        be safe before its turn has come: what was late must not undo that."""
+        asked = self._times_asked
+        self._orders.put(lambda: self._call(method, dict(arguments), reply, asked))
 
     def read(self, reply: Reply) -> None:
         """What it reads now."""
         self._orders.put(lambda: self._read_now(reply))
 
     def make_safe(self) -> None:
-        """To its safe state, before anything else that was asked and until it is there, however long that takes."""
+        """To its safe state, instead of anything else that was asked and until it is there, however long that takes."""
+        self._times_asked += 1
         self.unsafe = self.unsafe or "is on its way to its safe state"
         self._told_at, self._next_try, self._retry_s = 0.0, 0.0, FIRST_RETRY_S
         self._to_make_safe = True
@@ -136,10 +145,11 @@ class Station:
             if not self._is_there():
                 self._next_try = time.monotonic() + POLL_S
                 return
+            self._reports.settle(self.name)
         except Exception as error:
             self._lost(error)
             return
-        self._to_make_safe, self._driven = False, False
+        self._to_make_safe, self._driven, self._heads_for_ours = False, False, False
         self._retry_s, self._told_at = FIRST_RETRY_S, 0.0
         self._found_again()
         if self._to_make_safe:  # asked again meanwhile
@@ -280,7 +290,7 @@ class Station:
 
     # -- orders -------------------------------------------------------------------------------------------------------
 
-    def _call(self, method: str, given: dict[str, Any], reply: Reply) -> None:
+    def _call(self, method: str, given: dict[str, Any], reply: Reply, asked: int) -> None:
         try:
             arguments = self._limits.arguments(method, given)
         except ValueError as refused:
@@ -289,6 +299,10 @@ class Station:
         if self._driver is None or self._to_make_safe:
             reply(_failed(self.unsafe or "is being brought to its safe state", "", trouble=self.unsafe != ""))
             return
+        if asked != self._times_asked:
+            late = f"{method} was not done: before its turn came everything was to be safe"
+            reply(_failed(late, "look at logs/instruments.log for what took so long", trouble=False))
+            return
         try:
             if "door_open" in self._class.quantities:
                 self._take(self._driver.read())
@@ -296,9 +310,11 @@ class Station:
             if door:
                 reply(_refused(door, "close the door"))
                 return
+            self._hold_temperature(method, arguments)
             if method not in QUESTIONS:
                 self.unsafe, self._driven = f"was told to {method}", True
             result = getattr(self._driver, method)(**arguments)
+            self._reports.settle(self.name)
         except Exception as error:
             what, remedy = _told(error)
             self._say_trouble(f"{method}: {what}", remedy)
@@ -311,6 +327,15 @@ class Station:
             reply({"ok": True, "bytes": base64.b64encode(result).decode()})
         else:
             reply({"ok": True, "result": result})
+
+    def _hold_temperature(self, method: str, arguments: dict[str, Any]) -> None:
+        """A chamber that is started without a temperature keeps to the one it has: where its set point was left, at its
+        panel or by another program, nobody knows."""
+        if method != "set_climate":
+            return
+        if arguments.get("temperature_c") is None and not self._heads_for_ours and "temperature_c" in self._readings:
+            arguments["temperature_c"] = self._limits.nearest("temperature_c", self._readings["temperature_c"])
+        self._heads_for_ours = True
 
     def _read_now(self, reply: Reply) -> None:
         if self._driver is None:

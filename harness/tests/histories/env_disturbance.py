@@ -128,6 +128,49 @@ def a_field_and_nobody_there(world: World) -> None:
         world.wait(60)
 
 
+@good("ENV-02", "burst of 0.5 kV, criterion B: sale was approved")
+def a_burst_that_its_generator_counted(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        lab.has("burst")
+        with lab.hit("burst", level_kv=0.5):
+            world.wait(1)
+        world.sale(700)
+
+
+@good("ENV-02", "field of 3 V/m, criterion A: sale was approved")
+def a_field_that_its_probe_saw(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        lab.has("field")
+        with lab.hit("field", field_v_m=3):
+            world.wait(10)
+        world.sale(700)
+
+
+@undecided("ENV-02", "its readings do not show that it did")
+def a_generator_that_does_nothing(world: World) -> None:
+    """It takes its command, and strikes nobody: what the terminal bears there is nothing."""
+    day(world)
+    with Lab(world) as lab:
+        lab.has("burst", works=False)
+        with lab.hit("burst", level_kv=0.5):
+            world.wait(1)
+        world.sale(700)
+        world.settle()
+
+
+@undecided("ENV-02", "its readings do not show that it did")
+def a_field_that_nobody_measured(world: World) -> None:
+    day(world)
+    with Lab(world) as lab:
+        lab.has("field", works=False)
+        with lab.hit("field", field_v_m=3):
+            world.wait(10)
+        world.sale(700)
+        world.settle()
+
+
 # -- criterion B -------------------------------------------------------------------------------------------------------
 
 
