@@ -19,6 +19,7 @@ from harness.errors import BadInput, BenchError, TerminalTimeout
 
 _QUOTED = re.compile(r"\s*\d*\s*\|.*|[\s^~]*")  # a line of the file in question, the caret below it, a log's line
 _GIVEN = re.compile(r"(.* should .*?)(, not .*)")  # what pydantic says, and what was given
+_NEXT = "next: "
 _OFFSET = re.compile(r"(.*: )?offset (\d+)")
 
 
@@ -56,6 +57,8 @@ def _line(line: str) -> str:
     if _QUOTED.fullmatch(line):
         return line
     text = line.strip()
+    if text.startswith(_NEXT):  # the remedy of an instrument that an error names among others
+        return line.replace(text, f"下一步：{_text(text.removeprefix(_NEXT))}", 1)
     return line.replace(text, _text(text), 1)
 
 

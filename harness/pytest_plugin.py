@@ -410,10 +410,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         result = yield
     except BaseException as raised:
         error = raised
-    from harness.campaigns.session import FAILED
+    from harness.campaigns.session import BENCH_FAILED, FAILED
 
     judged = span.end(error)
     item.user_properties += [(FAILED, finding.rule) for finding in judged.findings]
+    item.user_properties += [(BENCH_FAILED, judged.message)] if judged.outcome == "error" else []
     if isinstance(error, KeyboardInterrupt | SystemExit):
         raise error
     if judged.findings:

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from harness.campaigns.scheduling import label_of
+from harness.campaigns.session import BENCH_FAILED
 from harness.i18n import set_language
 from harness.reports.progress import Progress
 
@@ -49,7 +50,8 @@ class Display:
             self._progress.started(worker, label_of(report.nodeid) or "", report.nodeid)
         outcome, seconds = self._worst.get(report.nodeid, ("passed", 0.0))
         if report.failed:
-            outcome = "failed" if report.when == "call" else "error"
+            by_bench = any(name == BENCH_FAILED for name, _what in report.user_properties)
+            outcome = "failed" if report.when == "call" and not by_bench else "error"
         elif report.skipped and outcome == "passed":
             outcome = "skipped"
         self._worst[report.nodeid] = (outcome, seconds + report.duration)

@@ -6,6 +6,7 @@ import pytest
 
 from harness.campaigns.plan import RunPlan
 
+BENCH_FAILED = "hil97.error"  # a test's property where it ended as the bench's ERROR, whatever pytest makes of that
 FAILED = "hil97.failed"  # a test's property for each requirement that FAILed in it
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,48 +95,69 @@ def _stored(args: argparse.Namespace) -> int:
 
 def _of_run(folder: Path, bench: str, test: str | None, level: Level) -> Iterator[tuple[str, Diagnosis]]:
     """Of each test of the bench that did not pass; of one that is named; else of how its log ends (name "")."""
+    from harness.diagnosis.diagnosing import of_log
+    from harness.history.events import TestOpened
+
+    logs = _logs_of(folder, bench)
+    tests = [event.test for events in logs for event in events if isinstance(event, TestOpened)]
+    if test is not None:
+        named = [one for one in tests if one == test] or [one for one in tests if test in one]
+        if len(named) != 1:
+            raise BadInput(
+                _("{count} tests of this bench are called so").format(count=len(named)), where=test,
+                remedy=_("There are: {names}.").format(names=", ".join(tests[:8]) or "-"),
+            )
+        test = named[0]
+    found = [one for events in logs for one in _of_tests(events, test, level)]
+    yield from found or [("", of_log(logs[-1], level))]
+
+
+def _of_tests(events: Sequence[AnyEvent], test: str | None, level: Level) -> Iterator[tuple[str, Diagnosis]]:
+    """Of those of one log: the one that is named, else each that did not pass."""
     from harness.checkers.reading import Reading
-    from harness.diagnosis.diagnosing import of_log, of_test
+    from harness.diagnosis.diagnosing import of_test
     from harness.history.events import RunOpened, TestClosed, TestOpened
     from harness.judge import judge
 
-    events = _events_of(folder, bench)
-    findings = judge(Reading.of(events))
     tests = [event.test for event in events if isinstance(event, TestOpened)]
+    if not tests or (test is not None and test not in tests):
+        return
+    findings = judge(Reading.of(events))
     closed = {event.test: event.outcome for event in events if isinstance(event, TestClosed)}
     broken = {one.span for one in findings if one.verdict == "FAIL"}
-    wanted = [one for one in tests if one in broken or closed.get(one, "failed") == "failed"]
-    if test is not None:
-        wanted = [one for one in tests if one == test] or [one for one in tests if test in one]
-        if len(wanted) != 1:
-            raise BadInput(
-                _("{count} tests of this bench are called so").format(count=len(wanted)), where=test,
-                remedy=_("There are: {names}.").format(names=", ".join(tests[:8]) or "-"),
-            )
-    for one in wanted:
-        span = [event for event in events if event.span == one or isinstance(event, RunOpened)]
-        yield one, of_test(span, [finding for finding in findings if finding.span == one], level)
-    if not wanted:
-        yield "", of_log(events, level)
+    for one in tests:
+        if one == test or (test is None and (one in broken or closed.get(one, "failed") == "failed")):
+            span = [event for event in events if event.span == one or isinstance(event, RunOpened)]
+            yield one, of_test(span, [finding for finding in findings if finding.span == one], level)
 
 
-def _events_of(folder: Path, bench: str) -> list[AnyEvent]:
-    """The bench's log in the run; of several the last. BadInput where there is none."""
+def _logs_of(folder: Path, bench: str) -> list[list[AnyEvent]]:
+    """The bench's logs in the run, in order: one for each time that it was opened. BadInput where there is none."""
     from harness.history import reader
+    from harness.history.events import RunOpened
 
     if bench != Path(bench).name:
         raise BadInput(_("{bench} can't be the name of a bench").format(bench=bench))
-    logs = [path for name in (bench, f"{bench}.*") for path in sorted(folder.glob(f"benches/{name}/history.jsonl"))]
-    if not logs:
+    again = re.compile(re.escape(bench) + r"(?:\.(\d+))?")
+    places = {path: again.fullmatch(path.parent.name) for path in folder.glob("benches/*/history.jsonl")}
+    numbered = sorted((int(found[1] or 0), path) for path, found in places.items() if found)
+    if not numbered:
         known = sorted(path.name for path in (folder / "benches").glob("*") if path.is_dir())
         raise BadInput(
             _("this run has no bench {bench}").format(bench=bench), where=str(folder),
             remedy=_("There are: {names}.").format(names=", ".join(known) or "-"),
         )
-    events = reader.read(logs[-1])
-    if not events:
-        raise BadInput(_("the log is empty: nothing was seen"), where=str(logs[-1]))
-    return events
+    logs = [(path, reader.read(path)) for _number, path in numbered]
+
+    def belongs(path: Path, events: Sequence[AnyEvent]) -> bool:
+        """The second time of bench a, and the first of bench a.2, are both in a.2."""
+        opened = events[0] if events else None
+        return isinstance(opened, RunOpened) and (path.parent.name == bench or opened.bench == bench)
+
+    its = [events for path, events in logs if belongs(path, events)]
+    if not its:
+        raise BadInput(_("the log is empty: nothing was seen"), where=str(logs[-1][0]))
+    return its
 
 
 # -- now ---------------------------------------------------------------------------------------------------------------

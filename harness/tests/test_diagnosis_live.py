@@ -174,6 +174,41 @@ def test_a_stored_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["--lang", "en", "diagnose", "bench-1", "--run", str(run), "--test", "nosuch"]) == 2
 
 
+def test_a_bench_that_was_opened_again_has_all_its_logs_and_those_of_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The failed test is in the tenth of eleven logs: the bench was opened anew after each that it failed in itself."""
+    failed = World()
+    with failed.test("t::a sale"):
+        failed.sign_in()
+        failed.remove_terminal()
+        failed.sale(500)
+    closed = len(failed.events) - 1
+    failed.events[closed] = failed.events[closed].model_copy(update={"outcome": "failed"})
+    failed.close()
+
+    def well(number: int, bench: str = "bench-1") -> World:
+        world = World(bench=bench)
+        with world.test(f"t::well {number}"):
+            world.sign_in()
+            world.sale(500)
+        world.close()
+        return world
+
+    logs = {f"bench-1.{number}": well(number) for number in range(2, 12)} | {"bench-1": well(1), "bench-1.10": failed}
+    other = {"bench-1.12": well(12, "bench-1.12")}
+    run = write_run(tmp_path / "run", logs | other)
+    words = ["--lang", "en", "diagnose", "bench-1", "--run", str(run), "--json"]
+    assert main(words) == 0
+    assert [one["of"] for one in json.loads(capsys.readouterr().out)["diagnoses"]] == ["t::a sale"]
+    assert main([*words, "--test", "well 11"]) != 2 and main([*words, "--test", "well 12"]) == 2
+    capsys.readouterr()
+    run = write_run(tmp_path / "other", {name: one for name, one in logs.items() if name != "bench-1.10"})
+    assert main([*words[:4], "--run", str(run), "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["diagnoses"]
+    assert one["of"] == ""
+
+
 def test_a_log_that_says_nothing_is_not_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = World()
     world.close()

@@ -19,6 +19,7 @@ from harness import i18n, i18n_errors
 from harness.cli import main
 from harness.emulator.image import ImageRefused, read
 from harness.errors import BadInput, BenchError, TerminalTimeout
+from harness.instruments.contracts import InstrumentError
 from harness.lab import entering
 from harness.lab.inventory import load_lab
 from harness.protocol.frames import FrameError, decode
@@ -286,6 +287,13 @@ def test_parts_of_errors_are_chinese() -> None:
     assert i18n_errors.translated(refused).startswith(
         "仿真实验室需要用户命名空间，但本系统拒绝（不允许的操作），容器通常会这样限制\n  启动容器时"
     )
+
+
+@pytest.mark.usefixtures("zh")
+def test_the_remedy_of_an_instrument_is_chinese_to_its_first_word() -> None:
+    silent = InstrumentError("it is silent", remedy="bring it to its safe state by hand, at its own panel")
+    told = i18n_errors.translated(BenchError(f"instrument chamber: {silent}", bench="a-1"))
+    assert told.splitlines()[1] == "  下一步：请在仪器面板上手动使其回到安全状态"
 
 
 @pytest.mark.usefixtures("zh")

@@ -325,6 +325,20 @@ def test_an_unreachable_instrument_at_the_end_of_a_test(rig: Rig, monkeypatch: p
     eventually(lambda: not rig.safe_file()["unsafe"], "the supply to be safe again", 15)
 
 
+def test_what_was_never_open_is_not_called_safe(rig: Rig) -> None:
+    """It may be on from before: the guard that could not reach it ends, and says what it does not know."""
+    chamber = rig.fakes["chamber"]
+    chamber.values["output_on"] = 1
+    chamber.unplug()
+    with pytest.raises(BenchError, match=r"instrument chamber: .*can't be reached"):
+        rig.open()
+    eventually(lambda: "guard ended" in rig.log(), "the guard to end")
+    told = rig.safe_file()
+    assert told["safe"] == ["supply", "burst"]
+    assert str(dict(told["unsafe"])["chamber"]).startswith("it was never open: ")  # type: ignore[call-overload]
+    assert "all safe but chamber (runner_died)" in rig.log()
+
+
 def test_two_guards_do_not_share_a_real_instrument(rig: Rig, tmp_path: Path) -> None:
     rig.open()
     with pytest.raises(BenchError, match="is another guard's: process"), Recorder(tmp_path / "other.jsonl") as history:

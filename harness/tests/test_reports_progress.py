@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
+from harness.campaigns.display import Display
+from harness.campaigns.session import BENCH_FAILED
 from harness.reports.progress import EVERY_SECONDS, EVERY_TESTS, Progress
 
 
@@ -98,3 +101,16 @@ def test_a_test_nobody_saw_start_still_counts() -> None:
     progress.finished("x", "error", 0.0)
     assert "error  x" in written(where)
     assert "1/1" in written(where)
+
+
+def test_what_the_bench_failed_in_is_not_called_failed() -> None:
+    """An instrument that fails does so in the body of a test, which to pytest is a failed one."""
+    for properties, told in ([("hil97.failed", "ENV-01")], "failed"), ([(BENCH_FAILED, "a fuse")], "error"):
+        display = Display()
+        where = display._console = console(False)
+        display.expect(1)
+        for when, outcome in (("setup", "passed"), ("call", "failed"), ("teardown", "passed")):
+            display.pytest_runtest_logreport(pytest.TestReport(
+                "suites/a.py::b", ("", 0, ""), {}, outcome, None, when, user_properties=properties,  # type: ignore[arg-type]
+            ))
+        assert written(where).split()[:2] == [told, "suites/a.py::b"]

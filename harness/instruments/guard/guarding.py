@@ -57,7 +57,7 @@ class Guard:
         self._desk: Desk | None = None
         self._stations: dict[str, Station] = {}
         self._contacts: frozenset[str] = frozenset()  # emulated instruments that are in cables
-        self._given_up: dict[str, str] = {}  # a person's instruments that nobody is left to make safe, and why
+        self._given_up: dict[str, str] = {}  # a person's that nobody is left to make safe, and what was never open: why
         self._restoring: Restoring | None = None
         self._waiting: list[Waiting] = []
         self._heard = time.monotonic()
@@ -258,6 +258,10 @@ class Guard:
         unsafe = self._unsafe()
         if not unsafe:
             self._restoring = None
+            self._given_up |= {  # nobody here drove it; what state it is in, nobody here knows
+                one.name: f"it was never open: {one.trouble or one.unsafe}" for one in self._stations.values()
+                if self._left is not None and not one.opened and not one.entry.emulated
+            }
             self._say_safe(restoring.why, self._given_up)
             what = f"all safe but {', '.join(self._given_up)}" if self._given_up else "all safe"
             self._log.note(f"{what} ({restoring.why}) after {now - restoring.since:.3f} s")
