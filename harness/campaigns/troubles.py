@@ -38,7 +38,7 @@ class Deed:
     ``{earlier}`` an earlier answer of the host in hex. ``links``: () for all. ``answers``: those it is done to.
     ``forgets_neighbours``: the cable is out for an instant before, so that ARP has to ask again. ``mismatch``: what
     arrives does not match the request. ``variant``: of a kind with another row, so that an ordinary run need not do it
-    on each work.
+    on each work. ``strays``: it may strike another packet than the answer's, or none at all.
     """
 
     words: str
@@ -50,6 +50,7 @@ class Deed:
     forgets_neighbours: bool = False
     mismatch: bool = False
     variant: bool = False
+    strays: bool = False
 
 
 def _everywhere(effect: Effect) -> dict[str, Effect]:
@@ -66,17 +67,19 @@ NETWORK: dict[str, Deed] = {
     "reorder": Deed("reorder gap=1 wait_ms=50", _everywhere("repaired")),
     "duplicate": Deed("duplicate copies=2", {"connecting": "repaired", **_everywhere("repaired")}, variant=True),
     "loss-once": Deed("drop first_n=1", {"request": "repaired", "response": "repaired"}),
-    "loss-light": Deed("drop percent=10 count=2", {"between": "repaired"}, variant=True),
+    "loss-light": Deed("drop percent=10 count=2", {"between": "repaired"}, variant=True, strays=True),
     "corrupt": Deed("corrupt count=1", {"request": "repaired", "response": "repaired"}, variant=True),
     "bandwidth": Deed("bandwidth kbit_s=128", {"between": "repaired"}, variant=True),
-    "slow-close": Deed("slow_close delay_s=0.5", {"between": "repaired"}, links=("tcp", "tls", "http"), variant=True),
+    "slow-close": Deed(
+        "slow_close delay_s=0.5", {"between": "repaired"}, links=("tcp", "tls", "http"), variant=True, strays=True
+    ),
     "dribble": Deed("dribble size=1 gap_ms=0", {"response": "repaired"}, links=("tcp", "tcp_standing")),
     "small-segments": Deed("dribble size=20 variation=8 gap_ms=2", _MESSAGE, variant=True),
     "hold-short": Deed("hold release_s=0.5", _MESSAGE, variant=True),
     "cut-healed": Deed("cut after_bytes=20 then=heal pause_s=0.3", _MESSAGE),
     # noticed at once
     "reset": Deed("rst", dict.fromkeys(("connecting", "request", "waiting", "response"), "broken")),
-    "reset-idle": Deed("rst", {"between": "broken"}, links=("tcp_standing",)),
+    "reset-idle": Deed("rst", {"between": "broken"}, links=("tcp_standing",), strays=True),
     "reset-terminal": Deed("rst side=terminal", {"waiting": "broken", "response": "broken"}, variant=True),
     "cut-closed": Deed("cut after_bytes=20 then=close", {"response": "broken"}),
     "cut-early": Deed("cut after_bytes=1 then=close", {"response": "broken"}, variant=True),
@@ -253,11 +256,13 @@ class Trouble:
         rules = ["NET-01", "NET-04", "MSG-02", *self.row.declares]
         if self.link == "tls":  # the acquirer itself says it there, and then it is no stranger's
             rules = [rule for rule in rules if rule not in ("SEC-01", "SEC-02")]
-        if self.work == "recovery":
-            rules.append("NET-05")
+        if self.work == "recovery" and self.effect != "repaired" and not self.row.strays:
+            rules.append("NET-05")  # what TCP repairs delays nothing that anybody sees
         if self.answer == UNREGISTERED:
             if self.effect == "repaired":
-                rules += ["NET-02", "MSG-01"]
+                rules.append("MSG-01")
+                if not self.row.strays and self.moment != "waiting":
+                    rules.append("NET-02")
             elif self.deed.startswith(("cut", "mac-broken", "bitmap")) and self.moment == "response":
                 rules.append("NET-03")
             if self.deed == "hold" and self.moment == "response" and self.undone:

@@ -52,11 +52,11 @@ class Desk:
     answered: Callable[[str, str, str, float], None]
     names: Mapping[str, str] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)  # drivers whose question is no more to be answered
-    open: set[Path] = field(default_factory=set)  # questions
+    open: dict[Path, str] = field(default_factory=dict)  # questions, each with its driver
 
-    def is_asking(self) -> bool:
-        """Whether a question is open."""
-        return bool(self.open)
+    def is_asking(self, driver: str = "") -> bool:
+        """Whether a question is open, of that driver ("": of any)."""
+        return driver in list(self.open.values()) if driver else bool(self.open)
 
     def is_gone(self) -> bool:
         """Whether nobody can be asked any more: the folder was taken away, as a dead run's is by the next one."""
@@ -71,12 +71,12 @@ class Desk:
                     _say(path, {"withdraw": True})
 
     @contextlib.contextmanager
-    def _counted(self, path: Path) -> Iterator[None]:
-        self.open.add(path)
+    def _counted(self, path: Path, driver: str) -> Iterator[None]:
+        self.open[path] = driver
         try:
             yield
         finally:
-            self.open.discard(path)
+            del self.open[path]
 
     def ask(self, driver: str, prompt: str, read: Callable[[str], T], *, within_s: float) -> T:
         """The answer as ``read`` takes it; ``read`` raises ValueError for one that can't be used, with what to answer
@@ -85,7 +85,7 @@ class Desk:
         instrument = self.names.get(driver, driver)
         begun = time.monotonic()
         path = self.folder / f"operator-{next(_numbers)}.sock"
-        with _listening(path) as listener, self._counted(path):
+        with _listening(path) as listener, self._counted(path, driver):
             self.asking(instrument, prompt, within_s)
             answer = _next_answer(listener, instrument, prompt, within_s, read)
         if answer is not None:

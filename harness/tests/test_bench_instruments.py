@@ -102,7 +102,7 @@ def test_another_unit_stands_amid_the_same_instruments(opened: Bench) -> None:
 def test_an_instrument_that_fails_is_an_error_and_the_lab_goes_on(plan: RunPlan, fault: str) -> None:
     keeper = BenchKeeper(plan)
     try:
-        bench = keeper.bench("HT-100")
+        bench = keeper.bench("HT-100-instruments")
         assert bench.instruments is not None
         span = TestSpan(bench, f"t::{fault}", "an instrument that fails", [])
         span.begin()
@@ -114,7 +114,7 @@ def test_an_instrument_that_fails_is_an_error_and_the_lab_goes_on(plan: RunPlan,
         assert "instrument chamber" in bench.failed and "next: " in bench.failed
         troubles = [e for e in bench.history.events if isinstance(e, InstrumentTrouble)]
         assert troubles[0].instrument == "chamber" and troubles[0].remedy
-        again = keeper.bench("HT-100")
+        again = keeper.bench("HT-100-instruments")
         assert again is not bench and not again.failed
         folder = bench.plan.folder
     finally:

@@ -103,7 +103,11 @@ def test_what_is_declared(entries: list[BenchEntry]) -> None:
     assert "NET-02" not in declared("dribble", "response", "sale", APPROVED)
     assert "MON-09" in declared("hold", "response", "sale", UNREGISTERED)
     assert "MON-09" not in declared("hold", "response", "settle", UNREGISTERED)
-    assert "NET-05" in declared("delay", "between", "recovery", APPROVED)
+    assert "NET-05" in declared("partition", "between", "recovery", APPROVED)
+    assert "NET-05" not in declared("delay", "between", "recovery", APPROVED)  # nobody sees it
+    assert "NET-02" in declared("delay", "between", "sale", UNREGISTERED)
+    for deed, moment in (("loss-light", "between"), ("slow-close", "between"), ("delay", "waiting")):
+        assert "NET-02" not in declared(deed, moment, "sale", UNREGISTERED)  # it need not strike the answer
     assert "SEC-01" in declared("forged-97-at-sign-in", "request", "sign_in", APPROVED, "security")
 
 

@@ -245,7 +245,8 @@ class Guard:
             return
         for name in self._unsafe():
             station = self._stations[name]
-            if station.entry.address == OPERATOR and (station.trouble or self._is_asking()):
+            asks = station.trouble or self._desk.is_asking(station.entry.driver)
+            if station.entry.address == OPERATOR and asks:
                 self._given_up[name] = "nobody was there to make it safe, and nobody can be asked any more"
                 self._log.note(f"{name}: given up: {self._given_up[name]} (next: see for yourself: {station.safe})")
                 self._write_state()
