@@ -10,14 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from harness.bench.instruments import open_instruments
 from harness.errors import BenchError, TerminalTimeout
-from harness.history.events import AnyEvent
 from harness.history.instrument_events import (
     InstrumentOpened,
     InstrumentSet,
@@ -26,70 +24,17 @@ from harness.history.instrument_events import (
     Readings,
 )
 from harness.history.recorder import Recorder
-from harness.instruments.client import Instruments, LimitRefused
-from harness.lab.instrument_entry import InstrumentEntry, Limit
-from harness.terminal.surroundings import Range, Surroundings
-from harness.tests.fake_instruments import FakeInstrument, drivers_installed
+from harness.instruments.client import LimitRefused
+from harness.lab.instrument_entry import Limit
+from harness.tests.fake_instruments import FakeInstrument
+from harness.tests.guard_rig import AROUND, Rig, made
 from harness.tests.lab_helpers import eventually
-
-AROUND = Surroundings(
-    temperature_c=Range(low=0, high=45, nominal=23), humidity_pct=Range(low=10, high=90, nominal=50),
-    voltage_v=Range(low=198, high=242, nominal=220),
-)
-
-
-class Rig:
-    """Three fake instruments and a bench of them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.fakes = {"chamber": FakeInstrument("HIL97,FAKE-CHAMBER"), "supply": FakeInstrument("HIL97,FAKE-SUPPLY"),
-                      "burst": FakeInstrument("HIL97,FAKE-BURST")}
-        self.failures: list[str] = []
-        self.stack = ExitStack()
-        self.identity: dict[str, str] = {}
-        self.limits: dict[str, dict[str, Limit]] = {}
-
-    @property
-    def entries(self) -> list[InstrumentEntry]:
-        return [
-            InstrumentEntry(name=name, driver=f"fake-{name}", address=fake.address,
-                            identity=self.identity.get(name, ""), limits=self.limits.get(name, {}))
-            for name, fake in self.fakes.items()
-        ]
-
-    def open(self, silence_s: float | None = None) -> Instruments:
-        self.history = self.stack.enter_context(Recorder(self.folder / "history.jsonl"))
-        (self.folder / "scratch").mkdir(exist_ok=True)
-        instruments = open_instruments(
-            bench="b", run="r", folder=self.folder, scratch=self.folder / "scratch", entries=self.entries,
-            surroundings=AROUND, seed=1, history=self.history, fail=self.failures.append,
-            silence_s=silence_s,
-        )
-        self.stack.callback(instruments.line.close)
-        return instruments
-
-    def of(self, kind: type) -> list[AnyEvent]:
-        return [one for one in self.history.events if isinstance(one, kind)]
-
-    def log(self) -> str:
-        return (self.folder / "logs" / "instruments.log").read_text(encoding="utf-8")
-
-    def safe_file(self) -> dict[str, object]:
-        return dict(json.loads((self.folder / "instruments.safe.json").read_text(encoding="utf-8")))
 
 
 @pytest.fixture
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    runtime = tmp_path / "run"
-    runtime.mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    with drivers_installed(tmp_path / "fakes"):
-        made = Rig(tmp_path)
-        with made.stack:
-            yield made
-        for fake in made.fakes.values():
-            fake.unplug()
+    with made(tmp_path, monkeypatch) as one:
+        yield one
 
 
 def test_all_are_opened_safe_and_named(rig: Rig) -> None:
@@ -201,39 +146,6 @@ def test_a_chamber_that_runs_away_is_stopped(rig: Rig) -> None:
     assert "it reads temperature_c 70.5 °C, and its limit is 65 °C; it was stopped" in rig.failures[0]
 
 
-def test_a_chamber_that_is_told_no_temperature_keeps_to_what_it_has(rig: Rig) -> None:
-    """Its set point may stand where somebody left it: only what the guard sends is within the limits."""
-    instruments = rig.open()
-    chamber = rig.fakes["chamber"]
-    chamber.values.update(wanted_c=140, temperature_c=67)
-    instruments.chamber.set_climate(humidity_pct=60)
-    assert chamber.values["wanted_c"] == 65
-    instruments.chamber.set_climate(temperature_c=40)
-    instruments.chamber.set_climate(humidity_pct=70)
-    assert chamber.told[-1]["wanted_c"] is None  # it is on its way to 40
-    instruments.safe()
-    chamber.values.update(wanted_c=140, temperature_c=23)
-    instruments.chamber.set_climate(humidity_pct=60)
-    assert chamber.values["wanted_c"] == 23
-
-
-def test_what_was_asked_before_it_was_made_safe_is_not_done_afterwards(rig: Rig) -> None:
-    """A slow instrument: the test has given up its call and ended before the call's turn came."""
-    instruments = rig.open()
-    instruments.begin_test("t", 60)
-    supply = rig.fakes["supply"]
-    supply.delay_s = 0.7
-    call = {"op": "call", "instrument": "supply", "method": "set_voltage"}
-    for number, voltage in ((10_001, 200.0), (10_002, 190.0)):  # busy with the first when all is to be safe
-        instruments.line._send({**call, "id": number, "args": {"voltage_v": voltage}})
-    instruments.end_test()
-    supply.delay_s = 0.0
-    asked = supply.asked
-    eventually(lambda: supply.asked > asked + 2, "it to be sampled again")
-    assert supply.values["voltage_v"] == 220
-    assert not any(told.get("voltage_v") == 190 for told in supply.told)
-
-
 def test_the_end_of_a_test_makes_safe(rig: Rig) -> None:
     instruments = rig.open()
     instruments.begin_test("t", 60)
@@ -323,20 +235,6 @@ def test_an_unreachable_instrument_at_the_end_of_a_test(rig: Rig, monkeypatch: p
         instruments.end_test()
     rig.fakes["supply"].plug()
     eventually(lambda: not rig.safe_file()["unsafe"], "the supply to be safe again", 15)
-
-
-def test_what_was_never_open_is_not_called_safe(rig: Rig) -> None:
-    """It may be on from before: the guard that could not reach it ends, and says what it does not know."""
-    chamber = rig.fakes["chamber"]
-    chamber.values["output_on"] = 1
-    chamber.unplug()
-    with pytest.raises(BenchError, match=r"instrument chamber: .*can't be reached"):
-        rig.open()
-    eventually(lambda: "guard ended" in rig.log(), "the guard to end")
-    told = rig.safe_file()
-    assert told["safe"] == ["supply", "burst"]
-    assert str(dict(told["unsafe"])["chamber"]).startswith("it was never open: ")  # type: ignore[call-overload]
-    assert "all safe but chamber (runner_died)" in rig.log()
 
 
 def test_two_guards_do_not_share_a_real_instrument(rig: Rig, tmp_path: Path) -> None:
