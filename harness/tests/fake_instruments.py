@@ -171,6 +171,10 @@ class FakeInstrument:
     def address(self) -> str:
         return f"fake://127.0.0.1:{self.port}"
 
+    @property
+    def plugged(self) -> bool:
+        return self._listener is not None
+
     def plug(self) -> None:
         """It is reached again, at the same address."""
         listener = socket.socket()

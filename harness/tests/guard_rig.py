@@ -15,7 +15,8 @@ from harness.history.recorder import Recorder
 from harness.instruments.client import Instruments
 from harness.lab.instrument_entry import InstrumentEntry, Limit
 from harness.terminal.surroundings import Range, Surroundings
-from harness.tests.fake_instruments import FakeInstrument, drivers_installed
+from harness.tests.fake_instruments import START, FakeInstrument, drivers_installed
+from harness.tests.lab_helpers import eventually
 
 AROUND = Surroundings(
     temperature_c=Range(low=0, high=45, nominal=23), humidity_pct=Range(low=10, high=90, nominal=50),
@@ -31,7 +32,7 @@ class Rig:
         self.fakes = {"chamber": FakeInstrument("HIL97,FAKE-CHAMBER"), "supply": FakeInstrument("HIL97,FAKE-SUPPLY"),
                       "burst": FakeInstrument("HIL97,FAKE-BURST")}
         self.failures: list[str] = []
-        self.stack = ExitStack()
+        self.stack, self.opened = ExitStack(), list[Instruments]()
         self.identity: dict[str, str] = {}
         self.limits: dict[str, dict[str, Limit]] = {}
 
@@ -51,8 +52,19 @@ class Rig:
             surroundings=AROUND, seed=1, history=self.history, fail=self.failures.append,
             silence_s=silence_s,
         )
-        self.stack.callback(instruments.line.close)
+        self.opened.append(instruments)
         return instruments
+
+    def leave(self) -> None:
+        """All instruments can be reached and made safe again, or their guard would try for ever."""
+        for fake in self.fakes.values():
+            fake.error, fake.delay_s = "", 0.0
+            fake.values.update({name: START[name] for name in ("temperature_c", "humidity_pct", "door_open")})
+            if not fake.plugged:
+                fake.plug()
+        for one in self.opened:
+            one.line.close()
+        eventually(lambda: not any(one.line.child.alive() for one in self.opened), "the guards to end", 15)
 
     def of(self, kind: type) -> list[AnyEvent]:
         return [one for one in self.history.events if isinstance(one, kind)]
@@ -73,6 +85,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     with drivers_installed(tmp_path / "fakes"):
         one = Rig(tmp_path)
         with one.stack:
-            yield one
+            try:
+                yield one
+            finally:
+                one.leave()
         for fake in one.fakes.values():
             fake.unplug()
