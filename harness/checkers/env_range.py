@@ -15,6 +15,7 @@ from harness.checkers.finding import Finding, checker
 from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Operation, Reading
 from harness.checkers.shown import contains_any
 from harness.checkers.surroundings import QUANTITIES, Around, around, outside_of_range, settling, steps, steps_at
+from harness.checkers.timeline import LOOKUP_S
 from harness.checkers.updates import belongs_to_an_update
 from harness.history.events import Event, Power, Screen
 from harness.history.instrument_events import InstrumentSet, Part
@@ -64,7 +65,8 @@ def _operation(reading: Reading, declared: Surroundings, operation: Operation) -
 def _troubled(reading: Reading, operation: Operation) -> bool:
     """Something else than the surroundings was in its way."""
     start, end = operation.t, operation.done + 1
-    if reading.is_off(start) or reading.power_lost_within(start, end) or reading.wire_hurt_within(start, end):
+    hurt = reading.wire_hurt_within(start - LOOKUP_S * SECOND, end)
+    if hurt is not None or reading.is_off(start) or reading.power_lost_within(start, end):
         return True
     struck = hits_between(reading, start - aftermath(reading), end)
     return bool(struck or broken_between(reading, start, end)) or refused_by_itself(reading, operation)()

@@ -26,12 +26,12 @@ from harness.checkers.recoveries import (
 )
 from harness.checkers.tables import DECLARED_AS, FOLLOW_UPS, KINDS, TYPE_OF, UNKNOWN
 from harness.checkers.telling import says_97
+from harness.checkers.timeline import LOOKUP_S
 from harness.checkers.updates import own_resets
 from harness.history.events import Cashier, Event, HostJournal, Key, Measurement, Power, Screen
 from harness.protocol.profile import Profile
 
 RECOVERY_TIME = "recovery_s"
-LOOKUP_S = 3  # real seconds: so long a neighbour that was asked for over a wire that was hurt may be given up on
 
 
 # -- REC-01 ------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from harness.history.events import (
 
 END = 2**63 - 1
 SECOND = 1_000_000_000
+LOOKUP_S = 3  # real seconds: so long a neighbour that was asked for over a wire that was hurt may be given up on
 SILENT_NS = 5 * SECOND // 2  # a heartbeat is due every second
 ACCOMPANYING = frozenset({"present_card"})  # done within another operation, not beside it
 

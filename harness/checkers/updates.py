@@ -17,12 +17,12 @@ from harness.checkers.money_offline import Stored, stored
 from harness.checkers.money_reversals import Due, dues
 from harness.checkers.reading import END, SECOND, Exchange, Operation, Reading
 from harness.checkers.shown import contains_any
+from harness.checkers.timeline import LOOKUP_S
 from harness.history.events import Event, Firmware, Power, Service, UnitReplaced
 from harness.history.update_events import CHANGED, FirmwareTold, ImageOffered
 from harness.lab.image_set import TURNED_BACK
 
 LOAD = "load_firmware"
-LOOKUP_S = 3  # real seconds: so long a neighbour that was asked for in vain is given up on (as in REC-01)
 DEAD_TEXTS = ("固件损坏", "firmware damaged")  # what a boot loader shows that has nothing left to start
 
 Version = tuple[str, str]  # name, version

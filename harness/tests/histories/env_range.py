@@ -171,6 +171,28 @@ def where_a_shop_has_it(world: World) -> None:
 
 
 @no_occasion("ENV-01")
+def the_cable_was_out_a_moment_ago(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        lab.set(temperature_c=44)
+        world.unplug()
+        world.plug()
+        operation = world.invoke("sign_in")
+        world.display("连接失败")
+        world.complete(operation, "fail")
+
+
+@bad("ENV-01", "sent nothing; the screen said")
+def it_does_not_even_try(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        lab.set(temperature_c=44)
+        operation = world.invoke("sign_in")
+        world.display("连接失败")
+        world.complete(operation, "fail")
+
+
+@no_occasion("ENV-01")
 def far_outside(world: World) -> None:
     world.sign_in()
     with Lab(world) as lab:
