@@ -181,8 +181,9 @@ def test_check_spare_says_what_is_there(images: Images, verifier: Verifier) -> N
     found = services.check_spare()
     digest = found.pop("sha256")
     assert len(digest) == 64
-    assert found == {"refused": "", "reason": "", "name": "probe", "version": "2.0.0", "models": ("HT-100", "HT-200"),
-                     "data_format": 1, "counter": 2 << 24, "resets": False, "size": len(images["2.0.0"])}
+    assert found == {"refused": "", "reason": "", "name": "probe", "version": "2.0.0",
+                     "models": ("HT-100", "HT-200", "HT-300"), "data_format": 1, "counter": 2 << 24, "resets": False,
+                     "size": len(images["2.0.0"])}
 
 
 def test_a_confirmed_image_that_was_tampered_with_is_passed_over(images: Images, verifier: Verifier) -> None:

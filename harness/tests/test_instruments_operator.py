@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -236,7 +237,7 @@ class Lab:
     def __init__(self, folder: Path, stack: ExitStack, answer_within_s: float) -> None:
         self.failures: list[str] = []
         self.history = stack.enter_context(Recorder(folder / "history.jsonl"))
-        scratch = folder / "run" / "hil97" / "scratch-1"
+        scratch = Path(os.environ["XDG_RUNTIME_DIR"], "hil97", "scratch-1")
         scratch.mkdir(parents=True)
         (scratch / "bench.json").write_text(json.dumps({"bench": "b-1"}), encoding="utf-8")
         options: dict[str, str | bool | int | float] = {"answer_within_s": answer_within_s}
@@ -270,8 +271,9 @@ class Lab:
 
 @pytest.fixture
 def make_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], Lab]]:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     with ExitStack() as stack:
+        short = stack.enter_context(TemporaryDirectory(prefix="hil97-"))  # a socket's path has 107 bytes at most
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
         yield lambda answer_within_s: Lab(tmp_path, stack, answer_within_s)
 
 

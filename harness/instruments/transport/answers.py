@@ -23,7 +23,7 @@ def number(where: str, query: str, text: str) -> float:
     """A number as SCPI writes it (NR1, NR2, NR3)."""
     if _NUMBER.fullmatch(text.strip()) is None:
         raise troubles.garbage(where, query, text, "number")
-    value = float(text)
+    value = float(text.strip())  # which takes more for blank than float does
     if abs(value) >= _NO_READING:
         raise troubles.no_reading(where, query, text)
     return value
@@ -35,7 +35,7 @@ def numbers(where: str, query: str, text: str, count: int) -> list[float]:
     if len(parts) != count:
         raise troubles.garbage(where, query, text, f"answer of {count} numbers")
     if _NUMBERS.fullmatch(text) is not None:  # at once: instruments are asked ten times a second
-        values = [float(part) for part in parts]
+        values = [float(part.strip()) for part in parts]
         if max(values) < _NO_READING and min(values) > -_NO_READING:
             return values
     return [number(where, query, part) for part in parts]
