@@ -52,7 +52,7 @@ bench.field.arm(field_v_m=3, frequency_mhz=100)
 if "relay" in names:
     bench.relay.open_contact(1)
 print("driving", flush=True)
-time.sleep(600)
+time.sleep(600)  # until it is killed
 """
 
 
@@ -113,7 +113,7 @@ def _until_ended(log: Path) -> None:
     """The guard puts its last line there: the folder can go."""
     end = time.monotonic() + GIVEN_UP_S
     while "guard ended" not in log.read_text(encoding="utf-8") and time.monotonic() < end:
-        time.sleep(0.02)
+        time.sleep(0.02)  # a look each 20 ms, against its deadline
 
 
 def main() -> int:

@@ -41,9 +41,11 @@ class Arm(HttpInstrument):
         return told_of(self, asked)
 
     def deeds(self) -> dict[str, Any]:
+        """What it can be asked to do, by path: each of these instruments has its own."""
         raise NotImplementedError
 
     def status(self) -> dict[str, Any]:
+        """What it tells of itself: each of these instruments has its own."""
         raise NotImplementedError
 
     def pending(self) -> bool:

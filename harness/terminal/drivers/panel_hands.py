@@ -211,7 +211,7 @@ class PanelHands:
         """What the service port answers; for ``patience_s`` a terminal that is at work is asked again."""
         end = time.monotonic() + patience_s
         while (told := self._served_once(command, deadline_s)).code == BUSY and time.monotonic() < end:
-            time.sleep(AGAIN_S)
+            time.sleep(AGAIN_S)  # a person's pace between two tries
         return told
 
     def _served_once(self, command: str, deadline_s: float) -> Completion:
