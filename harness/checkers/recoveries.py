@@ -86,14 +86,16 @@ def _recoveries_of(reading: Reading) -> Iterator[Recovery]:
 
 
 def _met(reading: Reading, mid: str, tid: str, since: int, until: int) -> tuple[Exchange, ...]:
-    """The definite 97s in the interval since the terminal was last approved anything."""
+    """The definite 97s in the interval since the terminal was last approved anything. What was asked in it and answered
+    after it (a sign-in that was under way when the terminal was registered) ends no 97."""
     found: list[Exchange] = []
     for e in reversed(reading.exchanges_between(since, until)):
         if (e.mid, e.tid) != (mid, tid):
             continue
         if e.approved(reading.profile):
-            break
-        if e.definite_97:
+            if e.answered_at is None or e.answered_at < until:
+                break
+        elif e.definite_97:
             found.append(e)
     return tuple(reversed(found))
 

@@ -390,6 +390,38 @@ def no_recovery_after_it(world: World) -> None:
     deny_success(world)
 
 
+def registered_under_way(world: World) -> None:
+    """The registration comes between the request and the answer of a sign-in that nobody asked for."""
+    world.register_terminal()
+    before = len(world.events)
+    world.background_sign_in()
+    asked = next(event for event in world.events[before:] if event.kind == "wire.frame")
+    late = world.events[before - 1].model_copy(update={"t": asked.t + 1})
+    assert late.kind == "host.changed"
+    world.events[before - 1] = late
+
+
+@good("FWU-08", "registered, the sign-in was granted")
+def registered_while_it_signs_in_by_itself(world: World) -> None:
+    unit_with(world, "0.9.0")
+    world.remove_terminal()
+    world.sign_in()
+    load(world, "1.0.0")
+    registered_under_way(world)
+    world.sign_in()
+
+
+@bad("FWU-08", "registered, the sign-in")
+def no_recovery_though_registered_under_way(world: World) -> None:
+    unit_with(world, "0.9.0")
+    world.remove_terminal()
+    world.sign_in()
+    load(world, "1.0.0")
+    registered_under_way(world)
+    world.sign_in()
+    deny_success(world)
+
+
 @undecided("FWU-08", "no recovery followed that tells")
 def never_registered_again(world: World) -> None:
     unit_with(world, "0.9.0")
