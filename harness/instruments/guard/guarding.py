@@ -21,6 +21,7 @@ from harness.instruments.guard.limits import Limits
 from harness.instruments.guard.line import Line
 from harness.instruments.guard.log import Log
 from harness.instruments.guard.plan import GuardPlan
+from harness.instruments.guard.rounds import Rounds
 from harness.instruments.guard.station import Station
 from harness.lab.instrument_entry import OPERATOR
 
@@ -56,6 +57,7 @@ class Guard:
         self._emulated: Emulated | None = None
         self._desk: Desk | None = None
         self._stations: dict[str, Station] = {}
+        self._rounds = Rounds(self._stations.values(), period_s=plan.sample_s)
         self._contacts: frozenset[str] = frozenset()  # emulated instruments that are in cables
         self._given_up: dict[str, str] = {}  # a person's that nobody is left to make safe, and what was never open: why
         self._restoring: Restoring | None = None
@@ -110,6 +112,7 @@ class Guard:
             while not self._finished():
                 self._turn(selector)
         self._line.flush()
+        self._rounds.end(wait_s=1.0)
         for station in self._stations.values():
             station.end(wait_s=1.0)
         if self._emulated is not None:
@@ -137,6 +140,7 @@ class Guard:
         )
         for station in self._stations.values():
             station.start()
+        self._rounds.start()
 
     def _asking(self, instrument: str, prompt: str, within_s: float) -> None:
         self._log.note(f"{instrument}: the operator is asked: {prompt}")

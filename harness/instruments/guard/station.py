@@ -1,7 +1,8 @@
 """One instrument in the guard: its driver, its thread, what it read last, and whether it is to be safe.
 
-Everything that is done to the instrument is done in its thread, one thing after another; the others only ask. What a
-station finds out it tells through :class:`Reports`, from its thread.
+Everything that is done to the instrument is done in its thread, one thing after another; the others only ask. Only what
+is read ten times a second is read by :class:`harness.instruments.guard.rounds.Rounds`, while the thread has nothing to
+do. What a station finds out it tells through :class:`Reports`, from either.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from harness.history.instrument_events import Quantity
 from harness.instruments.contracts import InstrumentError
 from harness.instruments.described import check_identity
 from harness.instruments.guard.limits import Limits, is_open
+from harness.instruments.guard.replies import failed, refused, told
+from harness.instruments.guard.rounds import next_tick
 from harness.instruments.methods import QUESTIONS
 from harness.instruments.quantities import impossible, resolution
 from harness.lab.instrument_entry import EMULATED, OPERATOR, InstrumentEntry
@@ -25,6 +28,7 @@ from harness.lab.lease import BenchBusy, Lease, holder_of, lease
 
 AT_LEAST_NS = 5_000_000_000  # a reading is recorded at least so often
 SLOW_S = 1.0  # an instrument that takes longer for its readings can't be sampled
+QUICK_S, ALONE_S = 0.05, 60.0  # who takes longer is read by its own thread for so long: the others don't wait for it
 SETTLES_S = 2.0  # from being told to being safe, as read back
 FIRST_RETRY_S, POLL_S = 0.1, 0.05
 
@@ -32,7 +36,8 @@ Reply = Callable[[dict[str, Any]], None]
 
 
 class Reports(Protocol):
-    """Where a station tells what happened. Called from its thread; must not wait, but for :meth:`settle`."""
+    """Where a station tells what happened. Called from its thread and the one that reads; must not wait, but for
+    :meth:`settle`."""
 
     def event(self, kind: str, **fields: Any) -> None:
         """Something for the worker."""
@@ -63,7 +68,8 @@ class Station:
         self._sample_s, self._longest_retry_s = sample_s, retry_s
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._driver: Any = None
-        self._ended = False
+        self._busy = threading.Lock()  # held by who has to do with the instrument
+        self._missed, self._alone_until = False, float("inf") if hasattr(driver, "slow_s") else 0.0
         self._ending = threading.Event()
         self._readings: dict[str, float] = {}
         self._recorded: dict[str, float] = {}
@@ -92,6 +98,19 @@ class Station:
         """What it reads now."""
         self._orders.put(lambda: self._read_now(reply))
 
+    def sample(self) -> None:
+        """Reads it for the history, at once; left to its thread where that is at work with it, or where it is slow."""
+        if not self._can_be_read() or self._is_alone():
+            return
+        if not self._busy.acquire(blocking=False):
+            self._missed = True
+            return
+        try:
+            if self._can_be_read():
+                self._sample()
+        finally:
+            self._busy.release()
+
     def make_safe(self) -> None:
         """To its safe state, instead of anything else that was asked and until it is there, however long that takes."""
         self._times_asked += 1
@@ -112,30 +131,43 @@ class Station:
     # -- in its thread ------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        due = self._next_tick()
         while not self._ending.is_set():
-            now = time.monotonic()
-            if (self._driver is None or self._to_make_safe) and now >= self._next_try:
-                self._try_to_have_it_safe()
-                continue
-            if self._driver is None or self._to_make_safe:
-                due = self._next_try
             try:
-                order = self._orders.get(timeout=max(0.0, due - now))
+                order = self._orders.get(timeout=self._nothing_until())
             except queue.Empty:
-                if self._driver is not None and not self._to_make_safe:
-                    self._sample()
-                    due = self._next_tick()
-                continue
-            if order is not None:
-                order()
-        self._drop()
+                order = None
+            with self._busy:
+                self._turn(order)
+        with self._busy:
+            self._drop()
         if self._lease is not None:
             self._lease.release()
 
-    def _next_tick(self) -> float:
-        """The same for all stations: what they run is in the processor's caches then, which is half the cost."""
-        return (time.monotonic() // self._sample_s + 1) * self._sample_s
+    def _nothing_until(self) -> float | None:
+        """Seconds until something is due without an order; None: there is nothing."""
+        now = time.monotonic()
+        if not self._can_be_read():
+            return max(0.0, self._next_try - now)
+        if self._missed:
+            return 0.0
+        return next_tick(self._sample_s) - now if self._is_alone() else None
+
+    def _turn(self, order: Callable[[], None] | None) -> None:
+        """What an order says, or else what is due."""
+        if not self._can_be_read() and time.monotonic() >= self._next_try:
+            self._try_to_have_it_safe()
+        if order is not None:
+            order()
+        elif self._can_be_read() and (self._missed or self._is_alone()):
+            self._missed = False
+            self._sample()
+
+    def _can_be_read(self) -> bool:
+        return self._driver is not None and not self._to_make_safe
+
+    def _is_alone(self) -> bool:
+        """It is read by its own thread."""
+        return time.monotonic() < self._alone_until
 
     def _try_to_have_it_safe(self) -> None:
         """One step towards an open, safe instrument. Sets when the next one is due."""
@@ -217,7 +249,7 @@ class Station:
 
     def _lost(self, error: Exception) -> None:
         """It can't be reached, or not be made safe: said once, tried again for ever."""
-        what, remedy = _told(error)
+        what, remedy = told(error)
         self._drop()
         self.unsafe = what
         self._to_make_safe = True
@@ -225,6 +257,7 @@ class Station:
         self._retry_s = min(2 * self._retry_s, self._longest_retry_s)
         self._say_trouble(what, remedy, f"trying again every {self._longest_retry_s:g} s")
         self._reports.changed(self.name)
+        self._orders.put(None)  # its thread has to try again
 
     def _say_trouble(self, what: str, remedy: str, doing: str = "") -> None:
         if what == self.trouble:
@@ -252,6 +285,9 @@ class Station:
             self._lost(error)
             return
         took = time.monotonic() - began
+        if took > QUICK_S and not self._is_alone():
+            self._alone_until = time.monotonic() + ALONE_S
+            self._orders.put(None)
         if took > getattr(self._class, "slow_s", SLOW_S):
             self._say_trouble(
                 f"it took {took:.1f} s to read, which is too slow to be watched",
@@ -293,22 +329,22 @@ class Station:
     def _call(self, method: str, given: dict[str, Any], reply: Reply, asked: int) -> None:
         try:
             arguments = self._limits.arguments(method, given)
-        except ValueError as refused:
-            reply(_refused(str(refused), "ask for less, or raise the limit in the inventory"))
+        except ValueError as error:
+            reply(refused(str(error), "ask for less, or raise the limit in the inventory"))
             return
         if self._driver is None or self._to_make_safe:
-            reply(_failed(self.unsafe or "is being brought to its safe state", "", trouble=self.unsafe != ""))
+            reply(failed(self.unsafe or "is being brought to its safe state", "", trouble=self.unsafe != ""))
             return
         if asked != self._times_asked:
             late = f"{method} was not done: before its turn came everything was to be safe"
-            reply(_failed(late, "look at logs/instruments.log for what took so long", trouble=False))
+            reply(failed(late, "look at logs/instruments.log for what took so long", trouble=False))
             return
         try:
             if "door_open" in self._class.quantities:
                 self._take(self._driver.read())
             door = self._limits.door(method, arguments, self._readings)
             if door:
-                reply(_refused(door, "close the door"))
+                reply(refused(door, "close the door"))
                 return
             self._hold_temperature(method, arguments)
             if method not in QUESTIONS:
@@ -316,9 +352,9 @@ class Station:
             result = getattr(self._driver, method)(**arguments)
             self._reports.settle(self.name)
         except Exception as error:
-            what, remedy = _told(error)
+            what, remedy = told(error)
             self._say_trouble(f"{method}: {what}", remedy)
-            reply(_failed(f"{method}: {what}", remedy, trouble=True))
+            reply(failed(f"{method}: {what}", remedy, trouble=True))
             return
         if method not in QUESTIONS:
             words = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in given.items()}
@@ -339,33 +375,17 @@ class Station:
 
     def _read_now(self, reply: Reply) -> None:
         if self._driver is None:
-            reply(_failed(self.unsafe, "", trouble=True))
+            reply(failed(self.unsafe, "", trouble=True))
             return
         try:
             self._recorded_at = 0  # what was asked for is recorded
             self._take(self._driver.read())
         except Exception as error:
             self._lost(error)
-            what, remedy = _told(error)
-            reply(_failed(what, remedy, trouble=True))
+            what, remedy = told(error)
+            reply(failed(what, remedy, trouble=True))
             return
         reply({"ok": True, "result": self._readings})
-
-
-def _refused(what: str, remedy: str) -> dict[str, Any]:
-    return {"ok": False, "what": what, "remedy": remedy, "refused": True}
-
-
-def _failed(what: str, remedy: str, *, trouble: bool) -> dict[str, Any]:
-    return {"ok": False, "what": what, "remedy": remedy, "refused": False, "trouble": trouble}
-
-
-def _told(error: Exception) -> tuple[str, str]:
-    """What went wrong and what to do, also where a driver raised something of its own."""
-    if isinstance(error, InstrumentError):
-        return error.what, error.remedy
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return f"its driver failed: {text}", "look at logs/instruments.log"
 
 
 def _close(driver: Any) -> None:
