@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,11 @@ def answer(args: argparse.Namespace) -> int:
     from harness.i18n_errors import chinese
     from harness.instruments import desk
 
-    found = [one for folder in folders_of(args.bench) for one in desk.questions(folder)]
+    folders = folders_of(args.bench)
+    if not folders:
+        raise BadInput(f"no bench {args.bench} is open on this machine; open: {', '.join(open_benches()) or 'none'}",
+                       remedy="its name is that of the inventory; its run must be going on, here, under this user")
+    found = [one for folder in folders for one in desk.questions(folder)]
     if args.instrument:
         found = [one for one in found if one[1]["instrument"] == args.instrument]
     if not args.text:
@@ -57,15 +62,20 @@ def answer(args: argparse.Namespace) -> int:
 
 def folders_of(bench: str) -> list[Path]:
     """The scratch folders of benches of that name, also of one whose worker has died: its guard may still ask."""
+    return [folder for name, folder in _cards() if name == bench]
+
+
+def open_benches() -> list[str]:
+    """Their names, sorted."""
+    return sorted({name for name, _folder in _cards()})
+
+
+def _cards() -> Iterator[tuple[str, Path]]:
     from harness.bench.door import CARD
     from harness.lab.lease import runtime_folder
 
-    found = []
     for card in sorted(runtime_folder().glob(f"scratch-*/{CARD}")):
         try:
-            name = json.loads(card.read_text(encoding="utf-8"))["bench"]
+            yield str(json.loads(card.read_text(encoding="utf-8"))["bench"]), card.parent
         except (OSError, ValueError, KeyError, TypeError):  # it is being made, or was just closed
             continue
-        if name == bench:
-            found.append(card.parent)
-    return found

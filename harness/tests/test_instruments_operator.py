@@ -328,6 +328,10 @@ def test_the_command_shows_and_refuses(make_lab: Callable[[float], Lab], capsys:
         command.answer(argparse.Namespace(bench="b-1", instrument="oven", text=["done"]))
     assert command.answer(argparse.Namespace(bench="b-1", instrument="gun", text=["done"])) == 0
     firing.join(10)
+    for text in [], ["done"]:
+        with pytest.raises(BadInput, match="no bench b-7 is open on this machine; open: b-1") as told:
+            command.answer(argparse.Namespace(bench="b-7", instrument=None, text=text))
+        assert "inventory" in told.value.remedy
     assert not firing.is_alive()
 
 
