@@ -39,6 +39,8 @@ from harness.reports.images import Album, Picture
 from harness.reports.run import BenchLog
 from harness.wire.faults import read, spoken
 
+Pairs = tell_surroundings.Pairs
+
 SHOWN_LEDGER = 12
 SHOWN_FAULT = 160  # characters: a replayed message is long
 
@@ -54,7 +56,7 @@ class Item:
     mood: str = "plain"
     picture: Picture | None = None
     lines: tuple[str, ...] = ()
-    pairs: tuple[tuple[Both, str], ...] = ()
+    pairs: Pairs = ()
     unreadable: int = 0
     withheld: bool = False
     crop: int = 0  # height of the picture that holds something, in its pixels
@@ -77,7 +79,7 @@ def item(event: AnyEvent, bench: BenchLog, album: Album) -> tuple[str, Item]:
         case Service():
             return "scene", Item("service", event.seq, event.t, same(f"{_arrow(event)} {mask.text(event.text)}"))
         case Counters():
-            pairs = tuple((same(name), value) for name, value in mask.values(event.values).items())
+            pairs: Pairs = tuple((same(name), value) for name, value in mask.values(event.values).items())
             return "scene", Item("counters", event.seq, event.t, _("counters, as the terminal says"), pairs=pairs)
         case Power():
             text = words.POWER.get((event.state, event.reason)) or same(f"{event.state} ({event.reason})")

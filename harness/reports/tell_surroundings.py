@@ -21,6 +21,8 @@ from harness.history.instrument_events import (
 from harness.reports import mask, words
 from harness.reports.bilingual import Both, _, joined, same
 
+Pairs = tuple[tuple[Both, str | Both], ...]  # names and values below an event
+
 SHOWN = {"level_kv", "field_v_m", "residual_pct", "duration_ms", "frequency_mhz"}
 UNITS = {
     "temperature_c": "°C", "humidity_pct": "%", "voltage_v": "V", "current_a": "A", "field_v_m": "V/m",
@@ -62,7 +64,7 @@ def step(event: StressStep) -> Both:
     return Both(f"{name.en} {value}{asked}", f"{name.zh} {value}{asked}")
 
 
-def told(event: InstrumentEvent) -> tuple[str, Both, str, tuple[tuple[Both, str], ...]]:
+def told(event: InstrumentEvent) -> tuple[str, Both, str, Pairs]:
     """(kind, text, mood, pairs) for the ladder."""
     match event:
         case Readings():
@@ -78,14 +80,12 @@ def told(event: InstrumentEvent) -> tuple[str, Both, str, tuple[tuple[Both, str]
             pairs = tuple((same(name.replace("_", " ")), value) for name, value in mask.values(event.args).items())
             return "instrument", joined(": ", [same(event.instrument), method], "："), "plain", pairs
         case InstrumentTrouble():
-            said = mask.text(event.what)
-            failed = Both(said, i18n_errors.chinese(said))
-            text = _("{instrument} failed: {what}").format(instrument=event.instrument, what=failed)
-            pairs = ((_("next"), mask.text(event.remedy)),) if event.remedy else ()
-            return "trouble", text, "bad", pairs
+            text = _("{instrument} failed: {what}").format(instrument=event.instrument, what=_error(event.what))
+            cure: Pairs = ((_("next"), _error(event.remedy)),) if event.remedy else ()
+            return "trouble", text, "bad", cure
         case InstrumentsSafe():
             text = _("instruments brought to their safe state: {why}").format(why=words.SAFE[event.why])
-            unsafe = tuple((same(name), mask.text(why)) for name, why in event.unsafe.items())
+            unsafe = tuple((same(name), _error(why)) for name, why in event.unsafe.items())
             return "safe", text, "bad" if unsafe else "good", unsafe
         case Disturbed():
             text = _("{disturbance} begins") if event.state == "begun" else _("{disturbance} ends")
@@ -104,3 +104,9 @@ def told(event: InstrumentEvent) -> tuple[str, Both, str, tuple[tuple[Both, str]
         case OperatorAnswered():
             text = _("asked of the operator: {prompt}").format(prompt=mask.text(event.prompt))
             return "operator", text, "plain", ((_("answer"), mask.text(event.answer)),)
+
+
+def _error(text: str) -> Both:
+    """What the harness itself said of something that went wrong."""
+    said = mask.text(text)
+    return Both(said, i18n_errors.chinese(said))

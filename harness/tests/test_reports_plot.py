@@ -10,6 +10,7 @@ import pytest
 from harness.history.events import ADAPTER, AnyEvent
 from harness.history.instrument_events import InstrumentOpened, Readings
 from harness.reports import page, plot, tell_surroundings
+from harness.reports.bilingual import Both
 from harness.tests.golden import World
 from harness.tests.golden_parts import model_data
 from harness.tests.golden_surroundings import Lab
@@ -93,6 +94,18 @@ def test_many_readings_make_a_short_curve() -> None:
 def test_each_event_is_told_in_both_languages(event: dict[str, object], english: str, chinese: str) -> None:
     told = tell_surroundings.told(ADAPTER.validate_python({"t": 1, **event}))  # type: ignore[arg-type]
     assert (told[1].en, told[1].zh) == (english, chinese)
+
+
+def test_what_went_wrong_is_told_in_both_languages_with_what_to_do() -> None:
+    what = "it took 3.1 s to read, which is too slow to be watched"
+    remedy = "look at its network, and at who else talks to it"
+    wrong = {"kind": "instrument.trouble", "instrument": "chamber", "what": what, "remedy": remedy}
+    _kind, _text, _mood, (cure,) = tell_surroundings.told(ADAPTER.validate_python({"t": 1, **wrong}))  # type: ignore[arg-type]
+    assert isinstance(cure[1], Both) and cure[1].en.startswith("look at its network") and "检查其网络" in cure[1].zh
+    safe = {"kind": "instruments.safe", "why": "hung", "instruments": [],
+            "unsafe": {"chamber": "it was told, and is not in its safe state (stopped) 2 s later"}}
+    _kind, _text, _mood, (why,) = tell_surroundings.told(ADAPTER.validate_python({"t": 1, **safe}))  # type: ignore[arg-type]
+    assert isinstance(why[1], Both) and "仍未处于安全状态" in why[1].zh
 
 
 def test_the_page_holds_it_above_the_timeline(tmp_path: Path) -> None:
