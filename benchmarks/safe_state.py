@@ -94,7 +94,7 @@ def once(names: str) -> float:
             killed = time.monotonic()
         seconds = _until_safe(watched, killed)
         watched.close()
-        _until_ended(Path(folder) / "logs" / "instruments.log")
+        _has_ended_well(Path(folder))
     return seconds
 
 
@@ -109,11 +109,18 @@ def _until_safe(watched: Watched, killed: float) -> float:
     return time.monotonic() - killed
 
 
-def _until_ended(log: Path) -> None:
-    """The guard puts its last line there: the folder can go."""
+def _has_ended_well(folder: Path) -> None:
+    """The guard puts its last line there, and the folder can go. That its servers are gone shows nothing: they go with
+    a guard that died, too. Raises SystemExit where it does not say that all was safe."""
+    log, state = folder / "logs" / "instruments.log", folder / "instruments.safe.json"
     end = time.monotonic() + GIVEN_UP_S
-    while "guard ended" not in log.read_text(encoding="utf-8") and time.monotonic() < end:
+    while "guard ended" not in log.read_text(encoding="utf-8"):
+        if time.monotonic() > end:
+            raise SystemExit(f"the guard has not ended well:\n{log.read_text(encoding='utf-8')}")
         time.sleep(0.02)  # a look each 20 ms, against its deadline
+    told = json.loads(state.read_text(encoding="utf-8"))
+    if told["why"] != "runner_died" or told["unsafe"]:
+        raise SystemExit(f"the guard ended, and not all was safe: {told}")
 
 
 def main() -> int:

@@ -6,7 +6,8 @@ Six emulated instruments (chamber, supply, burst, ESD, field, power switch) are 
 a bench. CPU time of the guard's process over wall time, by /proc; that of the emulated instruments, which stand for
 devices, is not counted. ``--changing``: the chamber ramps and the supply is set all the time, so that almost every
 reading is recorded. Beside it, as a peer, what the same readings cost with nothing but the drivers, one after another
-in one thread. Exit status 1 above the limit.
+in one thread. How often each was read in truth is told by the guard when it ends. Exit status 1 above the limit, and
+where one was read less than nine times a second.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,7 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ratio import against_limit, against_peer
+from ratio import against_limit, against_peer, at_least
 
 from harness.bench.instruments import open_instruments
 from harness.history.instrument_events import Readings
@@ -32,6 +34,7 @@ from harness.instruments.client import Instruments
 from harness.lab.instrument_entry import FULL_SET, InstrumentEntry
 
 LIMIT_PCT = 2.0
+LEAST_A_SECOND = 9.0  # of ten: opening takes its time, and the count is from opening to closing
 SIX = ("chamber", "supply", "burst", "esd", "field", "power_switch")
 HERTZ = os.sysconf("SC_CLK_TCK")
 
@@ -42,10 +45,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / HERTZ
 
 
-def sampled(seconds: float, *, changing: bool) -> tuple[float, float, int]:
-    """CPU of the guard in per cent of a core, readings a second as counted by the servers' side, events recorded."""
+def sampled(seconds: float, *, changing: bool) -> tuple[float, float, float]:
+    """CPU of the guard in per cent of a core; readings a second of the one that was read the least; events recorded a
+    second."""
     with tempfile.TemporaryDirectory() as folder, Recorder(Path(folder) / "history.jsonl") as history:
         troubles: list[str] = []
+        opening = time.monotonic()
         entries = [InstrumentEntry(name=name, driver=FULL_SET[name]) for name in SIX]
         instruments = open_instruments(
             bench="b", run="r", folder=Path(folder), scratch=Path(folder), entries=entries, surroundings=None, seed=97,
@@ -61,10 +66,15 @@ def sampled(seconds: float, *, changing: bool) -> tuple[float, float, int]:
             cpu, wall = cpu_s(guard) - used, time.monotonic() - begun
             recorded = sum(isinstance(one, Readings) for one in history.since(seq))
         finally:
+            open_s = time.monotonic() - opening
             instruments.close()
         if troubles:
             raise SystemExit("\n".join(troubles))
-    return 100 * cpu / wall, wall, recorded
+        log = (Path(folder) / "logs" / "instruments.log").read_text(encoding="utf-8")
+    counts = [int(found) for found in re.findall(r": let go, read (\d+) times", log)]
+    if len(counts) != len(SIX):
+        raise SystemExit(f"the guard does not say how often it read its instruments:\n{log}")
+    return 100 * cpu / wall, min(counts) / open_s, recorded / wall
 
 
 def _spend(instruments: Instruments, seconds: float, *, changing: bool) -> None:
@@ -105,11 +115,12 @@ def main() -> int:
     alone = drivers_alone(200)
     fine = True
     for changing in (False, True) if args.changing else (False,):
-        share, wall, recorded = sampled(args.seconds, changing=changing)
+        share, rate, recorded = sampled(args.seconds, changing=changing)
         name = f"guard, 6 instruments, 10/s, {'changing' if changing else 'at rest'}"
         fine = against_limit(name, share, LIMIT_PCT, "%") and fine
         against_peer(name, share, "drivers alone", alone, "%")
-        print(f"  {recorded / wall:.1f} readings a second recorded")
+        fine = at_least("  the one read the least, times a second", rate, LEAST_A_SECOND) and fine
+        print(f"  {recorded:.1f} readings a second recorded")
     return 0 if fine else 1
 
 

@@ -112,7 +112,7 @@ class FakeBurst(Fake):
         self._ask(set={"armed": 1, "level_kv": level_kv})
 
     def ready(self):
-        return True
+        return {1, 2} if self._ask(get="values")["values"].get("odd") else True
 
     def fire(self, *, duration_ms=0, count=1):
         self._ask(set={"pulses": count})

@@ -35,12 +35,14 @@ class Rig:
         self.stack, self.opened = ExitStack(), list[Instruments]()
         self.identity: dict[str, str] = {}
         self.limits: dict[str, dict[str, Limit]] = {}
+        self.options: dict[str, dict[str, float]] = {}
 
     @property
     def entries(self) -> list[InstrumentEntry]:
         return [
             InstrumentEntry(name=name, driver=f"fake-{name}", address=fake.address,
-                            identity=self.identity.get(name, ""), limits=self.limits.get(name, {}))
+                            identity=self.identity.get(name, ""), limits=self.limits.get(name, {}),
+                            options=dict(self.options.get(name, {})))
             for name, fake in self.fakes.items()
         ]
 

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from harness.instruments import desk, drivers
 from harness.instruments.contracts import InstrumentError
@@ -22,27 +22,14 @@ from harness.instruments.guard.line import Line
 from harness.instruments.guard.log import Log
 from harness.instruments.guard.plan import GuardPlan
 from harness.instruments.guard.rounds import Rounds
-from harness.instruments.guard.station import Station
+from harness.instruments.guard.station import POLL_S, Station
+from harness.instruments.guard.waiting import Restoring, Waiting, Why
 from harness.lab.instrument_entry import OPERATOR
 
-Why = Literal["asked", "test_ended", "hung", "runner_died"]
 ASKS_S = 0.5  # how soon it is looked whether a person is still asked
+LOOKS_AT_ROUNDS_S = 0.25  # how soon it is seen that a reading hangs
 LOOKS_S = 1.0  # how soon it is seen that nobody can be asked any more
 REMINDS_S = 60.0  # how often the log says which instrument is not reached
-
-
-class Restoring:
-    """All instruments on their way to their safe state, since :attr:`since`."""
-
-    def __init__(self, why: Why) -> None:
-        self.why, self.since, self.told = why, time.monotonic(), False
-
-
-class Waiting:
-    """A request whose reply waits until ``done`` holds or ``until`` (monotonic) has passed."""
-
-    def __init__(self, done: Callable[[], bool], until: float, reply: Callable[[], None]) -> None:
-        self.done, self.until, self.reply = done, until, reply
 
 
 class Guard:
@@ -110,7 +97,10 @@ class Guard:
             selector.register(self._pidfd, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while not self._finished():
-                self._turn(selector)
+                try:
+                    self._turn(selector)
+                except Exception as error:
+                    self._failed(error)
         self._line.flush()
         self._rounds.end(wait_s=1.0)
         for station in self._stations.values():
@@ -155,7 +145,8 @@ class Guard:
         events = selectors.EVENT_READ | (0 if self._line.flush() else selectors.EVENT_WRITE)
         if self._left is None and selector.get_key(self._socket).events != events:
             selector.modify(self._socket, events)
-        for key, mask in selector.select(self._timeout()):
+        self._rounds.look()
+        for key, mask in selector.select(min(self._timeout(), LOOKS_AT_ROUNDS_S)):
             if key.fd == self._woken:
                 os.read(self._woken, 4096)
             elif key.fd == self._pidfd:
@@ -202,9 +193,9 @@ class Guard:
         self._waiting.clear()
         if self._end_asked:
             return
-        self._log.note(f"the worker is gone{f' in test {self._test}' if self._test else ''}: making everything safe")
         self._deadline = float("inf")
         self._restore("runner_died")
+        self._log.note(f"the worker is gone{f' in test {self._test}' if self._test else ''}: making everything safe")
 
     def _look_at_the_clock(self) -> None:
         now = time.monotonic()
@@ -217,10 +208,16 @@ class Guard:
         self._look_at_waiting()
 
     def _hung(self, what: str) -> None:
+        self._restore("hung")
         self._log.note(f"{what}: making everything safe")
         self._locked = f"{what}, and everything was made safe"
         self.event("hung", what=self._locked)
-        self._restore("hung")
+
+    def _failed(self, error: Exception) -> None:
+        """Of the guard itself: whatever it was, the instruments come first, and it goes on."""
+        if self._restoring is None:
+            self._hung(f"the guard failed ({type(error).__name__}: {error})")
+        time.sleep(POLL_S)  # an error that stays must not take the processor from those who make safe
 
     # -- safe state ---------------------------------------------------------------------------------------------------
 
@@ -307,7 +304,7 @@ class Guard:
                 reply({"ok": False, "what": f"the guard knows no {op!r}"})
             else:
                 serve(self, message, reply)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             reply({"ok": False, "what": f"{op}: this request can't be used: {error!r}"})
 
     def _reply(self, number: object, reply: dict[str, Any]) -> None:

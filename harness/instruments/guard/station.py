@@ -7,28 +7,27 @@ do. What a station finds out it tells through :class:`Reports`, from either.
 
 from __future__ import annotations
 
-import base64
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 from harness.history.instrument_events import Quantity
 from harness.instruments.contracts import InstrumentError
 from harness.instruments.described import check_identity
 from harness.instruments.guard.limits import Limits, is_open
-from harness.instruments.guard.replies import failed, refused, told
+from harness.instruments.guard.replies import answered, failed, refused, told
+from harness.instruments.guard.reserving import reserved
 from harness.instruments.guard.rounds import next_tick
 from harness.instruments.methods import QUESTIONS
 from harness.instruments.quantities import impossible, resolution
 from harness.lab.instrument_entry import EMULATED, OPERATOR, InstrumentEntry
-from harness.lab.lease import BenchBusy, Lease, holder_of, lease
+from harness.lab.lease import Lease
 
 AT_LEAST_NS = 5_000_000_000  # a reading is recorded at least so often
 SLOW_S = 1.0  # an instrument that takes longer for its readings can't be sampled
-QUICK_S, ALONE_S = 0.05, 60.0  # who takes longer is read by its own thread for so long: the others don't wait for it
+ALONE_S = 60.0  # who was too slow to be read with the others is read by its own thread, until it was quick for so long
 SETTLES_S = 2.0  # from being told to being safe, as read back
 FIRST_RETRY_S, POLL_S = 0.1, 0.05
 
@@ -69,6 +68,7 @@ class Station:
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._driver: Any = None
         self._busy = threading.Lock()  # held by who has to do with the instrument
+        self._times_read = 0
         self._missed, self._alone_until = False, float("inf") if hasattr(driver, "slow_s") else 0.0
         self._ending = threading.Event()
         self._readings: dict[str, float] = {}
@@ -108,8 +108,15 @@ class Station:
         try:
             if self._can_be_read():
                 self._sample()
+        except Exception as error:
+            self._lost(error)
         finally:
             self._busy.release()
+
+    def leave_rounds(self) -> None:
+        """It is read by its own thread, until it was quick for :data:`ALONE_S`."""
+        self._stay_alone()
+        self._orders.put(None)
 
     def make_safe(self) -> None:
         """To its safe state, instead of anything else that was asked and until it is there, however long that takes."""
@@ -137,9 +144,13 @@ class Station:
             except queue.Empty:
                 order = None
             with self._busy:
-                self._turn(order)
+                try:
+                    self._turn(order)
+                except Exception as error:  # whatever it was: this is the thread that makes it safe
+                    self._lost(error)
         with self._busy:
             self._drop()
+        self._reports.note(f"{self.name}: let go, read {self._times_read} times")
         if self._lease is not None:
             self._lease.release()
 
@@ -168,6 +179,9 @@ class Station:
     def _is_alone(self) -> bool:
         """It is read by its own thread."""
         return time.monotonic() < self._alone_until
+
+    def _stay_alone(self) -> None:
+        self._alone_until = max(self._alone_until, time.monotonic() + ALONE_S)
 
     def _try_to_have_it_safe(self) -> None:
         """One step towards an open, safe instrument. Sets when the next one is due."""
@@ -209,7 +223,8 @@ class Station:
 
     def _open(self) -> None:
         self._told_at, self._driven = 0.0, True  # nobody knows what was done to it meanwhile
-        self._reserve()
+        if self._lease is None and self.entry.address not in (EMULATED, OPERATOR):
+            self._lease = reserved(self.address)
         driver = self._class(self.address, **self._options)
         try:
             identity = driver.identity()
@@ -228,20 +243,6 @@ class Station:
         self._driver, self.opened = driver, True
         self._recorded_at = 0
         self._reports.note(f"{self.name}: open at {self.address}: {identity}")
-
-    def _reserve(self) -> None:
-        """A real instrument has one guard at a time: one that is still bringing it to its safe state goes on alone."""
-        if self.entry.address in (EMULATED, OPERATOR) or self._lease is not None:
-            return
-        try:
-            self._lease = lease("instrument", scope=self.address)
-        except BenchBusy as busy:
-            holder = holder_of(Path(busy.where))
-            raise InstrumentError(
-                f"{self.address} is another guard's: {holder or 'it has not signed yet'}",
-                remedy="end that run; if it has ended, its guard is still trying to make this instrument safe: see the "
-                "run's logs/instruments.log",
-            ) from busy
 
     def _quantities(self) -> Mapping[str, Quantity]:
         found: Mapping[str, Quantity] = self._class.quantities
@@ -284,10 +285,10 @@ class Station:
         except Exception as error:
             self._lost(error)
             return
+        self._times_read += 1
         took = time.monotonic() - began
-        if took > QUICK_S and not self._is_alone():
-            self._alone_until = time.monotonic() + ALONE_S
-            self._orders.put(None)
+        if took > self._sample_s / 2 and self._is_alone():
+            self._stay_alone()
         if took > getattr(self._class, "slow_s", SLOW_S):
             self._say_trouble(
                 f"it took {took:.1f} s to read, which is too slow to be watched",
@@ -328,41 +329,38 @@ class Station:
 
     def _call(self, method: str, given: dict[str, Any], reply: Reply, asked: int) -> None:
         try:
-            arguments = self._limits.arguments(method, given)
-        except ValueError as error:
-            reply(refused(str(error), "ask for less, or raise the limit in the inventory"))
-            return
-        if self._driver is None or self._to_make_safe:
-            reply(failed(self.unsafe or "is being brought to its safe state", "", trouble=self.unsafe != ""))
-            return
-        if asked != self._times_asked:
-            late = f"{method} was not done: before its turn came everything was to be safe"
-            reply(failed(late, "look at logs/instruments.log for what took so long", trouble=False))
-            return
-        try:
-            if "door_open" in self._class.quantities:
-                self._take(self._driver.read())
-            door = self._limits.door(method, arguments, self._readings)
-            if door:
-                reply(refused(door, "close the door"))
-                return
-            self._hold_temperature(method, arguments)
-            if method not in QUESTIONS:
-                self.unsafe, self._driven = f"was told to {method}", True
-            result = getattr(self._driver, method)(**arguments)
-            self._reports.settle(self.name)
+            answer = self._done(method, given, asked)
         except Exception as error:
             what, remedy = told(error)
             self._say_trouble(f"{method}: {what}", remedy)
-            reply(failed(f"{method}: {what}", remedy, trouble=True))
-            return
+            answer = failed(f"{method}: {what}", remedy, trouble=True)
+        reply(answer)
+
+    def _done(self, method: str, given: dict[str, Any], asked: int) -> dict[str, Any]:
+        """What is answered to the call, done or refused. Raises whatever its driver does."""
+        try:
+            arguments = self._limits.arguments(method, given)
+        except ValueError as error:
+            return refused(str(error), "ask for less, or raise the limit in the inventory")
+        if self._driver is None or self._to_make_safe:
+            return failed(self.unsafe or "is being brought to its safe state", "", trouble=self.unsafe != "")
+        if asked != self._times_asked:
+            late = f"{method} was not done: before its turn came everything was to be safe"
+            return failed(late, "look at logs/instruments.log for what took so long", trouble=False)
+        if "door_open" in self._class.quantities:
+            self._take(self._driver.read())
+        door = self._limits.door(method, arguments, self._readings)
+        if door:
+            return refused(door, "close the door")
+        self._hold_temperature(method, arguments)
+        if method not in QUESTIONS:
+            self.unsafe, self._driven = f"was told to {method}", True
+        answer = answered(getattr(self._driver, method)(**arguments))
+        self._reports.settle(self.name)
         if method not in QUESTIONS:
             words = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in given.items()}
             self._reports.event("set", instrument=self.name, method=method, args=words)
-        if isinstance(result, bytes):
-            reply({"ok": True, "bytes": base64.b64encode(result).decode()})
-        else:
-            reply({"ok": True, "result": result})
+        return answer
 
     def _hold_temperature(self, method: str, arguments: dict[str, Any]) -> None:
         """A chamber that is started without a temperature keeps to the one it has: where its set point was left, at its
