@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from harness.checkers import dips
 from harness.checkers.reading import SECOND, Reading
 from harness.checkers.surroundings import Outside, kind_of, outside_of_range, steps_at
 from harness.history.events import Event, Power, UnitReplaced
@@ -28,7 +29,8 @@ LEVEL = {
     "burst": ("level_kv", "kV"), "esd": ("level_kv", "kV"), "surge": ("level_kv", "kV"), "field": ("field_v_m", "V/m"),
     "dip": ("duration_ms", "ms"), "interruption": ("duration_ms", "ms"),
 }  # fmt: skip
-# by what one sees that it struck
+OF_SUPPLY = frozenset({"dip", "interruption"})
+# by what one sees that it struck; those of the supply: harness/checkers/dips.py
 SHOWS = {"burst": "pulses", "esd": "pulses", "surge": "pulses", "field": "field_v_m"}
 SHOWN_NS = SECOND  # so long after it was over what it counted may be read
 FIELD_THERE = 0.5  # of the level, at the probe
@@ -50,15 +52,15 @@ WIPED_BY_TAMPER = frozenset({"STA-03", "FWU-01"})  # a terminal that was opened 
 @dataclass(frozen=True)
 class Hit:
     """One disturbance. ``level``: as :class:`harness.terminal.surroundings.Immunity` counts it; None: not told, or its
-    beginning or end was not seen (``begun`` is then what was seen, ``end`` the latest that it can be). ``shown``: the
-    readings of its instrument by which it did strike; None: it has such readings, and they do not show that."""
+    beginning or end was not seen (``begun`` is then what was seen, ``end`` the latest that it can be). ``shown``: by
+    what one sees that it did strike, most often readings; None: it would be seen, and was not."""
 
     begun: Disturbed
     ended: Disturbed | None
     end: int
     level: float | None
     residual_pct: float
-    shown: tuple[Readings, ...] | None = ()
+    shown: tuple[Event, ...] | None = ()
 
     @property
     def start(self) -> int:
@@ -101,7 +103,8 @@ def _hits_of(reading: Reading) -> Iterator[Hit]:
             open_ones[key] = event
         elif begun is not None:
             level = begun.values.get(LEVEL[begun.sort][0])
-            shown = _shown(reading, begun, event)
+            by_what = dips.shown if begun.sort in OF_SUPPLY else _counted
+            shown = by_what(reading, begun, event)
             yield Hit(begun, event, event.t, level, begun.values.get("residual_pct", 0.0), shown)
         else:
             yield Hit(event, None, event.t, None, 0.0)
@@ -109,9 +112,9 @@ def _hits_of(reading: Reading) -> Iterator[Hit]:
         yield Hit(begun, None, reading.end + 1, None, 0.0)
 
 
-def _shown(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Readings, ...] | None:
+def _counted(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Event, ...] | None:
     """That a generator was told to strike is no measurement: it has counted a pulse more, the probe has seen a field.
-    Of a dip that is shorter than readings are apart there is none, nor of an instrument that reads no such thing."""
+    Of an instrument that reads no such thing there is none."""
     quantity = SHOWS.get(begun.sort)
     opened = next((one for one in reading.all(InstrumentOpened) if one.instrument == begun.instrument), None)
     if quantity is None or opened is None or quantity not in opened.quantities:

@@ -18,7 +18,7 @@ from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import is_blank, is_idle, quoted, watched
 from harness.checkers.outliving import Fate, fates
 from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Operation, Reading
-from harness.checkers.surroundings import framed, outside_of_range
+from harness.checkers.surroundings import Outside, framed, outside_of_range
 from harness.checkers.telling import says_97
 from harness.checkers.told import unfounded_between
 from harness.checkers.updates import belongs_to_an_update
@@ -75,6 +75,8 @@ def no_97_for_it(reading: Reading) -> Iterator[Finding]:
 
 @checker(RULE)
 def meets_its_criterion(reading: Reading) -> Iterator[Finding]:
+    """A generator that did not count has not struck: nothing is judged. A reading may miss a dip: a terminal that
+    fails in it fails all the same, and only its PASS needs what shows it."""
     for episode in episodes(reading):
         if reading.model.surroundings is None and episode.criterion is None:
             reason = f"{episode.name}: the model declares no criterion for it"
@@ -84,14 +86,22 @@ def meets_its_criterion(reading: Reading) -> Iterator[Finding]:
             reason = f"{episode.name}: how strong it was is not told"
             yield Finding.undecided(RULE, reason, episode.events, at=episode.first)
             continue
-        if not episode.seen:
-            yield Finding.undecided(RULE, f"{episode.name}: {UNSEEN}", episode.events, at=episode.first)
+        unseen = Finding.undecided(RULE, f"{episode.name}: {UNSEEN}", episode.events, at=episode.first)
+        if not episode.seen and not episode.of_supply:
+            yield unseen
             continue
-        aside = outside_of_range(reading, episode.t, episode.end) or broken_between(reading, episode.t, episode.end)
+        aside = _outside(reading, episode, episode.t, episode.end) or broken_between(reading, episode.t, episode.end)
         if episode.criterion is None or aside or reading.is_off(episode.t):
             continue
         judge = {"A": _works_on, "B": _back_by_itself, "C": _back_with_help}[episode.criterion]
-        yield judge(reading, episode)
+        finding = judge(reading, episode)
+        yield unseen if finding.verdict == "PASS" and not episode.seen else finding
+
+
+def _outside(reading: Reading, episode: Disturbance, start: int, end: int) -> Outside | None:
+    """It stood outside its range in the interval; that the supply was low in a dip is the disturbance itself."""
+    own = [(hit.start, hit.end) for hit in episode.hits] if episode.of_supply else []
+    return outside_of_range(reading, start, end, dips=own)
 
 
 def _finding(episode: Disturbance, came: bool | None, reason: str, *events: Event | None) -> Finding:
@@ -119,7 +129,7 @@ def _went_off(reading: Reading, power: Power, episode: Disturbance) -> bool:
 def _otherwise_lost(reading: Reading, episode: Disturbance, lost: Power) -> bool:
     """Something else came after the disturbance that explains it: a lower supply, another climate, a broken part."""
     since = min(episode.end + SWITCHED_NS, lost.t)
-    if broken_between(reading, since, lost.t) or outside_of_range(reading, since, lost.t):
+    if broken_between(reading, since, lost.t) or _outside(reading, episode, since, lost.t):
         return True
     if lost.reason == "watchdog" or lost.t <= episode.end + SWITCHED_NS:
         return False

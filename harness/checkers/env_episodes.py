@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from harness.checkers.disturbances import Hit, criterion_of, hits
+from harness.checkers.disturbances import OF_SUPPLY, Hit, criterion_of, hits
 from harness.checkers.network_after import visits
 from harness.checkers.reading import END, SECOND, Reading
 from harness.history.events import Event, Power, UnitReplaced
@@ -52,6 +52,11 @@ class Disturbance:
     def seen(self) -> bool:
         """Nothing says that its instrument did not strike although it was told to."""
         return all(hit.shown is not None for hit in self.hits)
+
+    @property
+    def of_supply(self) -> bool:
+        """Dips or interruptions."""
+        return self.hits[0].begun.sort in OF_SUPPLY
 
     @property
     def back_ns(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
@@ -194,15 +194,19 @@ def settling(reading: Reading) -> int:
 _outside: WeakKeyDictionary[Reading, dict[str, list[tuple[int, int, int]]]] = WeakKeyDictionary()
 
 
-def outside_of_range(reading: Reading, start: int, end: int) -> Outside | None:
+def outside_of_range(
+    reading: Reading, start: int, end: int, *, dips: Collection[tuple[int, int]] = ()
+) -> Outside | None:
     """The first value in force in the interval that lay outside the declared range: however little, or, where a step
-    of a profile had led it to a value inside, by more than the tolerance."""
+    of a profile had led it to a value inside, by more than the tolerance. ``dips``: beginnings and ends; a supply that
+    went out of its range in one of them is none."""
     declared = reading.model.surroundings
     if declared is None:
         return None
     for quantity, known in measured(reading).items():
         for begun, over, index in _spells(reading, declared, known):
-            if begun < end and over > start:
+            by_dip = quantity == "voltage_v" and any(since < begun <= until for since, until in dips)
+            if begun < end and over > start and not by_dip:
                 return Outside(quantity, known.values[index], known.readings[index])
     return None
 

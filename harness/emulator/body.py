@@ -77,7 +77,9 @@ class Body:
             case "surroundings":
                 self._surround(requests.surroundings(request))
             case "dip":
-                self.supply.dip(*requests.dip(request), time.monotonic())
+                residual_pct, duration_ms = requests.dip(request)
+                self.felt("supply_dipped", f"to {residual_pct:g} % for {duration_ms:g} ms")
+                self.supply.dip(residual_pct, duration_ms, time.monotonic())
             case "pulse":
                 sort, level_kv = requests.pulse(request)
                 self._hurt(self.unit.pulse(sort, level_kv), f"{sort} of {level_kv:g} kV")

@@ -124,8 +124,9 @@ class HardwareState(Event):
 
 
 class Felt(Event):
-    """What an emulated terminal's hardware says that it did because of its surroundings (docs/emulator.md). For people
-    and for tests of a diagnosis: no verdict may rest on it, for a physical terminal says no such thing."""
+    """What an emulated terminal's hardware says that it did because of its surroundings (docs/emulator.md). For people,
+    for tests of a diagnosis, and to show that a dip of the supply got there: what the terminal makes of it no verdict
+    may rest on, for a physical terminal says no such thing."""
 
     kind: Literal["felt"] = "felt"
     what: str

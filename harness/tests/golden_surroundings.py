@@ -20,11 +20,13 @@ from harness.history.instrument_events import (
     Criterion,
     Disturbance,
     Disturbed,
+    Felt,
     HardwareState,
     InstrumentKind,
     InstrumentOpened,
     InstrumentSet,
     InstrumentTrouble,
+    OperatorAnswered,
     Part,
     Quantity,
     Readings,
@@ -110,6 +112,17 @@ class Lab:
         if name in self._counts:
             self._count(name, values.get("field_v_m", self._counts[name] + 1))
         self._world.append(Disturbed(t=0, instrument=name, sort=sort, state="ended", values={}))
+
+    def reads(self, voltage_v: float) -> None:
+        """The supply, now, beside what it reads every 5 s."""
+        self._world.append(Readings(t=0, instrument="supply-1", values={"voltage_v": voltage_v}))
+
+    def felt(self, what: str) -> None:
+        """The emulated board says so."""
+        self._world.append(Felt(t=0, what=what))
+
+    def answers(self, instrument: str, answer: str) -> None:
+        self._world.append(OperatorAnswered(t=0, instrument=instrument, prompt="do it", answer=answer, seconds=1))
 
     def has(self, sort: Literal["burst", "esd", "surge", "field"], *, works: bool = True) -> None:
         """A generator that says what it did; one that does not work counts nothing."""

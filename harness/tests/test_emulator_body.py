@@ -53,4 +53,4 @@ def test_an_interruption_that_is_over_before_the_power_is_gone(tmp_path: Path) -
         time.sleep(max(0.0, min(0.05, board.body.supply.due - time.monotonic())))
         board.body.tick()
     assert board.did == ["brown_out", "on"]
-    assert [one["what"] for one in told if one["ev"] == "felt"] == ["supply_lost", "supply_back"]
+    assert [one["what"] for one in told if one["ev"] == "felt"] == ["supply_dipped", "supply_lost", "supply_back"]

@@ -88,7 +88,9 @@ def a_dip_in_the_middle_of_a_sale(world: World) -> None:
     with Lab(world) as lab:
         world.wait(1)
         with lab.hit("dip", residual_pct=70, duration_ms=500):
+            lab.reads(154)
             world.sale(700)
+            lab.reads(220)
 
 
 @good("ENV-02", "field of 3 V/m, criterion A")
@@ -167,6 +169,163 @@ def a_field_that_nobody_measured(world: World) -> None:
         lab.has("field", works=False)
         with lab.hit("field", field_v_m=3):
             world.wait(10)
+        world.sale(700)
+        world.settle()
+
+
+# -- whether the supply did dip ----------------------------------------------------------------------------------------
+
+
+@good("ENV-02", "dip to 70 % for 500 ms, criterion A: sale was approved")
+def a_dip_that_no_reading_shows_and_the_board_felt(world: World) -> None:
+    world.sign_in()
+    with Lab(world, emulated=True) as lab:
+        with lab.hit("dip", residual_pct=70, duration_ms=500):
+            lab.felt("supply_dipped")
+            world.wait(0.5)
+        world.sale(700)
+
+
+@good("ENV-02", "interruption of 250 ms, criterion B: sale was approved")
+def a_short_one_that_the_board_felt(world: World) -> None:
+    world.sign_in()
+    with Lab(world, emulated=True) as lab:
+        with lab.hit("interruption", duration_ms=250):
+            lab.felt("on_battery")
+            world.wait(0.3)
+        world.sale(700)
+
+
+@good("ENV-02", "interruption of 1000 ms, criterion B: it started again, and is idle")
+def an_interruption_that_takes_the_power(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        with lab.hit("interruption", duration_ms=1000):
+            world.power("off", "brown_out")
+            world.screen()
+            world.wait(1)
+        world.power("on", "brown_out")
+        world.idle()
+        world.wait(60)
+        world.sign_in()
+
+
+@good("ENV-02", "interruption of 10 ms, criterion A: sale was approved")
+def too_short_for_readings(world: World) -> None:
+    """Nothing on this bench can show it: that the supply was told to has to do."""
+    world.sign_in()
+    with Lab(world) as lab:
+        with lab.hit("interruption", duration_ms=10):
+            world.wait(0.1)
+        world.sale(700)
+
+
+@good("ENV-02", "dip to 70 % for 500 ms, criterion A: sale was approved")
+def a_person_says_that_it_is_done(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        with lab.hit("dip", residual_pct=70, duration_ms=500):
+            lab.answers("supply-1", "done")
+            world.wait(0.6)
+        world.sale(700)
+
+
+@undecided("ENV-02", "its readings do not show that it did")
+def a_supply_that_does_nothing(world: World) -> None:
+    """It takes its command, and gives 220 V throughout."""
+    day(world)
+    with Lab(world) as lab:
+        with lab.hit("interruption", duration_ms=5000):
+            world.wait(2)
+            lab.reads(220)
+            world.wait(3.1)
+        world.sale(700)
+        world.settle()
+
+
+@undecided("ENV-02", "its readings do not show that it did")
+def a_supply_that_is_not_read_while_it_dips(world: World) -> None:
+    day(world)
+    with Lab(world) as lab:
+        with lab.hit("dip", residual_pct=70, duration_ms=500):
+            world.wait(0.5)
+        world.sale(700)
+        world.settle()
+
+
+@undecided("ENV-02", "its readings do not show that it did")
+def a_supply_that_hardly_dips(world: World) -> None:
+    day(world)
+    with Lab(world) as lab:
+        with lab.hit("dip", residual_pct=70, duration_ms=500):
+            world.wait(0.2)
+            lab.reads(200)
+            world.wait(0.3)
+        lab.reads(220)
+        world.sale(700)
+        world.settle()
+
+
+@undecided("ENV-02", "its readings do not show that it did")
+def readings_that_contradict_the_board(world: World) -> None:
+    day(world)
+    with Lab(world, emulated=True) as lab:
+        with lab.hit("dip", residual_pct=70, duration_ms=500):
+            lab.felt("supply_dipped")
+            world.wait(0.2)
+            lab.reads(220)
+            world.wait(0.3)
+        world.sale(700)
+        world.settle()
+
+
+@undecided("ENV-02", "its readings do not show that it did")
+def a_short_one_that_the_emulated_board_did_not_feel(world: World) -> None:
+    day(world)
+    with Lab(world, emulated=True) as lab:
+        with lab.hit("interruption", duration_ms=10):
+            world.wait(0.1)
+        world.sale(700)
+        world.settle()
+
+
+@bad("ENV-02", "criterion A: the terminal went off, or reset itself")
+def it_goes_off_while_the_supply_reads_low(world: World) -> None:
+    day(world)
+    with Lab(world) as lab:
+        with lab.hit("dip", residual_pct=70, duration_ms=500):
+            lab.reads(154)
+            world.wait(0.3)
+            world.power("off", "brown_out")
+            world.screen()
+            world.wait(0.2)
+        lab.reads(220)
+        world.power("on", "brown_out")
+        world.idle()
+        world.sale(700)
+        world.settle()
+
+
+@bad("ENV-02", "criterion A: the terminal went off, or reset itself")
+def it_resets_itself_in_a_dip_that_nothing_shows(world: World) -> None:
+    day(world)
+    with Lab(world) as lab:
+        with lab.hit("dip", residual_pct=70, duration_ms=500):
+            world.wait(0.5)
+        world.reboot("watchdog")
+        world.sale(700)
+        world.settle()
+
+
+@bad("ENV-02", "the next settlement claims")
+def the_batch_is_gone_and_the_supply_did_nothing(world: World) -> None:
+    day(world)
+    with Lab(world) as lab:
+        with lab.hit("interruption", duration_ms=5000):
+            world.wait(2)
+            lab.reads(220)
+            world.wait(3.1)
+        world.terminal.log.clear()
         world.sale(700)
         world.settle()
 
