@@ -183,10 +183,10 @@ def _key_fits(reading: Reading, life: Life, operation: Operation) -> bool:
     loaded = [o for o in life.operations if o.name in _LOADED and o.outcome == "ok" and o.done < operation.t]
     exchange = own(reading, operation)[-1]
     given = [
-        c for c in reading.between(HostChanged, 0, operation.t)
+        c for c in reading.between(HostChanged, 0, operation.done + 1)
         if (c.mid, c.tid) == (exchange.mid, exchange.tid) and "tmk_kcv" in c.detail
     ]
-    if not loaded or not given:
+    if not loaded or not given or given[-1].t > operation.t:
         return False
     if loaded[-1].name == "activate":
         return given[-1].detail.get("by") == "activation"

@@ -108,7 +108,8 @@ def _terminals_own_fault(reading: Reading, recovery: Recovery, asked: Operation)
     if not sent:
         return not any(c.t <= asked.done and asked.t <= _last_of(c) for c in reading.connections)
     last = sent[-1]
-    state, _change = reading.registration.at(last.t, recovery.mid, recovery.tid)
+    answered = last.answered_at or last.t
+    state, _change = reading.registration.throughout(last.t, answered, recovery.mid, recovery.tid)
     if (last.mid, last.tid) != (recovery.mid, recovery.tid) or state != "registered" or last.response is None:
         return False
     told = reading.journal_of(last.response)
