@@ -11,6 +11,7 @@ from harness.checkers.installing import (
     ONLINE,
     SETTINGS,
     Life,
+    could_not_ask,
     in_vain,
     interruption,
     lives,
@@ -156,7 +157,7 @@ def _why_it_failed(reading: Reading, life: Life, operation: Operation) -> str:
         if not granted or (operation.name == "sign_in" and not _key_fits(reading, life, operation)):
             return ""
         return f"the acquirer approved it, and the terminal said {detail}"
-    if reading.exchanges_of(operation) or not _ready_for(life, operation):
+    if reading.exchanges_of(operation) or could_not_ask(reading, operation) or not _ready_for(life, operation):
         return ""
     return f"everything for it was set, and the terminal sent nothing: {detail}"
 

@@ -110,7 +110,7 @@ def _sends_nothing(reading: Reading, update: Episode) -> Operation | None:
     if made_new(reading, update.t, asked.t) or reading.exchanges_of(asked):
         return None
     hurt = reading.wire_hurt_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1)
-    return None if hurt or reading.connections_between(asked.t, asked.done + 1) else asked
+    return None if hurt or reading.connections_during(asked.t, asked.done + 1) else asked
 
 
 def _end(operation: Operation) -> list[Event]:

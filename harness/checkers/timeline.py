@@ -225,8 +225,8 @@ class RegistrationTimeline:
         return deciding if deciding else (None, None)  # type: ignore[return-value]
 
     def throughout(self, start: int, end: int, mid: str, tid: str) -> tuple[Registration | None, HostChanged | None]:
-        """As :meth:`at`, of a state that nobody changed from ``start`` to ``end``: what was sent at the one and answered
-        at the other was decided in it. (None, None) where somebody did."""
+        """As :meth:`at`, of a state that nobody changed from ``start`` to ``end``: what was sent at the one and
+        answered at the other was decided in it. (None, None) where somebody did."""
         states = self._MERCHANT.keys() | self._TERMINAL.keys()
         changed = any(start < e.t <= end and e.change in states for e in self.changes(mid, tid))
         return (None, None) if changed else self.at(start, mid, tid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.tests.golden import World, says, withheld
 from harness.tests.golden_stories import Stories
 from harness.tests.golden_updates import load, offer, refuse, told, unit_with
-from harness.tests.histories.steps import deny_success, under_way
+from harness.tests.histories.steps import begun_before, deny_success, under_way
 
 stories = Stories("FWU-")
 good, bad, undecided, no_occasion = stories.good, stories.bad, stories.undecided, stories.no_occasion
@@ -260,6 +260,13 @@ def a_97_that_a_rule_gave(world: World) -> None:
     """Nothing else happened to the unit that there was to keep."""
     unit_with(world, "0.9.0")
     load(world, "1.0.0")
+
+
+@no_occasion("FWU-01")
+def asked_to_sign_in_while_it_connects_by_itself(world: World) -> None:
+    unit_with(world, "0.9.0")
+    load(world, "1.0.0")
+    begun_before(world)
 
 
 @no_occasion("FWU-01")

@@ -30,6 +30,16 @@ def claim_success(world: World) -> None:
     world.events[index] = world.events[index].model_copy(update={"outcome": "ok", "code": None})
 
 
+def begun_before(world: World) -> None:
+    """A sign-in asked for in the middle of a connection that the terminal began by itself. Both come to nothing."""
+    stream = world.next("stream")
+    world.connection(stream, "opening", "terminal")
+    operation = world.invoke("sign_in")
+    world.display("连接失败")
+    world.connection(stream, "refused", "acquirer")
+    world.complete(operation, "fail")
+
+
 def under_way(world: World, change: Callable[[], object], request: Callable[[], object]) -> None:
     """The back office makes the change between the first frame of the request and the host's decision."""
     start = len(world.events)
