@@ -57,7 +57,7 @@ def _nothing_decided(reading: Reading, operation: Operation, ends: list[Event]) 
     args = operation.invoked.args
     cancelled = any(start <= t <= end + CANCELLED_NS for t in reading.invoked_by_name.get("abort", ()))
     free = operation.name not in PLAIN or args.get("entry") in ("chip", "contactless", "scan") or cancelled
-    tried = reading.connections_between(start, end) or own_exchanges(reading, operation)
+    tried = reading.connections_during(start, end) or own_exchanges(reading, operation)
     screen = reading.screen_at(operation.done)
     if free or tried or operation.outcome == "ok" or refused_by_itself(reading, operation)():
         return Came(None, "was not decided by the host", tuple(ends), decided=False)

@@ -47,6 +47,12 @@ class Connection:
         return min([e.t for e in states if e] + [f.t for f in self.frames[:1]])
 
     @property
+    def last(self) -> int:
+        """When it was last seen in use (ns)."""
+        states = (self.opening, self.opened, self.refused, self.ended)
+        return max([e.t for e in states if e] + [f.t for f in self.frames[-1:]])
+
+    @property
     def peer(self) -> str:
         """Address and port of the host, "" where the log does not tell."""
         return next((e.peer for e in (self.opening, self.opened, self.refused, self.ended) if e and e.peer), "")

@@ -12,6 +12,7 @@ from harness.checkers.finding import Finding, checker
 from harness.checkers.outliving import after, fates
 from harness.checkers.reading import Exchange, Operation, Reading
 from harness.checkers.recoveries import recoveries, restoration
+from harness.checkers.refusals import given_again, never_came, not_looked_at, refused_by_the_host
 from harness.checkers.state import made_new
 from harness.checkers.tables import ONLINE_OPERATIONS
 from harness.checkers.updates import Update, cut, held, in_97, reason_told, untroubled, updates
@@ -57,6 +58,12 @@ def a_reset_waits_for_the_settlement(reading: Reading) -> Iterator[Finding]:
             yield Finding.failed("FWU-02", reason, evidence, at=update.offered)
         elif not update.kept:
             yield Finding.undecided("FWU-02", f"{what}; what ran afterwards is not known", evidence, at=update.offered)
+        elif other := not_looked_at(reading, update):
+            again = given_again(reading, update)
+            if again is not None and held(reading, again):
+                continue
+            reason = f"{what}; it was not installed, and nothing shows that they were the reason: {other}"
+            yield Finding.undecided("FWU-02", reason, evidence, at=update.offered)
         elif not reason_told(reading, update):
             yield Finding.failed("FWU-02", f"{what}: refused without a reason", evidence, at=update.offered)
         else:
@@ -129,19 +136,20 @@ def an_update_in_97(reading: Reading) -> Iterator[Finding]:
             continue
         evidence = [*met.events, *update.events]
         what = f"in 97, {update.name}"
-        if update.kept and not refused_by_the_host(reading, update):
+        if update.kept and refused_by_the_host(reading, update):
+            continue
+        if update.kept and (absent := never_came(reading, update)):
+            again = given_again(reading, update)
+            if again is not None and in_97(reading, again):
+                continue
+            yield Finding.undecided("FWU-08", f"{what} was not taken: {absent}", evidence, at=update.offered)
+        elif update.kept:
             reason = f"{what} was not taken: {reason_told(reading, update) or 'no reason told'}"
             yield Finding.failed("FWU-08", reason, evidence, at=update.offered)
         elif update.taken:
             yield _recovered(reading, update, met, evidence, what)
-        elif not update.kept:
+        else:
             yield Finding.undecided("FWU-08", f"{what}: what ran afterwards is not known", evidence, at=update.offered)
-
-
-def refused_by_the_host(reading: Reading, update: Update) -> Exchange | None:
-    """Nothing was downloaded because the host said no: a 97 to the question what there is."""
-    sent = reading.exchanges_between(update.t, update.operation.done + 1) if update.offered.via == "network" else ()
-    return next((e for e in sent if e.mti in ("0800", "0820") and e.declined(reading.profile)), None)
 
 
 def _recovered(reading: Reading, update: Update, met: Exchange, evidence: list[Event], what: str) -> Finding:
@@ -166,8 +174,8 @@ def _recovered(reading: Reading, update: Update, met: Exchange, evidence: list[E
 
 @checker("FWU-09")
 def every_pair(reading: Reading) -> Iterator[Finding]:
-    """Occasion: a sound image given without trouble to a unit whose version is known (by an image that resets: with
-    nothing stored)."""
+    """Occasion: a sound image given without trouble, that came, to a unit whose version is known (by an image that
+    resets: with nothing stored)."""
     for update in updates(reading):
         finding = _of_pair(reading, update)
         if finding is not None:
@@ -178,6 +186,8 @@ def _of_pair(reading: Reading, update: Update) -> Finding | None:
     if not update.sound or update.was in (None, update.offers) or not untroubled(reading, update):
         return None
     if (update.offered.resets and held(reading, update)) or refused_by_the_host(reading, update):
+        return None
+    if update.kept and never_came(reading, update):
         return None
     evidence = [update.before, *update.events]
     state = "in 97" if in_97(reading, update) else "in service"

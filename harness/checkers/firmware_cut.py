@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from harness.checkers.finding import Finding, checker
 from harness.checkers.outliving import losses
 from harness.checkers.reading import Reading
+from harness.checkers.refusals import never_came
 from harness.checkers.updates import (
     Update,
     cut,
@@ -174,8 +175,9 @@ def _went_on(
 
 
 def _same_again(reading: Reading, update: Update, other: Update) -> bool:
-    """The same image, to the same unit, with nothing in the way (or taken although something was). What is stored is in
-    the way of an image that resets."""
+    """The same image, to the same unit, that came with nothing in the way (or was taken although something was). What
+    is stored is in the way of an image that resets."""
     same = other.offered.firmware.sha256 == update.offered.firmware.sha256 and other.t < update.unit
     barred = other.offered.resets and bool(held(reading, other))
-    return same and other.sound and (other.taken or (untroubled(reading, other) and not barred))
+    came = untroubled(reading, other) and not barred and not never_came(reading, other)
+    return same and other.sound and (other.taken or came)

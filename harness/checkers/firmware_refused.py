@@ -8,6 +8,7 @@ from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import is_idle, quoted, seen_until
 from harness.checkers.outliving import in_service_again, losses
 from harness.checkers.reading import SECOND, Reading
+from harness.checkers.refusals import OF_WHAT_IS_STORED, given_again, not_looked_at
 from harness.checkers.updates import Update, changed_later, cut, dead, reason_told, turned_back, updates
 from harness.history.events import Event, Power, Screen
 
@@ -17,11 +18,14 @@ BACK_S = 40  # real seconds from the restart: a hang of 5 s, both starts, and as
 @checker("FWU-04")
 def flawed_images_are_refused(reading: Reading) -> Iterator[Finding]:
     """Occasion: an image with a flaw was given. It is refused and the reason told, the version before runs on, and
-    nothing is lost. One that the bench has changed in its slot may be found out at the start only."""
+    nothing is lost. One that the bench has changed in its slot may be found out at the start only. Given again, it is
+    the next attempt that decides what this one does not."""
     for update in updates(reading):
         if update.sound or turned_back(update):
             continue
-        yield _refused(reading, update)
+        finding = _refused(reading, update)
+        if finding.verdict != "INCONCLUSIVE" or given_again(reading, update) is None:
+            yield finding
         for loss in losses(reading, update):
             reason = f"after an image was given that must be refused ({update.flaw}): {loss.reason}"
             yield Finding.failed("FWU-04", reason, [*update.events, *loss.events], at=update.offered)
@@ -45,6 +49,10 @@ def _refused(reading: Reading, update: Update) -> Finding:
     if update.accepted:
         reason = f"{what}; it was not started, and {update.old} runs on"
         return Finding.passed(rule, reason, evidence, at=update.offered)
+    other = not_looked_at(reading, update, OF_WHAT_IS_STORED)
+    if other:
+        reason = f"{what}; {update.old} runs on, and nothing shows that the image was looked at: {other}"
+        return Finding.undecided(rule, reason, evidence, at=update.offered)
     told = reason_told(reading, update)
     if not told:
         return Finding.failed(rule, f"{what}: refused without a reason", evidence, at=update.offered)

@@ -11,6 +11,7 @@ from harness.checkers.installing import (
     ONLINE,
     SETTINGS,
     Life,
+    could_not_ask,
     in_vain,
     interruption,
     lives,
@@ -156,7 +157,7 @@ def _why_it_failed(reading: Reading, life: Life, operation: Operation) -> str:
         if not granted or (operation.name == "sign_in" and not _key_fits(reading, life, operation)):
             return ""
         return f"the acquirer approved it, and the terminal said {detail}"
-    if reading.exchanges_of(operation) or not _ready_for(life, operation):
+    if reading.exchanges_of(operation) or could_not_ask(reading, operation) or not _ready_for(life, operation):
         return ""
     return f"everything for it was set, and the terminal sent nothing: {detail}"
 
@@ -183,10 +184,10 @@ def _key_fits(reading: Reading, life: Life, operation: Operation) -> bool:
     loaded = [o for o in life.operations if o.name in _LOADED and o.outcome == "ok" and o.done < operation.t]
     exchange = own(reading, operation)[-1]
     given = [
-        c for c in reading.between(HostChanged, 0, operation.t)
+        c for c in reading.between(HostChanged, 0, operation.done + 1)
         if (c.mid, c.tid) == (exchange.mid, exchange.tid) and "tmk_kcv" in c.detail
     ]
-    if not loaded or not given:
+    if not loaded or not given or given[-1].t > operation.t:
         return False
     if loaded[-1].name == "activate":
         return given[-1].detail.get("by") == "activation"

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checkers.finding import Finding, checker
-from harness.checkers.installing import Life, binding, lives, own, told, undisturbed, unit_said
+from harness.checkers.installing import Life, binding, could_not_ask, lives, own, told, undisturbed, unit_said
 from harness.checkers.reading import Exchange, Operation, Reading
+from harness.checkers.recoveries import sound, stale_key
 from harness.history.events import Event, HostChanged
 
 _MERCHANT_UNKNOWN = "03"
@@ -126,7 +127,7 @@ def _detail(operation: Operation) -> str:
 @checker("INS-05")
 def until_it_is_approved(reading: Reading) -> Iterator[Finding]:
     """Occasion: a sign-in of a unit that never signed in, while its application is under review or rejected. Decided by
-    what is shown, and by the first sign-in after the approval."""
+    what is shown, and by the first sign-in after the approval that could be sent and, where granted, used."""
     for life in lives(reading):
         for change in reading.between(HostChanged, 0, life.end):
             if change.change in _UNDER_REVIEW:
@@ -154,9 +155,11 @@ def _under_review(reading: Reading, life: Life, change: HostChanged) -> Iterator
     if approved is None or approved.t != over:
         return
     for later in attempts:
-        if later.t < approved.t or not undisturbed(reading, later):
+        if later.t < approved.t or not undisturbed(reading, later) or could_not_ask(reading, later):
             continue
         granted = _signed_in(reading, later)
+        if granted is not None and later.outcome != "ok" and not _could_use(reading, granted):
+            continue
         evidence = [*evidence, approved, *(granted.events if granted else ()), *told(later)]
         if later.outcome == "ok" and granted is not None:
             reason = f"{change.change[9:]}, it was answered {refused.code} and shown so; approved, it signed in"
@@ -165,6 +168,11 @@ def _under_review(reading: Reading, life: Life, change: HostChanged) -> Iterator
             reason = f"the application was approved, and the sign-in ended so: {_detail(later)}"
             yield Finding.failed("INS-05", reason, evidence, at=refused_in.invoked)
         return
+
+
+def _could_use(reading: Reading, granted: Exchange) -> bool:
+    """The answer has sound keys under the master key that was loaded."""
+    return sound(reading, granted) and not stale_key(reading, granted.mid, granted.tid, granted.t)
 
 
 # -- INS-06 ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from harness.checkers.observing import interrupted, own_exchanges
-from harness.checkers.reading import Exchange, Operation, Reading
+from harness.checkers.reading import SECOND, Exchange, Operation, Reading
+from harness.checkers.timeline import LOOKUP_S
 from harness.history.events import Event, HostChanged, Power, Service, TestOpened, UnitReplaced, WireLink
 from harness.protocol.frames import FrameError
 from harness.protocol.nested import serial_number
@@ -115,6 +116,16 @@ def in_vain(operation: Operation) -> bool:
     """The terminal said that it could not connect."""
     detail = operation.completed.detail if operation.completed else ""
     return operation.code == "Z1" or any(reason in detail for reason in NOT_CONNECTED)
+
+
+def could_not_ask(reading: Reading, operation: Operation) -> bool:
+    """Nothing of it was sent, and something shows why: the terminal said so, a connection did not come about or was
+    under way for something else, or the line had been hurt a moment before."""
+    if reading.exchanges_of(operation):
+        return False
+    end = operation.done + 1
+    hurt = reading.wire_hurt_within(operation.t - LOOKUP_S * SECOND, end)
+    return in_vain(operation) or hurt is not None or bool(reading.connections_during(operation.t, end))
 
 
 def unit_said(exchange: Exchange) -> str:

@@ -110,7 +110,7 @@ def _sends_nothing(reading: Reading, update: Episode) -> Operation | None:
     if made_new(reading, update.t, asked.t) or reading.exchanges_of(asked):
         return None
     hurt = reading.wire_hurt_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1)
-    return None if hurt or reading.connections_between(asked.t, asked.done + 1) else asked
+    return None if hurt or reading.connections_during(asked.t, asked.done + 1) else asked
 
 
 def _end(operation: Operation) -> list[Event]:
@@ -158,7 +158,8 @@ def _signed(reading: Reading, update: Episode, exchange: Exchange, sign_in: Exch
 
 
 def _a_97(reading: Reading, update: Episode) -> Iterator[Fate]:
-    """A 97 to a terminal that the host has registered, of the host's own mind, where there was none before."""
+    """A 97 to a terminal that the host has registered, from the request to its answer, of the host's own mind, where
+    there was none before."""
     word = last_word(reading, update)
     if word is None or in_97(reading, update) is not None:
         return
@@ -167,7 +168,8 @@ def _a_97(reading: Reading, update: Episode) -> Iterator[Fate]:
             return
         if (exchange.mid, exchange.tid) != (word.mid, word.tid):  # of another merchant of the terminal it says nothing
             continue
-        state, change = reading.registration.at(exchange.t, word.mid, word.tid)
+        answered = exchange.answered_at or exchange.t
+        state, change = reading.registration.throughout(exchange.t, answered, word.mid, word.tid)
         if not exchange.definite_97 or state != "registered" or change is None or change.t > update.t:
             continue
         line = reading.journal_of(exchange.response) if exchange.response else None

@@ -67,6 +67,17 @@ class Reading(Observed):
         low = bisect.bisect_left(self.connections, start, key=lambda c: c.t)
         return self.connections[low : bisect.bisect_left(self.connections, end, key=lambda c: c.t)]
 
+    def connections_during(self, start: int, end: int) -> tuple[Connection, ...]:
+        """Connections in use at some time in the interval, those begun before it too."""
+        low = bisect.bisect_left(self._connections_over, start)
+        high = bisect.bisect_left(self.connections, end, key=lambda c: c.t)
+        return tuple(c for c in self.connections[low:high] if c.last >= start)
+
+    @cached_property
+    def _connections_over(self) -> list[int]:
+        """For each connection when it and all that began before it were last in use."""
+        return list(itertools.accumulate((c.last for c in self.connections), max))
+
     @cached_property
     def keyring(self) -> Keyring:
         return Keyring(self._bare_exchanges, self.all(Key), self.profile)

@@ -180,8 +180,12 @@ def loads(reading: Reading, start: int, end: int) -> list[Operation]:
 
 
 def sound(reading: Reading, sign_in: Exchange) -> bool:
-    """The answer can make a terminal signed in: it brings keys, and their check values are right if we can tell."""
+    """The answer can make a terminal signed in: it brings keys, and their check values are right if we can tell. The
+    host has given out no other master key while it was under way."""
     if sign_in.answer is None or sign_in.response is None or not sign_in.answer.get(62):
+        return False
+    given = (k for k in reading.between(Key, sign_in.t, sign_in.response.t + 1) if k.t > sign_in.t)
+    if any((k.mid, k.tid) == (sign_in.mid, sign_in.tid) for k in given):
         return False
     brought = next((k for k in reading.keyring.working if k.seq == sign_in.response.seq), None)
     return brought is None or brought.approved

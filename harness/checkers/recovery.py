@@ -13,7 +13,7 @@ from harness.checkers.disturbances import by_surroundings
 from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import operation_of as watched_operation
 from harness.checkers.observing import power_lost_soon, until_text
-from harness.checkers.reading import END, FINANCIAL_OPERATIONS, SECOND, Connection, Exchange, Operation, Reading
+from harness.checkers.reading import END, FINANCIAL_OPERATIONS, SECOND, Exchange, Operation, Reading
 from harness.checkers.recoveries import (
     Recovery,
     loads,
@@ -53,11 +53,12 @@ def next_sign_in_succeeds(reading: Reading) -> Iterator[Finding]:
 
 
 def _sent_nothing(reading: Reading, recovery: Recovery) -> Operation | None:
-    """The first sign-in asked for after registration, where it failed and neither frame nor connection left."""
+    """The first sign-in asked for after registration, where it failed, neither frame nor connection left, and no other
+    was under way."""
     asked = next((o for o in reading.operations_after(recovery.registered.t) if o.name == "sign_in"), None)
     if asked is None or asked.outcome != "fail" or asked.t >= recovery.until or reading.exchanges_of(asked):
         return None
-    tried = any(asked.t <= c.t <= asked.done for c in reading.connections)
+    tried = reading.connections_during(asked.t, asked.done + 1)
     return None if tried or _could_not_send(reading, asked) else asked
 
 
@@ -106,19 +107,14 @@ def _terminals_own_fault(reading: Reading, recovery: Recovery, asked: Operation)
     if reading.wire_hurt_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1):
         return False
     if not sent:
-        return not any(c.t <= asked.done and asked.t <= _last_of(c) for c in reading.connections)
+        return not reading.connections_during(asked.t, asked.done + 1)
     last = sent[-1]
-    state, _change = reading.registration.at(last.t, recovery.mid, recovery.tid)
+    answered = last.answered_at or last.t
+    state, _change = reading.registration.throughout(last.t, answered, recovery.mid, recovery.tid)
     if (last.mid, last.tid) != (recovery.mid, recovery.tid) or state != "registered" or last.response is None:
         return False
     told = reading.journal_of(last.response)
     return last.declined(reading.profile) and told is not None and told.rule_id is None
-
-
-def _last_of(connection: Connection) -> int:
-    """When the connection was last seen in use (ns)."""
-    states = (connection.opening, connection.opened, connection.refused, connection.ended)
-    return max([e.t for e in states if e] + [f.t for f in connection.frames[-1:]])
 
 
 def _all_of(reading: Reading, operation: Operation) -> list[Event]:

@@ -59,7 +59,7 @@ def everything_works(reading: Reading) -> Iterator[Finding]:
 
 
 def _tried(reading: Reading, recovery: Recovery) -> Iterator[Exchange]:
-    """Requests of the working day after the sign-in, until somebody changed the host."""
+    """Requests of the working day after the sign-in, answered before somebody changed the host."""
     if recovery.sign_in is None:
         return
     changes = reading.registration.changes(recovery.mid, recovery.tid)
@@ -67,7 +67,8 @@ def _tried(reading: Reading, recovery: Recovery) -> Iterator[Exchange]:
         [c.t for c in changes if c.t > recovery.sign_in.t and not c.change.startswith("clock")], default=recovery.until
     )
     work = {*WORK.values(), *UPLOADS}
-    yield from (e for e in window(reading, recovery) if e.t < honest_until and e.transaction in work)
+    sent = (e for e in window(reading, recovery) if (e.answered_at or e.t) < honest_until)
+    yield from (e for e in sent if e.transaction in work)
 
 
 def _by_rule(reading: Reading, exchange: Exchange) -> bool:

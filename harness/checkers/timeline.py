@@ -223,3 +223,10 @@ class RegistrationTimeline:
                 terminal = (self._TERMINAL[event.change], event)
         deciding = merchant if merchant and merchant[0] != "registered" else terminal
         return deciding if deciding else (None, None)  # type: ignore[return-value]
+
+    def throughout(self, start: int, end: int, mid: str, tid: str) -> tuple[Registration | None, HostChanged | None]:
+        """As :meth:`at`, of a state that nobody changed from ``start`` to ``end``: what was sent at the one and
+        answered at the other was decided in it. (None, None) where somebody did."""
+        states = self._MERCHANT.keys() | self._TERMINAL.keys()
+        changed = any(start < e.t <= end and e.change in states for e in self.changes(mid, tid))
+        return (None, None) if changed else self.at(start, mid, tid)

@@ -10,12 +10,12 @@ from harness.history.events import AnyEvent, HostLedger, RunOpened, TestOpened, 
 from harness.history.update_events import FirmwareTold
 from harness.judge import judge_bench
 from harness.tests.golden import World
-from harness.tests.golden_stories import Stories, Story
-from harness.tests.golden_updates import load, unit_with
-from harness.tests.histories import firmware_hurt, firmware_kept
+from harness.tests.golden_stories import Stories, Story, findings
+from harness.tests.golden_updates import load, refuse, unit_with
+from harness.tests.histories import firmware_hurt, firmware_kept, firmware_not_looked_at
 from harness.tests.judging import assert_verdict
 
-stories = Stories.joined(firmware_kept.stories, firmware_hurt.stories)
+stories = Stories.joined(firmware_kept.stories, firmware_hurt.stories, firmware_not_looked_at.stories)
 
 
 @pytest.mark.parametrize("story", stories.kept, ids=str)
@@ -72,6 +72,14 @@ def test_pairs_that_were_planned_and_not_decided_are_named() -> None:
     load(world, "1.0.0")
     world.close()
     assert missing_pairs([Reading.of(world.checked())]) == ["0.8.0 to 1.0.0"]
+
+
+def test_what_did_not_connect_is_decided_by_the_next_attempt() -> None:
+    world = World()
+    refuse(world, "1.1.0", flaw="corrupt", why="Z1 连接失败", via="network")
+    refuse(world, "1.1.0", flaw="corrupt", via="network")
+    world.close()
+    assert [f.verdict for f in findings("FWU-04", world.checked())] == ["PASS"]
 
 
 def test_what_a_test_knows_of_the_past_is_no_update_that_it_saw() -> None:

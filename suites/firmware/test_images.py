@@ -33,8 +33,9 @@ def test_what_must_be_refused(bench: Bench, images: ImageSet) -> None:
 @pytest.mark.declares("FWU-04")
 @pytest.mark.needs_image("flaw")
 def test_what_must_be_refused_from_the_host(bench: Bench, images: ImageSet, flaw: str) -> None:
+    software = wanted(images.flawed(flaw))
     assert bench.terminal.sale(10_00, card=MAGNETIC).ok
-    assert not update(bench, wanted(images.flawed(flaw)), via="network").ok
+    assert not bench.once_connected(lambda: update(bench, software, via="network")).ok
     look(bench)
     sells_on(bench)
 

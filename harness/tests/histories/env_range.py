@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.tests.golden import World, lost
 from harness.tests.golden_stories import Stories
 from harness.tests.golden_surroundings import Lab
-from harness.tests.histories.steps import deny_success
+from harness.tests.histories.steps import begun_before, deny_success
 
 stories = Stories("ENV-")
 good, bad, undecided, no_occasion = stories.good, stories.bad, stories.undecided, stories.no_occasion
@@ -180,6 +180,14 @@ def the_cable_was_out_a_moment_ago(world: World) -> None:
         operation = world.invoke("sign_in")
         world.display("连接失败")
         world.complete(operation, "fail")
+
+
+@no_occasion("ENV-01")
+def another_connection_was_under_way(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        lab.set(temperature_c=44)
+        begun_before(world)
 
 
 @bad("ENV-01", "sent nothing; the screen said")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.tests.golden import World, says, withheld
 from harness.tests.golden_stories import Stories
 from harness.tests.golden_updates import load, offer, refuse, told, unit_with
-from harness.tests.histories.steps import deny_success
+from harness.tests.histories.steps import begun_before, deny_success, under_way
 
 stories = Stories("FWU-")
 good, bad, undecided, no_occasion = stories.good, stories.bad, stories.undecided, stories.no_occasion
@@ -198,6 +198,24 @@ def the_keys_of_the_cards_are_fetched_anew(world: World) -> None:
     world.download("capk_update", by_itself=True)
 
 
+@good("FWU-01", "is from TID 10000001, as before")
+def removed_while_it_signs_in(world: World) -> None:
+    """The host decides after the removal what was asked before it."""
+    unit_with(world, "0.9.0")
+    world.sign_in()
+    load(world, "1.0.0")
+    under_way(world, world.remove_terminal, world.sign_in)
+
+
+@good("FWU-01", "is from TID 10000001, as before")
+def another_master_key_is_given_while_it_signs_in(world: World) -> None:
+    unit_with(world, "0.9.0")
+    world.sign_in()
+    load(world, "1.0.0")
+    under_way(world, lambda: world.register_terminal(new_tmk=True), world.sign_in)
+    deny_success(world)
+
+
 @undecided("FWU-01", "no settlement followed that shows them")
 def nothing_shows_the_batch(world: World) -> None:
     unit_with(world, "0.9.0")
@@ -242,6 +260,13 @@ def a_97_that_a_rule_gave(world: World) -> None:
     """Nothing else happened to the unit that there was to keep."""
     unit_with(world, "0.9.0")
     load(world, "1.0.0")
+
+
+@no_occasion("FWU-01")
+def asked_to_sign_in_while_it_connects_by_itself(world: World) -> None:
+    unit_with(world, "0.9.0")
+    load(world, "1.0.0")
+    begun_before(world)
 
 
 @no_occasion("FWU-01")
@@ -392,13 +417,7 @@ def no_recovery_after_it(world: World) -> None:
 
 def registered_under_way(world: World) -> None:
     """The registration comes between the request and the answer of a sign-in that nobody asked for."""
-    world.register_terminal()
-    before = len(world.events)
-    world.background_sign_in()
-    asked = next(event for event in world.events[before:] if event.kind == "wire.frame")
-    late = world.events[before - 1].model_copy(update={"t": asked.t + 1})
-    assert late.kind == "host.changed"
-    world.events[before - 1] = late
+    under_way(world, world.register_terminal, world.background_sign_in)
 
 
 @good("FWU-08", "registered, the sign-in was granted")

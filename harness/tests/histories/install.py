@@ -120,13 +120,18 @@ def move(world: World, host: str) -> None:
     world.complete(world.invoke("set_host", "service", address=address), "ok")
 
 
-@good("INS-05", "approved, it signed in")
-def approved_in_the_end(world: World) -> None:
+def under_review(world: World) -> None:
+    """Its application is under review when it first signs in; then it is approved."""
     world.replaced("97000009")
     world.leave_registration("pending")
     set_up(world)
     world.sign_in()
     world.register_terminal()
+
+
+@good("INS-05", "approved, it signed in")
+def approved_in_the_end(world: World) -> None:
+    under_review(world)
     world.sign_in()
 
 
@@ -140,6 +145,51 @@ def approved_and_still_refused(world: World) -> None:
     operation = world.invoke("sign_in")
     world.screen("未签到", "请先设置")
     world.complete(operation, "fail", None, "请先设置")
+
+
+@good("INS-05", "approved, it signed in")
+def approved_and_the_first_attempt_does_not_connect(world: World) -> None:
+    under_review(world)
+    world.sign_in(Reply(delivery="refused"))
+    world.sign_in()
+
+
+@good("INS-05", "approved, it signed in")
+def approved_and_it_says_that_it_can_not_connect(world: World) -> None:
+    under_review(world)
+    asked = world.invoke("sign_in")
+    world.screen("通讯失败", "连接失败")
+    world.complete(asked, "fail", "Z1", "连接失败")
+    world.sign_in()
+
+
+@good("INS-05", "approved, it signed in")
+def approved_right_after_the_cable_was_put_back(world: World) -> None:
+    under_review(world)
+    world.unplug()
+    world.wait(5)
+    world.plug()
+    world.wait(0.2)
+    world.complete(world.invoke("sign_in"), "fail", None, "通讯超时")
+    world.sign_in()
+
+
+@no_occasion("INS-05")
+def approved_with_another_master_key(world: World) -> None:
+    world.replaced("97000009")
+    world.leave_registration("pending")
+    set_up(world)
+    world.sign_in()
+    world.register_terminal(new_tmk=True)
+    world.sign_in()
+    deny_success(world)
+
+
+@bad("INS-05", "the application was approved, and the sign-in ended so")
+def approved_and_granted_and_denied(world: World) -> None:
+    under_review(world)
+    world.sign_in()
+    deny_success(world)
 
 
 @no_occasion("INS-05")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.tests.golden import MID, TID, World, withheld
 from harness.tests.golden_stories import Stories
 from harness.tests.histories.install import set_up
-from harness.tests.histories.steps import deny_success
+from harness.tests.histories.steps import begun_before, deny_success, under_way
 
 stories = Stories("INS-")
 good, bad, undecided, no_occasion = stories.good, stories.bad, stories.undecided, stories.no_occasion
@@ -109,6 +109,23 @@ def steps_were_left_out(world: World) -> None:
     world.download("capk_update")
     world.sale(1000)
     world.settle()
+
+
+@no_occasion("INS-02")
+def asked_to_sign_in_while_it_connects_by_itself(world: World) -> None:
+    from_its_box(world)
+    begun_before(world)
+
+
+@no_occasion("INS-02")
+def another_key_is_given_while_it_signs_in(world: World) -> None:
+    """The one that was loaded no longer fits what the host says."""
+    from_its_box(world)
+    world.register_terminal()
+    world.load_tmk()
+    tell_check_value(world)
+    under_way(world, lambda: world.register_terminal(new_tmk=True), world.sign_in)
+    deny_success(world)
 
 
 @no_occasion("INS-02")

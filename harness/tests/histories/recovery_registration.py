@@ -61,6 +61,23 @@ def the_terminal_does_not_even_ask(world: World) -> None:
     world.sign_in()
 
 
+@good("REC-01", "the next sign-in was granted")
+def asked_to_sign_in_while_it_does_so_by_itself(world: World) -> None:
+    """What it had sent before the registration is answered 97 meanwhile."""
+    world.sign_in()
+    world.remove_terminal()
+    start = len(world.events)
+    world.background_sign_in()
+    asked = next(i for i in range(start, len(world.events)) if world.events[i].kind == "wire.frame")
+    world.register_terminal()
+    told = len(world.events)
+    operation = world.invoke("sign_in")
+    world.complete(operation, "fail", "97")
+    for late, index in enumerate((told - 1, told), start=1):
+        world.events[index] = world.events[index].model_copy(update={"t": world.events[asked].t + late})
+    world.sign_in()
+
+
 @good("REC-01")
 def a_sign_in_right_after_the_cable_was_put_back_can_t_leave(world: World) -> None:
     """The neighbour that was asked for without the cable is given up on a moment later; the next attempt goes out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.tests.golden import World
 from harness.tests.golden_stories import Stories
-from harness.tests.histories.steps import recovered
+from harness.tests.histories.steps import recovered, under_way
 
 stories = Stories("REC-")
 good, bad, undecided, no_occasion = stories.good, stories.bad, stories.undecided, stories.no_occasion
@@ -71,6 +71,20 @@ def a_void_that_is_refused(world: World) -> None:
     sale = world.sale(1200)
     world.void(sale.trace, "91")
     world.settle()
+
+
+@no_occasion("REC-04")
+def the_batch_is_set_anew_while_a_sale_is_under_way(world: World) -> None:
+    recovered(world)
+    under_way(world, lambda: world.set_host_batch("000007"), lambda: decided_by_the_host(world, "77"))
+
+
+def decided_by_the_host(world: World, code: str) -> None:
+    """A sale to which it says that code, told by no rule."""
+    world.sale(1200, code)
+    world.events = [
+        e.model_copy(update={"rule_id": None}) if e.kind == "host.journal" and e.rule_id else e for e in world.events
+    ]
 
 
 @no_occasion("REC-04")

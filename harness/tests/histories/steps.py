@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.tests.golden import World
 
 
@@ -26,3 +28,24 @@ def deny_success(world: World) -> None:
 def claim_success(world: World) -> None:
     index = max(i for i, e in enumerate(world.events) if e.kind == "operation.completed")
     world.events[index] = world.events[index].model_copy(update={"outcome": "ok", "code": None})
+
+
+def begun_before(world: World) -> None:
+    """A sign-in asked for in the middle of a connection that the terminal began by itself. Both come to nothing."""
+    stream = world.next("stream")
+    world.connection(stream, "opening", "terminal")
+    operation = world.invoke("sign_in")
+    world.display("连接失败")
+    world.connection(stream, "refused", "acquirer")
+    world.complete(operation, "fail")
+
+
+def under_way(world: World, change: Callable[[], object], request: Callable[[], object]) -> None:
+    """The back office makes the change between the first frame of the request and the host's decision."""
+    start = len(world.events)
+    change()
+    changed = len(world.events)
+    request()
+    asked = next(e for e in world.events[changed:] if e.kind == "wire.frame")
+    for index in range(start, changed):
+        world.events[index] = world.events[index].model_copy(update={"t": asked.t + 1 + index - start})
