@@ -225,6 +225,8 @@ def _still_away(
     screen = reading.screen_at(deadline)
     if screen is None or screen.unreadable or is_idle(reading, screen) or not _stands_long(reading, screen, deadline):
         return None
+    if screen.t < episode.t and reading.operation_at(episode.t) is None:  # it stood there before, and nothing went on
+        return None
     said = "the screen was blank" if is_blank(screen) else f"the screen said {quoted(screen)}"
     return said, (screen,)
 

@@ -343,6 +343,17 @@ def back_after_a_reset(world: World) -> None:
         world.sale(700)
 
 
+@undecided("ENV-02", "burst of 1 kV, criterion B: nothing shows that it is in service again")
+def a_screen_that_stood_there_before(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        world.display("打印机过热")
+        world.wait(30)
+        with lab.hit("burst", level_kv=1):
+            world.wait(1)
+        world.wait(120)
+
+
 @good("ENV-02", "3 times burst of 1 kV, criterion B: it started again, and is idle")
 def back_to_idle(world: World) -> None:
     world.sign_in()
