@@ -55,8 +55,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--quick", action="store_true", help=_("a minute's check before a merge; says what it left out"))
-    what.add_argument("--self-test", action="store_true",
-                      help=_("gate defective firmwares and references: is each blocked, or released, as it must be?"))
+    what.add_argument("--self-test", action="store_true", help=_(
+        "drive each defective firmware on one bench through the tests that declare what it breaks, of all suites, to "
+        "its first FAIL, and the references: does the gate's judge find that, and nothing else? No gate is run"
+    ))
     what.add_argument("--soak", action="store_true", help=_("gate sound images again and again, one core kept busy"))
     what.add_argument("--reproduce", type=Path, metavar="BUNDLE",
                       help=_("run again what a blocked gate's bundle tells of"))
