@@ -160,6 +160,14 @@ def test_what_is_no_bundle_is_refused_and_leaves_nothing(run: Path, tmp_path: Pa
         archive.writestr("bundle.json", json.dumps(index))
         archive.writestr("../outside", "")
     refused("leads out of it")
+    outside = tmp_path / "outside.img"
+    outside.write_bytes(b"of this machine")
+    for name in (str(outside), "images/../../outside.img"):
+        for named in ({"image": name}, {"lab": name}, {"from_images": [name]}):
+            with zipfile.ZipFile(run / "bundle.zip") as good, zipfile.ZipFile(bad, "w") as archive:
+                for one in good.namelist():
+                    archive.writestr(one, json.dumps(index | named) if one == "bundle.json" else good.read(one))
+            refused(f"leads out of it: '{name}'")
 
 
 @given(st.binary(max_size=400))
