@@ -19,14 +19,14 @@ from harness import __version__, verdicts
 from harness.campaigns import gate_bundle, gate_decision, gate_proof
 from harness.campaigns.launch import Request
 from harness.campaigns.launch import check as launch_check
-from harness.campaigns.plan import open_lab
+from harness.campaigns.plan import check_from_images, open_lab
 from harness.campaigns.selection import QUICK, quick_names_of, quick_promises
 from harness.campaigns.selftest import GATED
 from harness.errors import BadInput
 from harness.gate import OF_STATUS, Again, GateRecord, Installed, LeftOut, Requirement, Times
 from harness.history.events import Firmware
 from harness.judge import judge_run, not_applicable
-from harness.lab.firmware_images import Image, check_from, existing, released, split, version_key
+from harness.lab.firmware_images import Image, check_fits, existing, released, split, version_key
 from harness.reports.gate import left_out as said
 from harness.verdicts import RunVerdict
 
@@ -65,7 +65,10 @@ def check(wanted: Wanted) -> Image:
             "no version to update from is named",
             remedy=f"--from {','.join(released())}, or images of versions of yours",
         )
-    check_from(names)
+    lab = open_lab(Path(wanted.lab), str(wanted.image.resolve()))
+    for model in dict.fromkeys(entry.model.name for entry in lab.emulated):
+        check_fits(wanted.image, model)
+    check_from_images(lab, names, by_update=True)
     for name in names:
         version = name if name in released() else existing(Path(name)).version
         if version_key(version) >= version_key(image.version):

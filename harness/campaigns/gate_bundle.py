@@ -99,16 +99,15 @@ def write(folder: Path, record: GateRecord, info: dict[str, Any]) -> Path:
 
 
 def unpack(path: Path, folder: Path) -> Bundle:
-    """What ``path`` holds, into ``folder`` (made here). BadInput where it is no bundle, or holds names that lead out of
-    it."""
+    """What ``path`` holds, into ``folder`` (made here). BadInput where it is no bundle, or holds or names files that
+    lead out of it."""
     try:
         with zipfile.ZipFile(path) as archive:
             bundle = _index(archive, path)
             names = archive.infolist()
-            for one in names:
-                parts = PurePosixPath(one.filename).parts
-                if one.filename.startswith("/") or ".." in parts or "\\" in one.filename:
-                    raise BadInput(f"holds a name that leads out of it: {one.filename!r}", where=str(path))
+            for name in (*(one.filename for one in names), bundle.image, bundle.lab, *bundle.from_images):
+                if name.startswith("/") or ".." in PurePosixPath(name).parts or "\\" in name:
+                    raise BadInput(f"holds a name that leads out of it: {name!r}", where=str(path))
             if sum(one.file_size for one in names) > LARGEST:
                 raise BadInput("is larger unpacked than a bundle may be", where=str(path))
             folder.mkdir(parents=True)

@@ -48,8 +48,10 @@ class One:
 
 @dataclass
 class Tally:
-    """What a soak did. Every image in it is sound: ``blocked`` are false blocks."""
+    """What a soak did. Every image in it is sound: ``blocked`` are false blocks. Gate N has the seed ``seed``-N, by
+    which it is repeated."""
 
+    seed: str = ""
     why: Why = "count"
     hours: float = 0.0
     gates: list[One] = field(default_factory=list)
@@ -68,7 +70,8 @@ class Tally:
         """``soak.json`` (replaced in one step)."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {
-            "version": VERSION, "why": self.why, "hours": round(self.hours, 3), "gates": len(self.gates),
+            "version": VERSION, "seed": self.seed, "why": self.why, "hours": round(self.hours, 3),
+            "gates": len(self.gates),
             "released": self.count("released"), "false_blocks": self.count("blocked"),
             "undecided": self.count("undecided"), "errors": self.count("error"),
             "runs": [asdict(one) for one in self.gates],
@@ -90,26 +93,26 @@ def busy_core() -> Iterator[None]:
 
 
 def soak(
-    pairs: Sequence[Pair], folder: Path, *, gate: Callable[[Pair, str, str], GateRecord | None],
+    pairs: Sequence[Pair], folder: Path, *, seed: str, gate: Callable[[Pair, str, str], GateRecord | None],
     clock: Callable[[], float], count: int | None, hours: float | None, told: Callable[[One], None],
 ) -> Tally:
-    """Gates the pairs in turn, each with a seed of its own, until ``count`` gates or ``hours``. ``gate(pair, name,
-    seed)``: None where it was interrupted. The tally is in ``folder`` after each gate."""
-    began, tally = clock(), Tally()
+    """Gates the pairs in turn, each with a seed of its own (``seed``-1, -2 ...), until ``count`` gates or ``hours``.
+    ``gate(pair, name, seed)``: None where it was interrupted. The tally is in ``folder`` after each gate."""
+    began, tally = clock(), Tally(seed)
     while count is None or len(tally.gates) < count:
         tally.hours = (clock() - began) / 3600
         if hours is not None and tally.hours >= hours:
             tally.why = "hours"
             break
         number = len(tally.gates)
-        pair, seed = pairs[number % len(pairs)], f"soak-{number + 1}"
-        record = gate(pair, f"gate-{number + 1}", seed)
+        pair, own_seed = pairs[number % len(pairs)], f"{seed}-{number + 1}"
+        record = gate(pair, f"gate-{number + 1}", own_seed)
         if record is None:
             tally.why = "interrupted"
             break
         reasons = tuple(record.reasons[:10])
         version = f"{record.image.name} {record.image.version}"
-        tally.gates.append(One(record.run, version, seed, record.decision, record.times.seconds, reasons))
+        tally.gates.append(One(record.run, version, own_seed, record.decision, record.times.seconds, reasons))
         tally.hours = (clock() - began) / 3600
         tally.write(folder)
         told(tally.gates[-1])

@@ -48,9 +48,9 @@ class Request:
 
 def check(request: Request) -> None:
     """What can be said at once. Raises BadInput."""
-    from harness.campaigns.plan import check_results, check_startable, open_lab
+    from harness.campaigns.plan import check_from_images, check_results, check_startable, open_lab
     from harness.lab import rootless
-    from harness.lab.firmware_images import check_from, split
+    from harness.lab.firmware_images import split
 
     for suite in request.suites:
         if not Path(suite.split("::")[0]).exists():
@@ -58,8 +58,9 @@ def check(request: Request) -> None:
                 _("there is no suite {suite}").format(suite=suite),
                 remedy=_("start hil97 run in the project's folder, or name a path"),
             )
-    check_startable(open_lab(Path(request.lab), request.firmware))
-    check_from(split(request.from_versions))
+    lab = open_lab(Path(request.lab), request.firmware)
+    check_startable(lab)
+    check_from_images(lab, split(request.from_versions), by_update=request.by_update)
     check_results(Path(request.results), None)
     rootless.probe()
 

@@ -27,6 +27,8 @@ from harness.lab import stress
 from harness.lab.firmware_images import (
     Image,
     check_firmware,
+    check_fits,
+    check_from,
     existing,
     make_from,
     make_image,
@@ -37,6 +39,7 @@ from harness.lab.inventory import BenchEntry, Lab, load_lab
 from harness.lab.lease import lease
 
 FIRST_SERIAL = 97_000_000
+FIRMWARE_TEST = Path("suites/firmware/test_.py")  # stands for all tests of updates
 
 
 class RunPlan:
@@ -229,7 +232,7 @@ class RunPlan:
             scope=entry.scope,
             from_images=tuple(self.from_images.values()),
             comes_from=[*self.from_images.values()][number % len(self.from_images)] if self._updates(entry) else None,
-            from_versions=self.from_versions(entry.firmware) if entry.runs(Path("suites/firmware/test_.py")) else (),
+            from_versions=self.from_versions(entry.firmware) if entry.runs(FIRMWARE_TEST) else (),
             images=Path(entry.images) if entry.images else None,
             instruments=entry.instruments,
             stress=Path(entry.catalogue) / stress.FOLDER if entry.catalogue else None,
@@ -309,10 +312,25 @@ def check_startable(lab: Lab) -> None:
         )
     if not lab.emulated:
         raise BadInput("this inventory has no bench to run on", where=str(lab.path))
-    for firmware in dict.fromkeys(entry.firmware for entry in lab.emulated):
-        check_firmware(firmware)
+    for firmware, model in dict.fromkeys((entry.firmware, entry.model.name) for entry in lab.emulated):
+        image = check_firmware(firmware)
+        if image is not None:
+            check_fits(Path(image.path), model)
     for entry in lab.emulated:
         lease(entry.name, scope=entry.scope).release()
+
+
+def check_from_images(lab: Lab, names: Iterable[str], *, by_update: bool) -> None:
+    """The versions of ``--from``: each is one, and an image file fits the models that are given it. Raises BadInput."""
+    names = list(names)
+    check_from(names)
+    models = dict.fromkeys(
+        entry.model.name for entry in lab.emulated
+        if entry.runs(FIRMWARE_TEST) or (by_update and not entry.physical_like)
+    )
+    for name in names:
+        for model in models if name not in released() else ():
+            check_fits(Path(name), model)
 
 
 def open_lab(path: Path, firmware: str | None = None) -> Lab:

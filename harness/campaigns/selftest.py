@@ -54,6 +54,9 @@ KNOWN_CASES = frozenset(
 )  # what the ``cases`` of a defect may name
 ALL = ("suites",)
 GATED = ("install", "firmware", "registration", "recovery", "network")  # what the gate runs
+OUTSIDE_A_GATE = frozenset(
+    ("MON-04", "MON-12", "SEC-01", "SEC-02", "SEC-03", "ENV-01", "ENV-02", "ENV-03", "ENV-04")
+)  # what a defect breaks and no suite of a gate declares; its tests hold it to the suites
 OF_VERSIONS = ("firmware", "recovery")  # of these, what the other versions of the reference are shown
 Result = Literal["caught", "clean", "missed", "unexpected", "undecided", "error"]
 GOOD: tuple[Result, ...] = ("caught", "clean")
@@ -270,13 +273,16 @@ def write(outcomes: Sequence[Outcome], folder: Path) -> Path:
 
 
 def table(outcomes: Sequence[Outcome], words: Mapping[str, str] | None = None) -> str:
-    """One line a firmware; below it what is wrong, if something is. ``words``: result -> how it is said."""
+    """One line a firmware; below it what is wrong, if something is. ``words``: result -> how it is said, and "outside":
+    that no suite of a gate declares what it breaks."""
     said = words or {}
     width = max((len(one.firmware) for one in outcomes), default=0)
     lines = []
     for one in outcomes:
         others = [failure.requirement for failure in one.failures if failure.requirement != one.breaks]
         also = f"  + {' '.join(others)}" if others else ""
+        if one.breaks in OUTSIDE_A_GATE:
+            also += f"  ({said.get('outside', 'in no suite of a gate')})"
         word = said.get(one.result, one.result)
         lines.append(f"{one.firmware:{width}}  {one.breaks or '-':6}  {word:10}  {one.seconds:6.1f} s{also}")
         if one.good:

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from harness.gate import GateRecord
 
 DEFAULT_LAB = "lab_config/emulated.yaml"
+GATE = "hil97 gate IMAGE"
+# What each of the four takes beside IMAGE, -n and --results.
+_TAKES = {
+    GATE: ("from_versions", "baseline", "lab", "seed", "run_name"),
+    "--soak": ("from_versions", "baseline", "lab", "seed", "hours", "count"),
+    "--self-test": ("whole", "model", "lab_config"),
+    "--reproduce": ("run_name",),
+}
+_NOT_GIVEN = {"from_versions": "", "lab": DEFAULT_LAB, "model": "HT-200", "lab_config": Path("lab_config")}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,33 +50,38 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=_("the image; with --self-test firmwares that ship with the project (default: all)"),
     )
     parser.add_argument(
-        "--from", dest="from_versions", metavar="V[,V...]", default="",
+        "--from", dest="from_versions", metavar="V[,V...]",
         help=_("versions that it is updated from: released ones, or image files"),
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--quick", action="store_true", help=_("a minute's check before a merge; says what it left out"))
-    what.add_argument("--self-test", action="store_true",
-                      help=_("gate defective firmwares and references: is each blocked, or released, as it must be?"))
+    what.add_argument("--self-test", action="store_true", help=_(
+        "drive each defective firmware on one bench through the tests that declare what it breaks, of all suites, to "
+        "its first FAIL, and the references: does the gate's judge find that, and nothing else? No gate is run"
+    ))
     what.add_argument("--soak", action="store_true", help=_("gate sound images again and again, one core kept busy"))
     what.add_argument("--reproduce", type=Path, metavar="BUNDLE",
                       help=_("run again what a blocked gate's bundle tells of"))
     parser.add_argument("--baseline", type=Path, metavar="RUN", help=_("folder of a run to compare with"))
     parser.add_argument(
-        "--lab", metavar="FILE", default=DEFAULT_LAB, help=_("inventory of benches (default: lab_config/emulated.yaml)")
+        "--lab", metavar="FILE", help=_("inventory of benches (default: lab_config/emulated.yaml)")
     )
     parser.add_argument("-n", dest="workers", metavar="N", type=_number,
                         help=_("how many benches at the same time (default: all; 0: one process)"))
     parser.add_argument(
-        "--seed", metavar="NAME", help=_("another pairwise set of transaction cases (default: hil97)")
+        "--seed", metavar="NAME", help=_(
+            "another pairwise set of transaction cases (default: hil97); with --soak its gates have NAME-1, NAME-2 and "
+            "so on (default: soak- and the date in UTC)"
+        )
     )
     parser.add_argument("--results", metavar="DIR", help=_("where runs are kept (default: results)"))
     parser.add_argument("--run-name", metavar="NAME", help=_("name of this run (default: date and time)"))
-    own = parser.add_argument_group(_("with --self-test and --soak"))
+    own = parser.add_argument_group(_("with --self-test"))
     own.add_argument("--whole", action="store_true", help=_("every test on every firmware, to its end"))
-    own.add_argument("--model", default="HT-200",
-                     help=_("model of the bench, but for defects that name theirs (default: HT-200)"))
-    own.add_argument("--lab-config", type=Path, default=Path("lab_config"), metavar="DIR",
+    own.add_argument("--model", help=_("model of the bench, but for defects that name theirs (default: HT-200)"))
+    own.add_argument("--lab-config", type=Path, metavar="DIR",
                      help=_("folder with models and profiles (default: lab_config)"))
+    own = parser.add_argument_group(_("with --soak"))
     own.add_argument("--hours", type=_positive, metavar="H", help=_("begin no further gate after so many hours"))
     own.add_argument("--count", type=_count, metavar="N", help=_("so many gates (default: each image once)"))
     parser.set_defaults(run=run)
@@ -95,7 +110,8 @@ def _positive(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    """One of the four things that it does."""
+    """One of the four things that it does. BadInput for an option that is not of that one."""
+    _check_options(args)
     if args.self_test:
         from harness.cli.gate_self_test import run_self_test
 
@@ -105,6 +121,28 @@ def run(args: argparse.Namespace) -> int:
     if args.soak:
         return _soak(args)
     return _gate(args)
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuses what would be without effect, and puts in what was not given."""
+    doing = "--self-test" if args.self_test else "--soak" if args.soak else GATE
+    doing = "--reproduce" if args.reproduce is not None else doing
+    every = dict.fromkeys(name for names in _TAKES.values() for name in names)
+    given = [name for name in every if getattr(args, name) not in (None, False)]
+    idle = [_flag(name) for name in given if name not in _TAKES[doing]]
+    if idle:
+        raise BadInput(_("{doing} does not take {options}").format(doing=doing, options=", ".join(idle)),
+                       remedy=_("leave it out: it would be without effect here; see hil97 gate --help"))
+    if args.soak and "from_versions" in given and not args.images:
+        raise BadInput(_("--from names what an image is updated from, and no image is named"),
+                       remedy=_("name one, or leave --from out: then each released version is gated from those below"))
+    for name, value in _NOT_GIVEN.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+
+
+def _flag(name: str) -> str:
+    return "--from" if name == "from_versions" else f"--{name.replace('_', '-')}"
 
 
 def _gate(args: argparse.Namespace) -> int:
@@ -205,16 +243,18 @@ def _soak(args: argparse.Namespace) -> int:
     def told(gated: One) -> None:
         print(f"{gated.run}: {gated.image}, {DECISIONS[gated.decision]}, {gated.seconds:.0f} s", flush=True)
 
+    seed = args.seed or f"soak-{datetime.now(UTC):%Y-%m-%d}"
     with busy_core():
-        tally = soak(pairs, folder, gate=one, clock=time.monotonic, hours=args.hours, told=told,
+        tally = soak(pairs, folder, seed=seed, gate=one, clock=time.monotonic, hours=args.hours, told=told,
                      count=args.count or (None if args.hours else len(pairs)))
     text = _(
         "{gates} gates in {hours:.2f} h: {released} released, {blocked} false blocks, {undecided} undecided, "
-        "{errors} bench errors: {file}"
+        "{errors} bench errors; --seed {seed}: {file}"
     )
     print(text.format(
         gates=len(tally.gates), hours=tally.hours, released=tally.count("released"), blocked=tally.count("blocked"),
-        undecided=tally.count("undecided"), errors=tally.count("error"), file=folder / FILE,
+        undecided=tally.count("undecided"), errors=tally.count("error"), seed=tally.seed,
+        file=folder / FILE,
     ))
     return tally.status
 

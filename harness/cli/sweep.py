@@ -15,6 +15,7 @@ from harness.i18n import _
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+    from collections.abc import Mapping
 
     from harness.campaigns.sweep.run import Report, Result
     from harness.terminal.model import Model
@@ -69,11 +70,22 @@ def _sweep(args: argparse.Namespace) -> int:
         job = Job(model, TEST_PUBLIC_KEY, Path(images[args.image].path), Path(images[args.old].path), args.flash,
                   stages=tuple(args.stage or STAGES),
                   everything=not args.sample, cold=args.confirm, seed=args.seed, workers=args.workers)
-        report = sweep(job, _Progress())
+        try:
+            report = sweep(job, _Progress())
+        except BadInput as error:
+            raise _as_named(error, {image.path: name for name, image in images.items()}) from error
     if args.output:
         write(report, args.output)
     _print(report)
     return 1 if report.bad else 3 if report.disagreeing else 0
+
+
+def _as_named(error: BadInput, names: Mapping[str, str]) -> BadInput:
+    """The same about what the user named. ``names``: path of a copy, which is gone by then -> that."""
+    path, colon, offset = error.where.partition(": ")
+    if path not in names:
+        return error
+    return BadInput(error.message, where=names[path] + colon + offset, remedy=error.remedy)
 
 
 class _Progress:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.emulator.shipped import (
     REFERENCE_VERSION,
@@ -15,6 +16,9 @@ from harness.emulator.shipped import (
     version_sources,
 )
 from harness.errors import BadInput
+
+if TYPE_CHECKING:
+    from harness.emulator.image import Application
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:\+(\d+))?")
 
@@ -105,18 +109,47 @@ def make_from(names: Iterable[str], folder: Path) -> dict[str, Image]:
 
 
 def existing(path: Path) -> Image:
-    """An image file, checked with the test key. BadInput with the offset where it is damaged."""
-    from harness.emulator.image import ImageRefused, public_key_bytes, read
+    """An image file, checked with the test key: sound, nothing behind it, no larger than a slot holds. BadInput with
+    the offset where it is not, and where it can't be read."""
+    application = _application(path)
+    return Image(str(path.resolve()), application.name, application.version, application.sha256)
+
+
+def check_fits(path: Path, model: str) -> None:
+    """That an image file is for that model and for this Python. BadInput where not, or as :func:`existing`."""
+    from harness.emulator.image import ImageRefused, check_fit
 
     try:
-        application = read(path.read_bytes(), public_key_bytes(TEST_PUBLIC_KEY.read_text(encoding="ascii")))
+        check_fit(_application(path), model)
+    except ImageRefused as error:
+        raise BadInput(
+            f"the firmware image does not fit {model}: {error.reason}",
+            where=f"{path}: offset {error.offset}",
+            remedy="build it for that model and with this Python, or name an inventory without that model",
+        ) from error
+
+
+def _application(path: Path) -> Application:
+    from harness.emulator.image import ImageRefused, public_key_bytes, read
+    from harness.emulator.nor import LARGEST_IMAGE
+
+    try:
+        data = path.read_bytes()
+        application = read(data, public_key_bytes(TEST_PUBLIC_KEY.read_text(encoding="ascii")))
+        if application.size != len(data):
+            raise ImageRefused("bytes after the end of the image", application.size)
+        if application.size > LARGEST_IMAGE:
+            reason = f"{application.size} bytes do not fit into the {LARGEST_IMAGE} of the slot"
+            raise ImageRefused(reason, LARGEST_IMAGE)
+    except OSError as error:
+        raise BadInput(f"the firmware image can't be read: {error.strerror or error}", where=str(path)) from error
     except ImageRefused as error:
         raise BadInput(
             f"the firmware image is refused: {error.reason}",
             where=f"{path}: offset {error.offset}",
             remedy="build it again: hil97 firmware build --help",
         ) from error
-    return Image(str(path.resolve()), application.name, application.version, application.sha256)
+    return application
 
 
 def _copied(image: Image, folder: Path) -> Image:

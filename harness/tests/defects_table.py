@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import harness
+from harness.campaigns.selftest import OUTSIDE_A_GATE
 from harness.emulator.shipped import defect_sources
 from harness.emulator.source import Source, load_source
 from harness.requirements import catalogue
@@ -16,7 +17,7 @@ HEAD = ["| breaks | firmware | what is wrong with it | what else fails, and why 
 
 
 def table(sources: Iterable[Source]) -> str:
-    """One row a defect, in the order of the requirements."""
+    """One row a defect, in the order of the requirements. †: a gate does not decide it."""
     order = list(catalogue())
     rows = []
     for source in sorted(sources, key=lambda one: (order.index(one.breaks), one.name)):
@@ -24,7 +25,8 @@ def table(sources: Iterable[Source]) -> str:
         for rule, why in sorted(source.consequences.items()):
             apart = f" (also at events of its own: {source.elsewhere[rule]})" if rule in source.elsewhere else ""
             also.append(f"{rule}: {why}{apart}")
-        rows.append(f"| {source.breaks} | {source.name} | {source.title} | {'<br>'.join(also) or '-'} |")
+        mark = " †" if source.breaks in OUTSIDE_A_GATE else ""
+        rows.append(f"| {source.breaks}{mark} | {source.name} | {source.title} | {'<br>'.join(also) or '-'} |")
     return "\n".join([*HEAD, *rows])
 
 

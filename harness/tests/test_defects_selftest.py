@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -12,8 +13,12 @@ import pytest
 
 import harness
 from harness.campaigns import selftest
+from harness.campaigns.cases import KINDS
+from harness.campaigns.plan import open_lab
 from harness.campaigns.selftest import (
     FILE,
+    GATED,
+    OUTSIDE_A_GATE,
     Outcome,
     Plan,
     Result,
@@ -93,6 +98,26 @@ CAUGHT = [
     (source(breaks=""), verdicts(status=4), "undecided"),
     (source(breaks=""), verdicts(status=3), "error"),
 ]
+
+
+def test_what_a_gate_does_not_look_for_is_told() -> None:
+    """By the suites themselves: what their tests and the cases of the standard inventory declare."""
+    declared = set()
+    for suite in GATED:
+        for path in (ROOT / "suites" / suite).rglob("*.py"):
+            marks = re.findall(r"mark\.declares\((.*?)\)", path.read_text(encoding="utf-8"), re.DOTALL)
+            declared |= set(re.findall(r"[A-Z]{3}-\d\d", " ".join(marks)))
+    entries = open_lab(ROOT / "lab_config" / "emulated.yaml").emulated
+    profiles = {entry.profile.name: entry.profile for entry in entries}
+    for kind in KINDS.values():
+        if kind.suite.parts[1] in GATED:
+            for one in kind.pairwise(entries, "hil97"):
+                declared |= set(one.declares(profiles[one.profile]))
+    broken = {source_of(name).breaks for name in all_names()} - {""}
+    assert broken - declared == OUTSIDE_A_GATE
+    found = judged(source(breaks="SEC-01"), verdicts(status=0), model="HT-200")
+    assert "SEC-01  missed" in table([found]) and "(in no suite of a gate)" in table([found])
+    assert "of a gate" not in table([judged(source(), verdicts(status=0), model="HT-200")])
 
 
 @pytest.mark.parametrize(("firmware", "verdict", "expected"), CAUGHT)

@@ -17,6 +17,7 @@ from harness import gate
 from harness.campaigns import gate_bundle
 from harness.campaigns.gate import Wanted, check
 from harness.emulator.build import build
+from harness.emulator.image_set import flawed
 from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY
 from harness.errors import BadInput
 from harness.gate import Again, Comparison, GateRecord, Installed, LeftOut, Requirement, Times
@@ -159,6 +160,14 @@ def test_what_is_no_bundle_is_refused_and_leaves_nothing(run: Path, tmp_path: Pa
         archive.writestr("bundle.json", json.dumps(index))
         archive.writestr("../outside", "")
     refused("leads out of it")
+    outside = tmp_path / "outside.img"
+    outside.write_bytes(b"of this machine")
+    for name in (str(outside), "images/../../outside.img"):
+        for named in ({"image": name}, {"lab": name}, {"from_images": [name]}):
+            with zipfile.ZipFile(run / "bundle.zip") as good, zipfile.ZipFile(bad, "w") as archive:
+                for one in good.namelist():
+                    archive.writestr(one, json.dumps(index | named) if one == "bundle.json" else good.read(one))
+            refused(f"leads out of it: '{name}'")
 
 
 @given(st.binary(max_size=400))
@@ -187,12 +196,23 @@ def test_bad_input_is_said_before_anything_runs(image: Path, tmp_path: Path, mon
     data = bytearray(image.read_bytes())
     data[5000] ^= 1
     damaged.write_bytes(data)
+    other, large, old = tmp_path / "other.img", tmp_path / "large.img", tmp_path / "old.img"
+    for flaw, path in (("wrong_model", other), ("oversized", large)):
+        assert flawed(image, flaw, path) is not None
+    build(REFERENCE_SOURCE, "0.9.0", TEST_KEY, tmp_path / "of-all.img")
+    assert flawed(tmp_path / "of-all.img", "wrong_model", old) is not None
+    (tmp_path / "tail.img").write_bytes(image.read_bytes() + bytes(20))
     few = tmp_path / "few"
     (few / "recovery").mkdir(parents=True)
     assert check(replace(good, suites=few, quick=True)).version == "1.0.1", "a choice of tests tells what it lacks"
     for change, why in (
         ({"image": tmp_path / "none.img"}, "there is no such image"),
         ({"image": damaged}, r"offset \d+: the firmware image is refused"),
+        ({"image": tmp_path / "tail.img"}, rf"tail.img: offset {len(data)}: .*bytes after the end of the image"),
+        ({"image": large}, r"large.img: offset \d+: .*do not fit"),
+        ({"image": Path("/proc/self/mem")}, r"^/proc/self/mem: .*can't be read"),
+        ({"image": other}, r"other.img: .*does not fit HT-100: for "),
+        ({"from_versions": str(old)}, r"old.img: .*does not fit HT-100: for "),
         ({"from_versions": ""}, "no version to update from"),
         ({"from_versions": "7.7.7"}, "neither a released version nor an image file"),
         ({"from_versions": "1.0.0,2.0.0"}, "nobody can update to it from 2.0.0"),

@@ -34,14 +34,16 @@ class Gates:
 
 
 def run(gates: Gates, folder: Path, count: int | None = None, hours: float | None = None) -> Tally:
-    return soak(PAIRS, folder, gate=gates, clock=gates.clock, count=count, hours=hours, told=lambda _one: None)
+    return soak(PAIRS, folder, seed="base", gate=gates, clock=gates.clock, count=count, hours=hours,
+                told=lambda _one: None)
 
 
 def test_the_images_in_turn_each_with_a_seed_of_its_own(tmp_path: Path) -> None:
     gates = Gates(0, 0, 0)
     tally = run(gates, tmp_path, count=3)
     assert [one[0] for one in gates.asked] == ["a.img", "b.img", "a.img"]
-    assert len({one[2] for one in gates.asked}) == 3
+    assert [one[2] for one in gates.asked] == ["base-1", "base-2", "base-3"]
+    assert json.loads((tmp_path / "soak.json").read_text(encoding="utf-8"))["seed"] == "base", "how to repeat it"
     assert (tally.why, tally.status, tally.count("released")) == ("count", 0, 3)
 
 

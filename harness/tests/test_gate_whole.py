@@ -112,7 +112,7 @@ def test_bad_input_is_one_message_and_status_2(project: Project, images: dict[st
         ([*lab, "--from", "1.0.0"], "one image is to be named, and 0 are"),
         (["--reproduce", image], "no bundle of a gate"),
         ([image, "--reproduce", image], "takes its image from the bundle"),
-        (["--self-test", "perfect"], "no shipped firmware 'perfect'"),
+        (["--self-test", "perfect"], "--self-test does not take --run-name"),
     ):
         assert said in project.gate(*arguments).refused()
     assert not (project.folder / "results").exists()

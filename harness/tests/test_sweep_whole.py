@@ -105,6 +105,17 @@ def test_what_is_no_update_is_refused(tmp_path: Path, images: dict[str, Path]) -
         assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
+def test_what_is_refused_is_named_as_it_was(tmp_path: Path, images: dict[str, Path]) -> None:
+    """Not the command's copy, which is gone when the message is read."""
+    for new, old in ((OLD, NEW), (str(images[OLD]), str(images[NEW]))):
+        done = subprocess.run(
+            [sys.executable, "-m", "harness.cli", "--lang", "en", "firmware", "sweep", new, "--from", old],
+            text=True, capture_output=True, cwd=ROOT, timeout=120, check=False,
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"hil97: {new}: the terminal does not take the image: ERR 74"), done.stderr
+
+
 def test_the_command_prints_a_table(tmp_path: Path, images: dict[str, Path]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "harness.cli", "firmware", "sweep", str(images["bad"]), "--from", str(images[OLD]),

@@ -1,6 +1,6 @@
 """The power goes while the bench's firmware installs its successor: one of them comes up, with all that was stored.
 
-What it does with what an older version stored: test_power_cut_sweep.py.
+What it does with what an older version stored: test_power_cuts.py.
 """
 
 from collections.abc import Iterable
