@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import math
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.instruments import drivers
 from harness.instruments.contracts import InstrumentError
+from harness.instruments.guard.limits import Limits, unit_of, unlimited
 from harness.instruments.guard.limits import problems as limit_problems
-from harness.lab.instrument_entry import FULL_SET, InstrumentEntry, Option
+from harness.lab.instrument_entry import FULL_SET, InstrumentEntry, Limit, Option
 from harness.terminal.surroundings import Surroundings
 
 NOMINAL_V = "nominal_v"  # option of supplies and of their drivers; where nothing is said, the model's
+_LEFT_AT = {NOMINAL_V: "voltage_v", "current_limit_a": "current_a"}  # option of a supply's safe state -> its quantity
 _SORTS: Mapping[Any, str] = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
 _SERVER_OPTIONS = {  # docs/instruments-emulated.md
     "chamber": {"ambient_c", "ambient_pct", "low_c", "high_c", "heat_k_per_min", "cool_k_per_min"},
@@ -24,8 +27,10 @@ _SERVER_OPTIONS = {  # docs/instruments-emulated.md
 }  # fmt: skip
 
 
-def problems(entries: Sequence[InstrumentEntry], *, emulated_bench: bool) -> list[tuple[tuple[str, ...], str]]:
-    """(place below ``instruments``, what is wrong there)."""
+def problems(
+    entries: Sequence[InstrumentEntry], around: Surroundings | None, *, emulated_bench: bool
+) -> list[tuple[tuple[str, ...], str]]:
+    """(place below ``instruments``, what is wrong there). ``around``: what the bench's model declares."""
     found: list[tuple[tuple[str, ...], str]] = []
     for one in entries:
         driver = drivers.known().get(one.driver)
@@ -42,12 +47,23 @@ def problems(entries: Sequence[InstrumentEntry], *, emulated_bench: bool) -> lis
             found.append(((one.name, "address"), text))
         limits = limit_problems(driver.kind, driver.quantities, one.limits)
         found += [((one.name, "limits", name), text) for name, text in limits]
+        found += [
+            (
+                (one.name, "limits"),
+                f"{one.name} has no limit of {name}: give both ends under `limits`, or declare `surroundings` in the"
+                " model",
+            )
+            for name in unlimited(driver.kind, around, one.limits) if name in driver.quantities
+        ]
         options = _names(driver) | (_SERVER_OPTIONS.get(driver.kind, set()) if one.emulated else set())
         found += [
             ((one.name, "options", name), f"{one.driver} has no option {name}; it has {', '.join(sorted(options))}")
             for name in one.options if name not in options
         ]
-        found += [((one.name, *place), text) for place, text in _option_problems(one, driver)]
+        wrong = _option_problems(one, driver)
+        if not wrong:
+            wrong = [(("options", option), text) for option, text in _left_at_problems(one, driver, around)]
+        found += [((one.name, *place), text) for place, text in wrong]
     return found
 
 
@@ -66,14 +82,58 @@ def _option_problems(one: InstrumentEntry, driver: type[Any]) -> list[tuple[tupl
     return found
 
 
+def _left_at_problems(
+    one: InstrumentEntry, driver: type[Any], around: Surroundings | None
+) -> list[tuple[str, str]]:
+    """(option, what is wrong with it) of what a supply is left at: its safe state, too, is within its limits and within
+    what the model declares."""
+    if driver.kind != "supply":
+        return []
+    found: list[tuple[str, str]] = []
+    limits, options = Limits.of(driver.kind, driver.quantities, around, one.limits), _options(one, driver, around)
+    for option, quantity in _LEFT_AT.items():
+        parameter = inspect.signature(driver).parameters.get(option)
+        value = None if parameter is None else options.get(option, parameter.default)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        limit, unit = limits.by_name.get(quantity, Limit()), unit_of(quantity)
+        if option != NOMINAL_V and value == 0 and parameter is not None and parameter.default == 0:
+            if limit.high is not None:
+                text = f"{one.name} is left at {option} 0, as much as it can, above the limit of {limit.high:g} {unit}"
+                found.append((option, text))
+        elif limit.high is not None and not value <= limit.high:
+            text = f"{one.name} is left at {option} {value:g} {unit}, above the limit of {limit.high:g} {unit}"
+            found.append((option, text))
+        elif limit.low is not None and not value >= limit.low:
+            text = f"{one.name} is left at {option} {value:g} {unit}, below the limit of {limit.low:g} {unit}"
+            found.append((option, text))
+        elif option == NOMINAL_V and around is not None:
+            low, high = around.voltage_v.low, around.voltage_v.high
+            if not low <= value <= high:
+                text = (
+                    f"{one.name} is left at {option} {value:g} {unit}, and the model declares {low:g} to {high:g}"
+                    f" {unit}"
+                )
+                found.append((option, text))
+    return found
+
+
 def _fits(value: Option, sort: type) -> bool:
     if isinstance(value, bool) or sort is bool:
         return isinstance(value, bool) and sort is bool
-    return isinstance(value, int | float) if sort is float else isinstance(value, sort)
+    return isinstance(value, int | float) and math.isfinite(value) if sort is float else isinstance(value, sort)
 
 
 def driver_options(one: InstrumentEntry, driver: type[Any], around: Surroundings | None) -> dict[str, Any]:
-    """What the driver is opened with, beside the address."""
+    """What the driver is opened with, beside the address. Raises InstrumentError where that would leave a supply beyond
+    its limits: nobody need have looked at the inventory before."""
+    wrong = _left_at_problems(one, driver, around)
+    if wrong:
+        raise InstrumentError(wrong[0][1], remedy="correct its `options` or its `limits` in the inventory")
+    return _options(one, driver, around)
+
+
+def _options(one: InstrumentEntry, driver: type[Any], around: Surroundings | None) -> dict[str, Any]:
     names = _names(driver)
     given = {name: value for name, value in one.options.items() if name in names}
     if NOMINAL_V in names and around is not None:

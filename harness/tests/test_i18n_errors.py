@@ -130,7 +130,8 @@ def raised() -> dict[str, str]:
 TELLING = {
     "lab/schema.py": {"contradictions"}, "lab/ports.py": {"missing", "_serial_problem"}, "lab/lease.py": {"__str__"},
     "lab/documents.py": {"_bad_input"}, "lab/process.py": {"check"},
-    "instruments/described.py": {"problems", "_option_problems"}, "instruments/guard/limits.py": {"problems"},
+    "instruments/described.py": {"problems", "_option_problems", "_left_at_problems"},
+    "instruments/guard/limits.py": {"problems"},
     "lab/stress.py": {"problems", "_of_quantity", "_of_disturbance"},
 }  # fmt: skip
 
