@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import typing
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +14,14 @@ from harness.instruments import drivers
 from harness.instruments.contracts import InstrumentError
 from harness.instruments.guard.limits import Limits, unit_of, unlimited
 from harness.instruments.guard.limits import problems as limit_problems
-from harness.lab.instrument_entry import FULL_SET, InstrumentEntry, Limit, Option
+from harness.lab.instrument_entry import EMULATED, FULL_SET, OPERATOR, InstrumentEntry, Limit, Option
 from harness.terminal.surroundings import Surroundings
 
 NOMINAL_V = "nominal_v"  # option of supplies and of their drivers; where nothing is said, the model's
 _LEFT_AT = {NOMINAL_V: "voltage_v", "current_limit_a": "current_a"}  # option of a supply's safe state -> its quantity
+_SPANS: Mapping[str, tuple[float, float]] = {  # of options that mean the same for all drivers
+    "timeout_s": (0.01, 3600), "answer_within_s": (0.01, 1_000_000), "baud_rate": (50, 10_000_000),
+}  # fmt: skip
 _SORTS: Mapping[Any, str] = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
 _SERVER_OPTIONS = {  # docs/instruments-emulated.md
     "chamber": {"ambient_c", "ambient_pct", "low_c", "high_c", "heat_k_per_min", "cool_k_per_min"},
@@ -45,6 +50,9 @@ def problems(
         if one.emulated and not emulated_bench:
             text = "an emulated instrument does nothing to a real terminal: give its `address`"
             found.append(((one.name, "address"), text))
+        elif not one.emulated and hasattr(driver, "address_problem"):  # a driver of a package need not have it
+            text = str(driver.address_problem(one.address))
+            found += [((one.name, "address"), text)] if text else []
         limits = limit_problems(driver.kind, driver.quantities, one.limits)
         found += [((one.name, "limits", name), text) for name, text in limits]
         found += [
@@ -68,8 +76,9 @@ def problems(
 
 
 def _option_problems(one: InstrumentEntry, driver: type[Any]) -> list[tuple[tuple[str, ...], str]]:
-    """Options that the driver can't do without and those of another type, by its arguments."""
+    """Options that the driver can't do without, those of another type (by its arguments) or out of their span."""
     found: list[tuple[tuple[str, ...], str]] = []
+    spans = {**_SPANS, **getattr(driver, "spans", {})}
     hints = typing.get_type_hints(driver.__init__)
     for name, parameter in inspect.signature(driver).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
@@ -79,7 +88,44 @@ def _option_problems(one: InstrumentEntry, driver: type[Any]) -> list[tuple[tupl
             found.append(((), f"{one.driver} needs the option {name}: put it under `options`"))
         elif value is not None and sort is not None and sort in _SORTS and not _fits(value, sort):
             found.append((("options", name), f"{name} must be {_SORTS[sort]}"))
+        elif isinstance(value, int | float) and name in spans:
+            low, high = spans[name]
+            if not low <= value <= high:
+                found.append((("options", name), f"{name} must be from {low:g} to {high:g}, not {value:g}"))
     return found
+
+
+def shared(benches: Sequence[Sequence[InstrumentEntry]], names: Sequence[str]) -> list[tuple[int, str, str]]:
+    """(number of the bench, instrument, what is wrong) where a real instrument of an inventory is there a second time:
+    it has one guard at a time. ``names``: of the benches."""
+    found: list[tuple[int, str, str]] = []
+    first: dict[str, tuple[str, str]] = {}
+    for index, (bench, entries) in enumerate(zip(names, benches, strict=True)):
+        for one in entries:
+            if one.address in (EMULATED, OPERATOR):
+                continue
+            place = _place(one.address)
+            if place in first:
+                name, where = first[place]
+                text = (
+                    f"{name} of {where} is at this address already: a real instrument is of one bench, under one name"
+                )
+                found.append((index, one.name, text))
+            first.setdefault(place, (one.name, bench))
+    return found
+
+
+def _place(address: str) -> str:
+    """The same for the ways to write the same address."""
+    board = re.sub(r"(?i)^(TCPIP|USB|GPIB)0?::", r"\1::", address)
+    try:
+        parts = urllib.parse.urlsplit(address)
+        port = parts.port or {"http": 80, "https": 443, "modbus": 502}.get(parts.scheme)
+    except ValueError:  # its driver may take it
+        return address
+    if not parts.hostname:
+        return board if "/" in board else board.casefold()
+    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}"
 
 
 def _left_at_problems(

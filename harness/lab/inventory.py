@@ -183,14 +183,21 @@ def _instrument_problems(lab: LabDocument, models: Mapping[str, Model]) -> list[
     """Of every bench that has instruments; only then anything of them is loaded."""
     if not any(one.instruments for one in lab.benches):
         return []
-    from harness.instruments.described import problems
+    from harness.instruments.described import problems, shared
 
-    return [
+    entries = [_instruments(bench) for bench in lab.benches]
+    found = [
         Problem(("benches", index, "instruments", *place), text)
         for index, bench in enumerate(lab.benches)
         for place, text in problems(
-            _instruments(bench), models[bench.model].surroundings, emulated_bench=bench.kind == "emulated"
+            entries[index], models[bench.model].surroundings, emulated_bench=bench.kind == "emulated"
         )
+    ]
+    if found:
+        return found
+    return [
+        Problem(("benches", index, "instruments", name, "address"), text)
+        for index, name, text in shared(entries, [bench.name for bench in lab.benches])
     ]
 
 

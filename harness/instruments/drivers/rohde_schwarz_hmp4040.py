@@ -36,6 +36,8 @@ class RohdeSchwarzHmp4040:
         "output_on": Quantity(unit=""),
     }
     safe: ClassVar[str] = "nominal voltage, output on"
+    address_problem = staticmethod(visa.address_problem)
+    spans: ClassVar[Mapping[str, tuple[float, float]]] = {"channel": (1, 4)}
 
     def __init__(
         self, address: str, *, nominal_v: float, current_limit_a: float, channel: int = 1,
