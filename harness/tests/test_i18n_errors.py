@@ -134,7 +134,7 @@ TELLING = {
     "instruments/transport/visa.py": {"address_problem"}, "instruments/transport/http.py": {"address_problem"},
     "instruments/transport/modbus.py": {"address_problem"}, "instruments/drivers/operator.py": {"address_problem"},
     "instruments/guard/limits.py": {"problems"},
-    "lab/stress.py": {"problems", "_of_quantity", "_of_disturbance"},
+    "lab/stress.py": {"problems", "unreachable", "_of_quantity", "_of_disturbance"},
 }  # fmt: skip
 
 
