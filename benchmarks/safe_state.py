@@ -35,10 +35,14 @@ from pathlib import Path
 from harness.bench.instruments import open_instruments
 from harness.history.recorder import Recorder
 from harness.lab.instrument_entry import FULL_SET, InstrumentEntry
+from harness.terminal.surroundings import Range, Surroundings
 folder = Path(sys.argv[1])
 names = sys.argv[2].split(",")
+around = Surroundings(
+    temperature_c=Range(low=0, high=45, nominal=23), humidity_pct=Range(low=10, high=90, nominal=50),
+    voltage_v=Range(low=198, high=242, nominal=220))
 bench = open_instruments(
-    bench="b", run="r", folder=folder, scratch=folder, surroundings=None, seed=97, fail=print,
+    bench="b", run="r", folder=folder, scratch=folder, surroundings=around, seed=97, fail=print,
     entries=[InstrumentEntry(name=name, driver=FULL_SET[name]) for name in names],
     history=Recorder(folder / "history.jsonl"))
 bench.begin_test("t", 600)

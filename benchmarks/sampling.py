@@ -32,10 +32,15 @@ from harness.history.recorder import Recorder
 from harness.instruments import drivers
 from harness.instruments.client import Instruments
 from harness.lab.instrument_entry import FULL_SET, InstrumentEntry
+from harness.terminal.surroundings import Range, Surroundings
 
 LIMIT_PCT = 2.0
 LEAST_A_SECOND = 9.0  # of ten: opening takes its time, and the count is from opening to closing
 SIX = ("chamber", "supply", "burst", "esd", "field", "power_switch")
+AROUND = Surroundings(
+    temperature_c=Range(low=0, high=45, nominal=23), humidity_pct=Range(low=10, high=90, nominal=50),
+    voltage_v=Range(low=198, high=242, nominal=220),
+)
 HERTZ = os.sysconf("SC_CLK_TCK")
 
 
@@ -53,8 +58,8 @@ def sampled(seconds: float, *, changing: bool) -> tuple[float, float, float]:
         opening = time.monotonic()
         entries = [InstrumentEntry(name=name, driver=FULL_SET[name]) for name in SIX]
         instruments = open_instruments(
-            bench="b", run="r", folder=Path(folder), scratch=Path(folder), entries=entries, surroundings=None, seed=97,
-            history=history, fail=troubles.append,
+            bench="b", run="r", folder=Path(folder), scratch=Path(folder), entries=entries, surroundings=AROUND,
+            seed=97, history=history, fail=troubles.append,
         )
         try:
             guard = instruments.line.child.pid

@@ -351,7 +351,7 @@ class Bench:
 
         if self.plan.stress is None:
             raise BenchError("this bench was opened without a catalogue of stress profiles", bench=self.name)
-        found = load_named(self.plan.stress, profile)
+        found = load_named(self.plan.stress, profile, self.model.surroundings)
         return Stress(self, found, during=during, at_most=at_most, only=only, seed=seed)
 
     def once_connected(self, action: Callable[[], Completion]) -> Completion:

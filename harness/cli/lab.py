@@ -54,7 +54,8 @@ def _check(args: argparse.Namespace) -> int:
         problems = [problem for entry in lab.physical for problem in missing(entry)]
         answers, silent = _instruments(lab)
         if problems or silent:
-            raise BadInput("\n".join([*problems, *silent]), remedy=_("plug it in, or correct the inventory"))
+            told = [*silent, *problems]  # an instrument says itself what to do next
+            raise BadInput("\n".join(told), remedy=_("plug it in, or correct the inventory") if problems else "")
         print("\n".join(answers), end="\n" if answers else "")
     _print(lab)
     return 0

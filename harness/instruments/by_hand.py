@@ -100,9 +100,7 @@ def _told(driver: Any) -> tuple[str, dict[str, float]]:
     end = time.monotonic() + SETTLES_S
     while not driver.is_safe():
         if time.monotonic() > end:
-            raise InstrumentError(
-                f"it was told, and is not in its safe state ({driver.safe}) {SETTLES_S:g} s later",
-                remedy="bring it there by hand, at its own panel",
-            )
+            # what to do next is said once for all of them: see `hil97 lab safe`
+            raise InstrumentError(f"it was told, and is not in its safe state ({driver.safe}) {SETTLES_S:g} s later")
         time.sleep(0.05)  # it only shows when asked
     return driver.identity(), {}

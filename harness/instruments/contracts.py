@@ -34,8 +34,10 @@ class InstrumentRefused(InstrumentError):
 class Instrument(Protocol):
     """What all of them have.
 
-    Optional: ``slow_s``, how long its readings may take where that is more than a second; ``withdraw()``, called from
-    another thread where a call that waits for a person is to end.
+    Optional: ``address_problem(address)``, a static method: what is wrong with the form of an address, "" nothing, so
+    that an inventory with another one is bad input; ``spans``: option -> its lowest and highest value; ``slow_s``, how
+    long its readings may take where that is more than a second; ``withdraw()``, called from another thread where a call
+    that waits for a person is to end.
 
     ``kind``; ``name``: of the driver, as inventories have it; ``tried``: False where nobody has run this driver on the
     hardware; ``quantities``: what :meth:`read` gives, limits still open; ``safe``: its safe state, in words.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 EMULATED = "emulated"  # as an address: a server of ours, started by the bench
 OPERATOR = "operator"  # as an address: a person is asked to do it
@@ -20,8 +20,8 @@ class Limit(BaseModel):
     """Both ends are allowed. None: open; in an inventory, as it is where nothing is said."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    low: float | None = None
-    high: float | None = None
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
 
 
 class InstrumentEntry(BaseModel):

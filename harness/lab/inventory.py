@@ -152,7 +152,7 @@ def load_lab(path: Path) -> Lab:
         Problem(("benches", index, place), text)
         for index, one in enumerate(document.value.benches) for place, text in _network_problems(one, models[one.model])
     ]
-    problems += _instrument_problems(document.value)
+    problems += _instrument_problems(document.value, models)
     if problems:
         document.refuse(problems)
     for one in document.value.benches:
@@ -179,16 +179,25 @@ def _network_problems(bench: BenchDocument, model: Model) -> list[tuple[str, str
     return found
 
 
-def _instrument_problems(lab: LabDocument) -> list[Problem]:
+def _instrument_problems(lab: LabDocument, models: Mapping[str, Model]) -> list[Problem]:
     """Of every bench that has instruments; only then anything of them is loaded."""
     if not any(one.instruments for one in lab.benches):
         return []
-    from harness.instruments.described import problems
+    from harness.instruments.described import problems, shared
 
-    return [
+    entries = [_instruments(bench) for bench in lab.benches]
+    found = [
         Problem(("benches", index, "instruments", *place), text)
         for index, bench in enumerate(lab.benches)
-        for place, text in problems(_instruments(bench), emulated_bench=bench.kind == "emulated")
+        for place, text in problems(
+            entries[index], models[bench.model].surroundings, emulated_bench=bench.kind == "emulated"
+        )
+    ]
+    if found:
+        return found
+    return [
+        Problem(("benches", index, "instruments", name, "address"), text)
+        for index, name, text in shared(entries, [bench.name for bench in lab.benches])
     ]
 
 

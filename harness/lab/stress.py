@@ -35,6 +35,10 @@ LOWEST: Mapping[str, tuple[float, float]] = {  # what can be asked for at all; a
     "temperature_c": (-70, 150), "humidity_pct": (0, 100), "voltage_v": (0, 300), "dip": (0.1, 99), "burst": (0.1, 5),
     "interruption": (0, 0), "esd": (0.1, 15), "surge": (0.1, 6), "field": (0.1, 30),
 }
+_MEANINGLESS: Mapping[str, frozenset[str]] = {  # of the keys of disturbances
+    "esd": frozenset({"duration_ms"}), "surge": frozenset({"duration_ms"}),
+    "field": frozenset({"duration_ms", "count", "every_s"}),
+}
 WORDS = ("low", "high", "nominal")
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -95,9 +99,24 @@ class StepDocument(BaseModel):
         found = self._of_quantity() if self.quantity is not None else self._of_disturbance()
         what = self.quantity or self.disturbance or ""
         low, high = LOWEST[what]
-        if not isinstance(self.value, str) and not low <= self.value <= high:
+        if isinstance(self.value, str):
+            return found
+        if not low <= self.value <= high:
             found.append((("value",), f"{what} is from {low:g} to {high:g}, not {self.value:g}"))
+        elif not low <= self.value + self.plus <= high:
+            found.append((("plus",), f"{what} is from {low:g} to {high:g}, not {self.value + self.plus:g}"))
         return found
+
+    def unreachable(self, surroundings: Surroundings) -> list[tuple[Place, str]]:
+        """What a word of the model comes to that nothing can reach, with the place below the step."""
+        if self.quantity is None or not isinstance(self.value, str):
+            return []
+        low, high = LOWEST[self.quantity]
+        value = getattr(getattr(surroundings, self.quantity), self.value) + self.plus
+        if low <= value <= high:
+            return []
+        text = f"{self.quantity} is from {low:g} to {high:g}, and {self.value} of this model with `plus` is {value:g}"
+        return [(("plus" if self.plus else "value",), text)]
 
     def _of_quantity(self) -> list[tuple[Place, str]]:
         found: list[tuple[Place, str]] = []
@@ -121,6 +140,8 @@ class StepDocument(BaseModel):
         if self.disturbance == "field":
             given -= {"hold_s"}
         found += [((key,), f"`{key}` is of a quantity, not of {_a(self.disturbance)}") for key in sorted(given)]
+        idle = self.model_fields_set & _MEANINGLESS.get(self.disturbance or "", frozenset())
+        found += [((key,), f"`{key}` means nothing for {_a(self.disturbance)}: leave it out") for key in sorted(idle)]
         if isinstance(self.value, str):
             found.append((("value",), f"the level of {_a(self.disturbance)} is a number"))
         if self.disturbance in (*OF_SUPPLY, "burst") and self.duration_ms is None:
@@ -189,13 +210,15 @@ class Step:
         return told + (f" during {self.during}" if self.during else "")
 
 
-def load_stress(path: Path) -> StressProfile:
-    """A profile file. Raises :class:`BadInput` with file, line, column."""
+def load_stress(path: Path, surroundings: Surroundings | None = None) -> StressProfile:
+    """A profile file, for a model with these ``surroundings`` (None: whichever). Raises :class:`BadInput` with file,
+    line, column."""
     document = read_document(path, StressProfile)
     profile = document.value
     problems = [
         Problem(("steps", index, *place), text)
-        for index, step in enumerate(profile.steps) for place, text in step.problems()
+        for index, step in enumerate(profile.steps)
+        for place, text in [*step.problems(), *(step.unreachable(surroundings) if surroundings is not None else [])]
     ]
     if profile.name != path.stem:
         text = f"the name {profile.name} and the file name {path.name} must be the same"
@@ -224,13 +247,14 @@ def names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load_named(folder: Path, name: str) -> StressProfile:
-    """Profile ``name`` of a catalogue's ``stress`` folder. Raises :class:`BadInput`, also when there is none."""
+def load_named(folder: Path, name: str, surroundings: Surroundings | None = None) -> StressProfile:
+    """Profile ``name`` of a catalogue's ``stress`` folder, as :func:`load_stress` has it. Raises :class:`BadInput`,
+    also when there is none."""
     path = folder / f"{name}.yaml"
     if not name or Path(name).name != name or not path.is_file():
         known = ", ".join(names(folder)) or "none"
         raise BadInput(f"there is no stress profile {name}; known: {known}", where=str(folder))
-    return load_stress(path)
+    return load_stress(path, surroundings)
 
 
 def steps_for(
@@ -240,9 +264,12 @@ def steps_for(
     """The steps in numbers for a model. ``only``: those of these places (from 1); (): all. ``during``: all disturbances
     strike at this moment instead of their own ("": at rest). ``at_most``: so many of the disturbances, which ones
     ``seed`` decides; a sample of frequencies is cut to as many. The same arguments give the same steps. Raises
-    :class:`BadInput` where ``during`` is no moment."""
+    :class:`BadInput` where ``during`` is no moment, or a value is one that nothing can reach."""
     if during:
         parse_moment(during)
+    for number, step in enumerate(profile.steps, 1):
+        for _place, text in step.unreachable(surroundings):
+            raise BadInput(text, where=f"step {number} of the stress profile {profile.name}")
     dice = random.Random(f"{seed} {profile.name} {during or ''}")
     kept = _kept(profile.steps, at_most, dice) & (set(only) or set(range(1, len(profile.steps) + 1)))
     return tuple(

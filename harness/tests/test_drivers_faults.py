@@ -3,6 +3,7 @@ misbehaves there is one clear message, and it works again afterwards."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from harness.instruments import drivers
 from harness.instruments.contracts import InstrumentError, InstrumentRefused
 from harness.instruments.quantities import impossible
+from harness.instruments.transport import visa
+from harness.tests.instrument_fakes import scpi, serving
 from harness.tests.instrument_helpers import Servers
 from harness.tests.lab_helpers import eventually
 from harness.tests.test_drivers_contract import GENERIC
@@ -99,6 +102,24 @@ def test_the_chamber_goes_where_it_is_sent_and_stops(lab: Servers, open_: Any) -
     lab.door("chamber", False)
     chamber.make_safe()
     assert chamber.is_safe() and lab.state("chamber")["safe"]
+    with contextlib.closing(visa.Scpi(lab.addresses["chamber"])) as panel:
+        panel.tell("HUM:STAT ON")
+    assert not chamber.is_safe()  # it was told that, too
+    chamber.make_safe()
+    assert chamber.is_safe()
+
+
+@pytest.mark.parametrize("kind", ["burst", "esd", "surge"])
+@pytest.mark.parametrize(("state", "volts", "safe"), [
+    ("OFF", "0.4", True), ("OFF", "-0.6", True), ("OFF", "4000", False), ("OFF", "200", False), ("READY", "0", False),
+])  # fmt: skip
+def test_a_generator_is_safe_when_nothing_is_left_on_its_capacitor(
+    kind: str, state: str, volts: str, safe: bool
+) -> None:
+    with serving(scpi({"ARM:STAT?": state, "MEAS:VOLT?": volts})) as device:
+        generator = drivers.known()[KINDS[kind]](device.visa, timeout_s=TIMEOUT_S)
+        assert generator.is_safe() is safe
+        generator.close()
 
 
 def test_the_supply(lab: Servers, open_: Any) -> None:

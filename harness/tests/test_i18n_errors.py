@@ -130,8 +130,11 @@ def raised() -> dict[str, str]:
 TELLING = {
     "lab/schema.py": {"contradictions"}, "lab/ports.py": {"missing", "_serial_problem"}, "lab/lease.py": {"__str__"},
     "lab/documents.py": {"_bad_input"}, "lab/process.py": {"check"},
-    "instruments/described.py": {"problems", "_option_problems"}, "instruments/guard/limits.py": {"problems"},
-    "lab/stress.py": {"problems", "_of_quantity", "_of_disturbance"},
+    "instruments/described.py": {"problems", "_option_problems", "_left_at_problems", "shared"},
+    "instruments/transport/visa.py": {"address_problem"}, "instruments/transport/http.py": {"address_problem"},
+    "instruments/transport/modbus.py": {"address_problem"}, "instruments/drivers/operator.py": {"address_problem"},
+    "instruments/guard/limits.py": {"problems"},
+    "lab/stress.py": {"problems", "unreachable", "_of_quantity", "_of_disturbance"},
 }  # fmt: skip
 
 
@@ -179,6 +182,7 @@ _PYDANTIC: dict[pydantic_core.core_schema.ErrorType, dict[str, object] | None] =
     "less_than": {"lt": 9}, "less_than_equal": {"le": 9}, "string_pattern_mismatch": {"pattern": "^a$"},
     "string_too_short": {"min_length": 1}, "string_too_long": {"max_length": 9}, "extra_forbidden": None,
     "too_short": {"field_type": "List", "min_length": 1, "actual_length": 0}, "int_from_float": None,
+    "finite_number": None,
 }  # fmt: skip
 
 

@@ -255,6 +255,14 @@ def test_a_large_answer(rig: Rig) -> None:
     assert not rig.of(InstrumentSet)
 
 
+def test_a_supply_whose_safe_state_is_beyond_its_limits_is_not_opened(rig: Rig) -> None:
+    rig.fakes = {"supply": rig.fakes["supply"]}
+    rig.limits["supply"] = {"voltage_v": Limit(high=210)}
+    with pytest.raises(BenchError, match="supply is left at nominal_v 220 V, above the limit of 210 V"):
+        rig.open()
+    assert rig.fakes["supply"].told == [] and "above the limit of 210 V" in rig.log()
+
+
 WORKER = """
 import json, sys, time
 from pathlib import Path
@@ -278,6 +286,10 @@ time.sleep(600)
 
 def worker(rig: Rig, silence_s: float) -> subprocess.Popen[str]:
     """A process that has driven all three away from their safe state, and does nothing more."""
+    rig.limits |= {  # nobody says what the model declares
+        "chamber": {"temperature_c": Limit(low=-20, high=65), "humidity_pct": Limit(low=0, high=100)},
+        "supply": {"voltage_v": Limit(low=0, high=264)},
+    }
     entries = json.dumps([one.model_dump() for one in rig.entries])
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER, str(rig.folder), entries, str(silence_s)], stdout=subprocess.PIPE, text=True

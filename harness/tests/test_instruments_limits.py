@@ -115,8 +115,32 @@ def test_units(name: str, unit: str) -> None:
     assert unit_of(name) == unit
 
 
-def test_a_chamber_of_a_model_without_surroundings_keeps_what_its_driver_can_do() -> None:
+def test_without_a_range_of_the_model_nothing_is_driven_but_within_both_ends_of_the_inventory() -> None:
     assert "temperature_c" not in defaults("chamber", None)
+    can = {"temperature_c": Quantity(unit="°C", low=-40, high=150), "humidity_pct": Quantity(unit="%")}
+    for one_end in ({}, {"temperature_c": Limit(high=60)}, {"temperature_c": Limit(low=0)}):
+        of = Limits.of("chamber", can, None, one_end)
+        for degrees in (900.0, 30.0):
+            with pytest.raises(ValueError, match="temperature_c has no limit here: the model declares no range"):
+                of.arguments("set_climate", {"temperature_c": degrees})
+    of = Limits.of("chamber", can, None, {"temperature_c": Limit(low=0, high=60)})
+    assert of.arguments("set_climate", {"temperature_c": 60})["temperature_c"] == 60
+    with pytest.raises(ValueError, match="above the limit of 60"):
+        of.arguments("set_climate", {"temperature_c": 61})
+    with pytest.raises(ValueError, match="humidity_pct has no limit here"):
+        of.arguments("set_climate", {"humidity_pct": 50})
+    with pytest.raises(ValueError, match="voltage_v has no limit here"):
+        Limits.of("supply", {}, None, {}).arguments("set_voltage", {"voltage_v": 100})
+
+
+@pytest.mark.parametrize(("kind", "method", "arguments"), [
+    ("chamber", "set_climate", {"temperature_c": 10**400}), ("chamber", "set_climate", {"humidity_pct": -(10**5000)}),
+    ("esd", "fire", {"count": 10**400}), ("card_robot", "swipe", {"card": 10**5000}),
+])  # fmt: skip
+def test_a_number_beyond_all_numbers_is_refused_as_others_are(kind: Any, method: str, arguments: Any) -> None:
+    (name,) = arguments
+    with pytest.raises(ValueError, match=f"^{method}: {name} is larger than any number that can be told$"):
+        limits(kind).arguments(method, arguments)
 
 
 @given(st.dictionaries(st.sampled_from(["temperature_c", "humidity_pct", "door_open", "ch1", "other"]), st.floats()))

@@ -30,7 +30,7 @@ from harness.instruments.contracts import InstrumentError, InstrumentRefused
 from harness.instruments.desk import Declined, Desk
 from harness.instruments.drivers.operator import OperatorInstrument
 from harness.instruments.methods import CONTRACTS, methods
-from harness.lab.instrument_entry import InstrumentEntry
+from harness.lab.instrument_entry import InstrumentEntry, Limit
 from harness.tests.lab_helpers import eventually
 
 OPERATORS = sorted(name for name in drivers.known() if name.startswith("operator-"))
@@ -245,7 +245,10 @@ class Lab:
             bench="b-1", run="r", folder=folder, scratch=scratch, surroundings=None, seed=1, history=self.history,
             fail=self.failures.append, entries=[
                 InstrumentEntry(name="gun", driver="operator-esd", address="operator", options=options),
-                InstrumentEntry(name="oven", driver="operator-chamber", address="operator", options=options),
+                InstrumentEntry(
+                    name="oven", driver="operator-chamber", address="operator", options=options,
+                    limits={"temperature_c": Limit(low=-20, high=65), "humidity_pct": Limit(low=0, high=100)},
+                ),
             ],
         )
         stack.callback(self.instruments.line.close)

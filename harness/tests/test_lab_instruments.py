@@ -119,6 +119,11 @@ def test_limits_are_held_against_what_the_driver_can_do(fakes: Path) -> None:
     load(fakes, text.format(limits="{temperature_c: {high: 150}, ramp_k_per_min: {high: 3}}"))
 
 
+def test_an_address_that_only_its_driver_knows_is_not_looked_at(fakes: Path) -> None:
+    for address in ("fake://127.0.0.1:99999", "somewhere", "fake://["):
+        load(fakes, f"{EMULATED_BENCH}{{ps: {{driver: fake-supply, address: '{address}'}}}}\n")
+
+
 def test_emulated_instruments_are_for_drivers_that_have_one_and_for_emulated_terminals(fakes: Path) -> None:
     assert "there is no emulated instrument for the driver fake-chamber: give its `address`, or use scpi-" in refusal(
         fakes, EMULATED_BENCH + "{ch: {driver: fake-chamber}}\n"
@@ -144,7 +149,9 @@ def test_lab_check_open_asks_each(fakes: Path, capsys: pytest.CaptureFixture[str
     assert "bench env-1: instrument ps: " in told and "the inventory has 'KEYSIGHT' there" in told
     fake.unplug()
     assert main(["lab", "check", "--open", str(fakes / "lab.yaml")]) == 2
-    assert "can't be reached: Connection refused" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "can't be reached: Connection refused" in told
+    assert [line.strip() for line in told.splitlines()][1:] == ["next: plug it in"]  # what the driver says, and once
 
 
 def test_lab_safe(fakes: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,6 +166,17 @@ def test_lab_safe(fakes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "instrument ps: " in capsys.readouterr().err
     assert main(["lab", "safe", str(fakes / "lab.yaml"), "env-2"]) == 2
     assert "there is no bench env-2; known: env-1" in capsys.readouterr().err
+
+
+def test_what_does_not_become_safe_is_told_with_one_remedy(
+    fakes: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeInstrument("HIL97,FAKE-SUPPLY")
+    load(fakes, bench_of(fake))
+    monkeypatch.setattr(drivers.known()["fake-supply"], "is_safe", lambda self: False)
+    assert main(["lab", "safe", str(fakes / "lab.yaml"), "--within", "0"]) == 3
+    told = capsys.readouterr().err
+    assert "is not in its safe state" in told and told.count("by hand, at its own panel") == 1
 
 
 def test_lab_safe_tries_again(fakes: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.errors import BadInput
 from harness.lab import catalogue
-from harness.lab.stress import LOWEST, load_named, load_stress, names, steps_for
+from harness.lab.stress import LOWEST, by_hand, load_named, load_stress, names, steps_for
 from harness.terminal.model import Model
 
 CONFIG = Path(__file__).parents[2] / "lab_config"
@@ -67,12 +67,43 @@ def test_the_standard_ones_are_there() -> None:
     ("{instrument: field, disturbance: field, value: 3, criterion: A}", "a field needs `frequ"),
     ("{instrument: supply, quantity: voltage_v, value: low, count: 2, criterion: A}", "`count` is of a disturbance"),
     ("{instrument: supply, quantity: voltage_v, value: low, ramp_k_per_min: 1, criterion: A}", "only the temp"),
+    ("{instrument: esd, disturbance: esd, value: 4, duration_ms: 50, criterion: B}",
+     ":5:64: `duration_ms` means nothing for an esd: leave it out"),
+    ("{instrument: surge, disturbance: surge, value: 1, duration_ms: 50, criterion: B}", "nothing for a surge"),
+    ("{instrument: field, disturbance: field, value: 3, count: 2, frequencies_mhz: {low: 80, high: 90, samples: 1},"
+     " criterion: A}", "`count` means nothing for a field"),
+    ("{instrument: chamber, quantity: temperature_c, value: 40, plus: 500, criterion: C}",
+     ":5:69: temperature_c is from -70 to 150, not 540"),
     ("{instrument: chamber, quantity: temperature_c, value: warm, criterion: A}", ":5:59: steps[1].value: a num"),
     ("{instrument: chamber, quantity: temperature_c, value: 5, critrion: A}", "did you mean `criterion`?"),
     ("{instrument: chamber, quantity: temperature_c, value: .nan, criterion: A}", ":5:59: steps[1].value: "),
 ])  # fmt: skip
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, step: str, told: str) -> None:
     assert told in refusal(tmp_path, step)
+
+
+@pytest.mark.parametrize(("quantity", "told"), [
+    ("instrument: chamber, quantity: temperature_c, value: low, plus: -500",
+     ":5:70: temperature_c is from -70 to 150, and low of this model with `plus` is -510"),
+    ("instrument: supply, quantity: voltage_v, value: high, plus: 100",
+     ":5:66: voltage_v is from 0 to 300, and high of this model with `plus` is 342"),
+])  # fmt: skip
+def test_what_nothing_can_reach_for_the_model_is_told_with_its_place(tmp_path: Path, quantity: str, told: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{HEAD}  - {{{quantity}, criterion: C}}\n", encoding="utf-8")
+    profile = load_stress(path)  # of another model it may be reached
+    with pytest.raises(BadInput) as caught:
+        load_stress(path, surroundings())
+    assert told in str(caught.value) and str(caught.value).startswith(str(path))
+    with pytest.raises(BadInput) as caught:
+        load_named(tmp_path, "mine", surroundings())
+    assert told in str(caught.value) and str(caught.value).startswith(str(path))
+    with pytest.raises(BadInput, match="step 1 of the stress profile mine: "):  # who has it from elsewhere
+        steps_for(profile, surroundings())
+    step = by_hand({"instrument": "chamber", "quantity": "temperature_c", "value": "high", "plus": 200,
+                    "criterion": "C"})
+    with pytest.raises(BadInput, match="temperature_c is from -70 to 150, and high of this model"):
+        steps_for(step, surroundings())
 
 
 def test_a_name_that_is_not_the_files_and_one_that_nobody_has(tmp_path: Path) -> None:
@@ -105,7 +136,7 @@ def test_whatever_stands_there_is_a_profile_or_bad_input(steps: list[dict[str, o
         path = Path(folder) / "mine.yaml"
         path.write_text(json.dumps({"name": "mine", "title": "t", "source": "s", "steps": steps}), encoding="utf-8")
         try:
-            profile = load_stress(path)
+            profile = load_stress(path, surroundings())
         except BadInput as error:
             assert str(error).startswith(f"{path}:")
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.instruments.transport import answers
+from harness.instruments.transport import answers, http
 from harness.instruments.transport.http import Http
 
 ARM_S = 15.0  # a movement is answered when it is done
@@ -10,6 +10,8 @@ ARM_S = 15.0  # a movement is answered when it is done
 
 class HttpDevice:
     """Opened when made. Raises :class:`~harness.instruments.contracts.InstrumentError` where it can't be."""
+
+    address_problem = staticmethod(http.address_problem)
 
     def __init__(self, address: str, *, timeout_s: float = ARM_S) -> None:
         self._line = Http(address, timeout_s=timeout_s)

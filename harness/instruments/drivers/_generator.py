@@ -9,6 +9,8 @@ from harness.history.instrument_events import Quantity
 from harness.instruments.drivers._scpi import ScpiInstrument, written
 from harness.instruments.transport import troubles
 
+_DISCHARGED_V = 50.0  # as measured: no harm to who touches it, and below what any of them makes
+
 
 class ScpiGenerator(ScpiInstrument):
     """All but how it is fired."""
@@ -37,7 +39,7 @@ class ScpiGenerator(ScpiInstrument):
         self._line.tell("DIS")
 
     def is_safe(self) -> bool:
-        return self._state() == "OFF"
+        return self._state() == "OFF" and abs(self._line.number("MEAS:VOLT?")) <= _DISCHARGED_V
 
     def _state(self) -> str:
         said = self._line.ask("ARM:STAT?").upper()

@@ -8,6 +8,8 @@ from harness.instruments.transport import visa
 class ScpiInstrument:
     """Opened when made. Raises :class:`~harness.instruments.contracts.InstrumentError` where it can't be."""
 
+    address_problem = staticmethod(visa.address_problem)
+
     def __init__(self, address: str, *, timeout_s: float = visa.TIMEOUT_S, baud_rate: int = visa.BAUD_RATE) -> None:
         """``address``: a VISA resource; ``baud_rate``: where it is a serial line."""
         self._line = visa.Scpi(address, timeout_s=timeout_s, baud_rate=baud_rate)

@@ -20,6 +20,8 @@ class ModbusPrinterSensor:
     tried: ClassVar[bool] = True
     quantities: ClassVar[Mapping[str, Quantity]] = {"paper_mm": Quantity(unit="mm"), "paper_left": Quantity(unit="")}
     safe: ClassVar[str] = "always"
+    address_problem = staticmethod(modbus.address_problem)
+    spans: ClassVar[Mapping[str, tuple[float, float]]] = {"unit": modbus.UNITS}
 
     def __init__(
         self, address: str, *, timeout_s: float = modbus.TIMEOUT_S, unit: int = 1, baud_rate: int = modbus.BAUD_RATE

@@ -25,6 +25,8 @@ class ModbusRelay:
     tried: ClassVar[bool] = True
     quantities: ClassVar[Mapping[str, Quantity]] = {f"ch{n}": Quantity(unit="") for n in range(1, CHANNELS + 1)}
     safe: ClassVar[str] = "all contacts closed"
+    address_problem = staticmethod(modbus.address_problem)
+    spans: ClassVar[Mapping[str, tuple[float, float]]] = {"unit": modbus.UNITS}
 
     def __init__(
         self, address: str, *, timeout_s: float = modbus.TIMEOUT_S, unit: int = 1, baud_rate: int = modbus.BAUD_RATE,

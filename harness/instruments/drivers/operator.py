@@ -20,6 +20,8 @@ from typing import ClassVar, TypeVar
 from harness.history.instrument_events import InstrumentKind, Quantity
 from harness.instruments import desk
 from harness.instruments.contracts import InstrumentError
+from harness.instruments.transport import troubles
+from harness.lab.instrument_entry import OPERATOR
 
 T = TypeVar("T")
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -38,11 +40,14 @@ class OperatorInstrument:
     _touched: ClassVar[set[str]] = set()
 
     def __init__(self, address: str, *, answer_within_s: float = 300.0) -> None:
-        if address != "operator":
-            raise InstrumentError(
-                f"{address!r} is no address of an operator", remedy="write `address: operator` in the inventory"
-            )
+        wrong = self.address_problem(address)
+        if wrong:
+            raise InstrumentError(wrong, remedy=troubles.ADDRESS)
         self._within_s, self._securing = answer_within_s, False
+
+    @staticmethod
+    def address_problem(address: str) -> str:
+        return "" if address == OPERATOR else f"{address!r} is no address of an operator: write `address: operator`"
 
     def identity(self) -> str:
         return "the operator"

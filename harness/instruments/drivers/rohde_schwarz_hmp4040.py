@@ -9,7 +9,8 @@ hardware. For terminals that run on DC; its dips are those of IEC 61000-4-29, fr
         options: {nominal_v: 9.0, current_limit_a: 2.0, channel: 1}
         limits: {voltage_v: {low: 0, high: 9.9}}
 
-``nominal_v``, ``current_limit_a``: what it is left at. Set the limit of the voltage: the guard's own is for mains.
+``nominal_v``, ``current_limit_a``: what it is left at, within what the model declares and the limits. Set the
+limit of the voltage: the guard's own is for mains.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class RohdeSchwarzHmp4040:
         "output_on": Quantity(unit=""),
     }
     safe: ClassVar[str] = "nominal voltage, output on"
+    address_problem = staticmethod(visa.address_problem)
+    spans: ClassVar[Mapping[str, tuple[float, float]]] = {"channel": (1, 4)}
 
     def __init__(
         self, address: str, *, nominal_v: float, current_limit_a: float, channel: int = 1,

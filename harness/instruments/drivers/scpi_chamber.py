@@ -45,4 +45,4 @@ class ScpiChamber(ScpiInstrument):
         each(lambda: self._line.tell("OUTP OFF"), lambda: self._line.tell("HUM:STAT OFF"))
 
     def is_safe(self) -> bool:
-        return not self._line.switch("OUTP?")
+        return not self._line.switch("OUTP?") and not self._line.switch("HUM:STAT?")

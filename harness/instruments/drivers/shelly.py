@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from harness.history.instrument_events import InstrumentKind, Quantity
-from harness.instruments.transport import answers
+from harness.instruments.transport import answers, http
 from harness.instruments.transport.http import TIMEOUT_S, Http
 
 
@@ -24,6 +24,8 @@ class ShellySwitch:
     tried: ClassVar[bool] = False
     quantities: ClassVar[Mapping[str, Quantity]] = {"output_on": Quantity(unit="")}
     safe: ClassVar[str] = "on"
+    address_problem = staticmethod(http.address_problem)
+    spans: ClassVar[Mapping[str, tuple[float, float]]] = {"outlet": (0, 99)}
 
     def __init__(self, address: str, *, timeout_s: float = TIMEOUT_S, outlet: int = 0) -> None:
         self._line, self._outlet = Http(address, timeout_s=timeout_s), outlet

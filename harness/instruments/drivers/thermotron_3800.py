@@ -31,6 +31,7 @@ class Thermotron3800:
     }
     slow_s: ClassVar[float] = 3.0
     safe: ClassVar[str] = "stopped, at rest towards ambient"
+    address_problem = staticmethod(visa.address_problem)
 
     def __init__(self, address: str, *, timeout_s: float = 5.0, baud_rate: int = visa.BAUD_RATE) -> None:
         self._line = visa.Scpi(address, timeout_s=timeout_s, baud_rate=baud_rate, identify="IDEN?", errors="")

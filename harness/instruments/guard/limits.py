@@ -2,8 +2,8 @@
 
 A limit is the bench's own (inventory), or else follows from the terminal's model (a chamber goes no further than
 :data:`BEYOND` beyond the declared range, a supply no higher than :data:`MAINS_HIGH_V`, a generator no higher than
-:data:`LEVELS`); what the driver says its
-hardware can do holds in any case. A call beyond a limit is refused whole, before anything is sent.
+:data:`LEVELS`); what the driver says its hardware can do holds in any case. A call beyond a limit is refused whole,
+before anything is sent; so is one for what has no limit at all (:func:`unlimited`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ LEVELS = {  # the highest level that the basic standard names (IEC 61000-4-4, -2
     "burst": ("level_kv", 4.0), "esd": ("level_kv", 15.0), "surge": ("level_kv", 4.0), "field": ("field_v_m", 30.0),
 }
 MAINS_HIGH_V = 264.0  # 240 V + 10 %: what every mains supply of a terminal bears
+OF_MODEL: Mapping[str, tuple[str, ...]] = {  # by kind: never driven where neither model nor inventory says how far
+    "chamber": ("temperature_c", "humidity_pct"), "supply": ("voltage_v",),
+}
 RAMP_K_PER_MIN = 10.0
 DRIVING = frozenset({"set_climate", "arm", "fire", "radiate"})  # never with the door open
 _ALWAYS = {  # by argument
@@ -58,12 +61,22 @@ def defaults(kind: InstrumentKind, around: Surroundings | None) -> dict[str, Lim
     return found
 
 
+def unlimited(kind: InstrumentKind, around: Surroundings | None, given: Mapping[str, Limit]) -> list[str]:
+    """The quantities of :data:`OF_MODEL` for which no range is declared and the inventory (``given``) does not give
+    both ends. What the hardware can do is no limit of a bench."""
+    if around is not None:
+        return []
+    ends = {name: given.get(name, Limit()) for name in OF_MODEL.get(kind, ())}
+    return [name for name, limit in ends.items() if limit.low is None or limit.high is None]
+
+
 @dataclass(frozen=True)
 class Limits:
-    """Of one instrument: by quantity or argument."""
+    """Of one instrument: by quantity or argument. ``unlimited``: never driven, for want of a limit."""
 
     kind: InstrumentKind
     by_name: Mapping[str, Limit]
+    unlimited: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -83,7 +96,7 @@ class Limits:
             found[name] = Limit(
                 low=_tighter(max, limit.low, quantity.low), high=_tighter(min, limit.high, quantity.high)
             )
-        return cls(kind, found)
+        return cls(kind, found, frozenset(unlimited(kind, around, given)))
 
     def quantities(self, quantities: Mapping[str, Quantity]) -> dict[str, Quantity]:
         """These with their limits, as the history has them."""
@@ -94,12 +107,14 @@ class Limits:
 
     def arguments(self, method: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments as they may be passed on. Raises ValueError, with all that is wrong in one sentence: no such
-        method, an argument of another type, a value that is no number or beyond its limit."""
+        method, an argument of another type, a value that is no number, beyond its limit or without one."""
         known = methods(self.kind)
         if method not in known:
             raise ValueError(f"there is no {method} of a {self.kind}: {', '.join(known) or 'it can only be read'}")
         values = _typed(known[method], given)
         for name, value in values.items():
+            if name in self.unlimited:
+                raise ValueError(f"{name} has no limit here: the model declares no range, the inventory not both ends")
             if isinstance(value, int | float) and not isinstance(value, bool):
                 self._check(name, value)
         if "ramp_k_per_min" in known[method].arguments and values.get("ramp_k_per_min") is None:
@@ -187,8 +202,12 @@ def _typed(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
         sort = method.arguments[name]
         if value is None and name in method.optional_none:
             continue
-        if sort is float and isinstance(value, int | float) and not isinstance(value, bool):
-            values[name] = float(value)
+        try:
+            as_float = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        except OverflowError as error:
+            raise ValueError(f"{method.name}: {name} is larger than any number that can be told") from error
+        if sort is float and as_float is not None:
+            values[name] = as_float
         elif isinstance(value, sort) and (sort is bool or not isinstance(value, bool)):
             values[name] = value
         else:

@@ -23,13 +23,11 @@ class Http:
     def __init__(self, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
         """Raises :class:`InstrumentError` where the address is none; connects when first asked."""
         self.address, self._timeout_s = address, timeout_s
-        try:
-            parts = urllib.parse.urlsplit(address)
-            self._host, self._port = parts.hostname or "", parts.port
-        except ValueError as error:
-            raise _no_address(address) from error
-        if parts.scheme not in ("http", "https") or not self._host:
-            raise _no_address(address)
+        wrong = address_problem(address)
+        if wrong:
+            raise InstrumentError(wrong, remedy=troubles.ADDRESS)
+        parts = urllib.parse.urlsplit(address)
+        self._host, self._port = parts.hostname or "", parts.port
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._below = parts.path.rstrip("/")
         self._connection: http.client.HTTPConnection | None = None
@@ -121,5 +119,11 @@ def _reason(body: bytes) -> str:
     return body[:200].decode("utf-8", "replace")
 
 
-def _no_address(address: str) -> InstrumentError:
-    return InstrumentError(f"{address!r} is no address of the form http://host:port", remedy=troubles.ADDRESS)
+def address_problem(address: str) -> str:
+    """What is wrong with it as an address; "" nothing."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        right = False
+    return "" if right else f"{address!r} is no address of the form http://host:port"

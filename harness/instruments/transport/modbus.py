@@ -18,6 +18,7 @@ from harness.instruments.transport import troubles
 TIMEOUT_S = 2.0
 PORT = 502
 BAUD_RATE = 9600
+UNITS = (0, 255)
 # By the Modbus application protocol, 7.
 EXCEPTIONS = {
     1: "illegal function", 2: "illegal data address", 3: "illegal data value", 4: "server device failure",
@@ -34,14 +35,12 @@ class Modbus:
     ) -> None:
         """``unit``: the device's number on its line. Raises :class:`InstrumentError` where the address is none."""
         self.address, self._timeout_s, self._unit, self._baud_rate = address, timeout_s, unit, baud_rate
-        try:
-            parts = urllib.parse.urlsplit(address)
-            self._host, self._port = parts.hostname or "", parts.port or PORT
-        except ValueError as error:
-            raise _no_address(address) from error
+        wrong = address_problem(address)
+        if wrong:
+            raise InstrumentError(wrong, remedy=troubles.ADDRESS)
+        parts = urllib.parse.urlsplit(address)
+        self._host, self._port = parts.hostname or "", parts.port or PORT
         self._device = "" if self._host else parts.path
-        if parts.scheme != "modbus" or not (self._host or self._device.startswith("/")):
-            raise _no_address(address)
         self._client: Any = None
 
     def identity(self) -> str:
@@ -154,7 +153,12 @@ class Modbus:
         return troubles.dropped(self.address, "connect")
 
 
-def _no_address(address: str) -> InstrumentError:
-    return InstrumentError(
-        f"{address!r} is no address of the form modbus://host:port or modbus:///dev/...", remedy=troubles.ADDRESS
-    )
+def address_problem(address: str) -> str:
+    """What is wrong with it as an address; "" nothing."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        somewhere = parts.port != 0 if parts.hostname else parts.path.startswith("/")
+        right = parts.scheme == "modbus" and somewhere
+    except ValueError:
+        right = False
+    return "" if right else f"{address!r} is no address of the form modbus://host:port or modbus:///dev/..."

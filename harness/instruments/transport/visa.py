@@ -24,6 +24,7 @@ from harness.instruments.transport import answers, troubles
 
 TIMEOUT_S = 2.0
 BAUD_RATE = 9600
+_LAST_PORT = 65535
 _LARGEST = 65536  # of an answer
 _SAYS_WHY_S = 0.3
 _MAKING = threading.Lock()
@@ -217,6 +218,22 @@ class Scpi:
             # a command and the query for its errors are two messages: the second must not wait for the first's receipt
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return resource
+
+
+def address_problem(address: str) -> str:
+    """What is wrong with it as an address; "" nothing. Only its form is looked at, not who is there."""
+    from pyvisa import rname
+
+    try:
+        found = rname.ResourceName.from_string(address)
+    except rname.InvalidResourceName:
+        return f"{address!r} is no VISA resource, such as TCPIP::10.1.2.3::5025::SOCKET"
+    port = getattr(found, "port", "1")
+    if not (port.isdecimal() and 0 < int(port) <= _LAST_PORT):
+        return f"{address!r} has the port {port}: ports are 1 to {_LAST_PORT}"
+    if getattr(found, "lan_device_name", "inst0")[:1].isdigit():  # taken for a name, and then not found
+        return f"{address!r} is no VISA resource, such as TCPIP::10.1.2.3::5025::SOCKET"
+    return ""
 
 
 @functools.cache
