@@ -256,7 +256,6 @@ def test_a_large_answer(rig: Rig) -> None:
 
 
 def test_a_supply_whose_safe_state_is_beyond_its_limits_is_not_opened(rig: Rig) -> None:
-    rig.fakes = {"supply": rig.fakes["supply"]}
     rig.limits["supply"] = {"voltage_v": Limit(high=210)}
     with pytest.raises(BenchError, match="supply is left at nominal_v 220 V, above the limit of 210 V"):
         rig.open()

@@ -110,18 +110,19 @@ class Guard:
         self._log.note("guard ended")
 
     def _open(self) -> None:
-        plan = self._plan
+        plan, known = self._plan, drivers.known()
+        options = {one.name: driver_options(one, known[one.driver], plan.surroundings) for one in plan.instruments}
         if any(one.emulated for one in plan.instruments):
             self._emulated = Emulated(plan, self._told_by_emulated)
-        known = drivers.known()
         names = {one.driver: one.name for one in plan.instruments if one.address == OPERATOR}
         self._desk = Desk(plan.scratch, self._asking, self._answered, names)
         desk.sit(self._desk)
         for one in plan.instruments:
             driver = known[one.driver]
             limits = Limits.of(driver.kind, driver.quantities, plan.surroundings, one.limits)
-            options = driver_options(one, driver, plan.surroundings)
-            station = Station(one, driver, options, limits, self, sample_s=plan.sample_s, retry_s=plan.retry_s)
+            station = Station(
+                one, driver, options[one.name], limits, self, sample_s=plan.sample_s, retry_s=plan.retry_s
+            )
             if self._emulated is not None and one.emulated:
                 station.address = self._emulated.addresses[one.name]
             self._stations[one.name] = station
