@@ -37,6 +37,11 @@ class SlipRecord:
     amount: int
     tid: str = ""
 
+    @property
+    def of(self) -> tuple[str, str, str, int]:
+        """Which transaction."""
+        return (self.tid, self.batch, self.trace, self.amount)
+
 
 def read_slip(slip: Slip) -> SlipRecord | None:
     """None: no slip of one transaction (no trace number or no amount on it)."""
@@ -206,6 +211,8 @@ def _with_slips(
             continue
         if said.tid not in ("", period.tid):  # of another merchant that shares the terminal
             continue
+        if _of_before(reading, slip, start):
+            continue
         if (said.trace, said.amount) not in aside:
             printed.setdefault((said.trace, said.amount), slip)
     booked = books.full | books.authorised
@@ -222,6 +229,15 @@ def _with_slips(
     if aside:
         reason += f"; left aside what the bench itself has falsified: {listed(aside)}"
     return Finding.passed("MON-07", reason, evidence, at=end.request)
+
+
+def _of_before(reading: Reading, slip: Slip, start: int) -> bool:
+    """Printed again, of a transaction whose slip was there before the period: batches may have the same number."""
+    operation, said = reading.operation_at(slip.t), read_slip(slip)
+    if said is None or operation is None or operation.name != "reprint":
+        return False
+    earlier = (read_slip(one) for one in reading.slips_between(0, start))
+    return any(one is not None and one.of == said.of for one in earlier)
 
 
 def _known(books: _Books) -> frozenset[Record]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from harness.tests.golden import World, lost
+from harness.tests.golden_parts import Stored
 from harness.tests.golden_stories import Stories
 
 stories = Stories("MON-")
@@ -201,6 +204,40 @@ def no_slip_was_printed(world: World) -> None:
 def a_slip_says_approved_of_nothing(world: World) -> None:
     meet_97_and_recover(world)
     world.slip("消费", "批次号:000001  凭证号:000077", "金额:RMB 5.00", "交易成功")
+    world.settle(unbalanced=True)
+    world.ledger()
+
+
+def another_batch_of_the_same_number(world: World) -> Stored:
+    """Returns what the batch before it had last."""
+    world.sign_in()
+    world.sale(1100)
+    last = world.terminal.log[-1]
+    world.settle()
+    world.ledger()
+    world.set_host_batch("000001")
+    world.sign_in()
+    world.sale(500, "97")
+    return last
+
+
+@good("MON-07", "agree on 1 transactions")
+def the_last_slip_of_the_batch_before_is_printed_again(world: World) -> None:
+    world.terminal.log.append(another_batch_of_the_same_number(world))
+    world.reprint()
+    world.terminal.log.pop()
+    world.sale(1200)
+    world.settle(unbalanced=True)
+    world.ledger()
+
+
+@bad("MON-07", "the slips have or list 000077")
+def what_is_printed_again_never_was(world: World) -> None:
+    last = another_batch_of_the_same_number(world)
+    world.terminal.log.append(dataclasses.replace(last, trace="000077"))
+    world.reprint()
+    world.terminal.log.pop()
+    world.sale(1200)
     world.settle(unbalanced=True)
     world.ledger()
 
