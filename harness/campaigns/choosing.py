@@ -29,14 +29,20 @@ def choose(config: pytest.Config, items: list[pytest.Item], benches: Mapping[str
 
 def drop_without_image(config: pytest.Config, items: list[pytest.Item], plan: RunPlan) -> list[pytest.Item]:
     """Takes out of ``items``, and returns, those that need an image (marker ``needs_image``) which the vendor of their
-    bench's terminal has not made: before anything is run, for no bench can make it."""
+    bench's terminal has not made, or that begins with nothing stored where no released version above the bench's does:
+    before anything is run, for no bench can make it."""
+    from harness.lab.firmware_images import resets_above
     from harness.lab.vendor_images import VendorImages
 
     sets: dict[str, VendorImages] = {}
     gone = []
     for item in items:
         entry = plan.labels().get(label_of(item.nodeid) or "")
-        if entry is None or not entry.images:
+        if entry is None:
+            continue
+        if not entry.images:
+            if "resets" in _images_of(item) and not resets_above(plan.version_of(entry)):
+                gone.append(item)
             continue
         made = sets.get(entry.label)
         if made is None:

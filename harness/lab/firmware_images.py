@@ -52,6 +52,14 @@ def released() -> Mapping[str, Path]:
     return version_sources()
 
 
+def resets_above(version: str) -> tuple[str, ...]:
+    """The released versions above that one which begin with nothing stored, by design."""
+    from harness.emulator.source import load_source
+
+    above = (one for one in released() if version_key(one) > version_key(version))
+    return tuple(one for one in above if load_source(released()[one]).resets)
+
+
 def check_firmware(firmware: str) -> Image | None:
     """The image that ``firmware`` names, checked, or None where it is a source. BadInput where it is neither."""
     shipped = firmware_sources()
