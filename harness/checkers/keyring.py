@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -50,7 +51,10 @@ class Keyring:
         self._profile = profile
         self._tmks = list(tmks)
         self.working: list[WorkingKey] = []
-        self._unreadable: list[tuple[int, str, str]] = []  # F62 that no TMK of the log opens: (t, mid, tid)
+        # each by (mid, tid), the oldest first: a log of a night has thousands
+        self._of: defaultdict[tuple[str, str], list[WorkingKey]] = defaultdict(list)
+        self._approved: defaultdict[tuple[str, str], list[WorkingKey]] = defaultdict(list)
+        self._unreadable: defaultdict[tuple[str, str], list[int]] = defaultdict(list)  # t of an F62 that no TMK opens
         arrived = [e for e in exchanges if e.mti == "0800" and e.answer and e.response]
         for exchange in sorted(arrived, key=lambda e: e.answered_at or 0):
             self._learn(exchange)
@@ -66,16 +70,19 @@ class Keyring:
         approved = exchange.code in self._profile.success
         if opened is not None and not self._as_the_profile_says(opened, exchange):
             opened = None  # another length of MAK than the profile's: nobody knows what the terminal made of it
+        terminal = (exchange.mid, exchange.tid)
         if approved and (opened is None or not opened.ok):
-            self._unreadable.append((response.t, exchange.mid, exchange.tid))
+            self._unreadable[terminal].append(response.t)
         if opened is not None:
             standing: Literal["approved", "declined", "bad_kcv"] = "approved" if approved else "declined"
-            self.working.append(
-                WorkingKey(
-                    response.seq, response.t, exchange.mid, exchange.tid, opened.mak,
-                    standing if opened.ok else "bad_kcv", (exchange.request.seq, response.seq, tmk), opened.algorithm,
-                )
+            key = WorkingKey(
+                response.seq, response.t, exchange.mid, exchange.tid, opened.mak,
+                standing if opened.ok else "bad_kcv", (exchange.request.seq, response.seq, tmk), opened.algorithm,
             )
+            self.working.append(key)
+            self._of[terminal].append(key)
+            if key.approved:
+                self._approved[terminal].append(key)
 
     def _as_the_profile_says(self, opened: keys.WorkingKeys, exchange: Exchange) -> bool:
         if exchange.network_code != self._profile.sign_in_network_code:
@@ -100,8 +107,7 @@ class Keyring:
 
     def known(self, mid: str, tid: str, t: int) -> list[WorkingKey]:
         """Working keys brought to this terminal before ``t``, newest first."""
-        end = bisect.bisect_right(self.working, t, key=lambda k: k.t)
-        return [k for k in reversed(self.working[:end]) if (k.mid, k.tid) == (mid, tid)]
+        return _until(self._of.get((mid, tid), []), t)
 
     def key(self, seq: int | None) -> WorkingKey | None:
         """The key that the sign-in response ``seq`` brought (``Exchange.mac_key`` names it so)."""
@@ -109,7 +115,7 @@ class Keyring:
 
     def in_force(self, mid: str, tid: str, t: int) -> WorkingKey | None:
         """The newest from an approved sign-in before ``t``."""
-        return next((k for k in self.known(mid, tid, t) if k.approved), None)
+        return next(iter(_until(self._approved.get((mid, tid), []), t)), None)
 
     def verified_by(self, frame: Frame, candidates: Sequence[WorkingKey]) -> WorkingKey | None:
         """The first of ``candidates`` under which the frame's F64 verifies."""
@@ -117,12 +123,11 @@ class Keyring:
 
     def judged(self, exchange: Exchange) -> Exchange:
         """The exchange with its MAC results, outcome and whether it is a definite 97."""
-        known = self.known(exchange.mid, exchange.tid, exchange.t)
-        approved = [k for k in known if k.approved]
-        unsure = any(
-            t <= exchange.t and (mid, tid) == (exchange.mid, exchange.tid) and (not approved or t > approved[0].t)
-            for t, mid, tid in self._unreadable
-        )
+        terminal = (exchange.mid, exchange.tid)
+        approved = _until(self._approved.get(terminal, []), exchange.t)
+        unread = self._unreadable.get(terminal, [])
+        last = bisect.bisect_right(unread, exchange.t) - 1
+        unsure = last >= 0 and (not approved or unread[last] > approved[0].t)
         request_mac, request_key = self._mac(exchange.sent, approved, unsure)
         response_mac: Mac = "absent"
         response_key: WorkingKey | None = None
@@ -163,3 +168,8 @@ class Keyring:
             return True
         accepted = self._profile.reversal_success if exchange.mti == "0400" else self._profile.success
         return exchange.code not in accepted and self._profile.decline_mac == "optional"
+
+
+def _until(ordered: list[WorkingKey], t: int) -> list[WorkingKey]:
+    """Those brought before ``t``, newest first."""
+    return ordered[: bisect.bisect_right(ordered, t, key=lambda key: key.t)][::-1]
