@@ -18,7 +18,7 @@ A terminal that its acquirer forgot is told from a broken one
     It is held for not registered
     The terminal was registered again and works
 
-A cable that is out is not held for 97
+A line that is unplugged is not held for 97
     [Tags]    MSG-02
     The cable is pulled out
     The shop sells for 97.00 yuan by magnetic card
