@@ -231,6 +231,17 @@ def the_last_slip_of_the_batch_before_is_printed_again(world: World) -> None:
     world.ledger()
 
 
+@good("MON-07", "agree on 1 transactions")
+def the_last_slip_is_printed_again_and_the_log_begins_later(world: World) -> None:
+    world.terminal.log.append(another_batch_of_the_same_number(world))
+    world.events = [e for e in world.events if e.kind != "slip"]
+    world.reprint()
+    world.terminal.log.pop()
+    world.sale(1200)
+    world.settle(unbalanced=True)
+    world.ledger()
+
+
 @bad("MON-07", "the slips have or list 000077")
 def what_is_printed_again_never_was(world: World) -> None:
     last = another_batch_of_the_same_number(world)
