@@ -14,7 +14,7 @@ def test_host_starts_the_batch_again_at_000001(bench: Bench) -> None:
     bench.host.set_batch("000042")
     assert bench.terminal.sign_in().ok
     assert bench.terminal.sale(10_00, card=MAGNETIC).ok
-    assert bench.terminal.sale(11_00, card=CHIP).ok
+    assert bench.terminal.sale(11_00, card=MAGNETIC).ok
     bench.host.deregister()
     assert bench.terminal.settle().code == "97"
 
