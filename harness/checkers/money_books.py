@@ -201,7 +201,7 @@ def _with_slips(
     if not reading.offers("slip"):
         reason = f"batch {period.batch}: books and upload agree; the model shows no slips"
         return Finding.undecided("MON-07", reason, evidence, at=end.request)
-    printed: dict[Record, Slip] = {}
+    booked, printed = books.full | books.authorised, dict[Record, Slip]()
     for slip in reading.slips_between(start, end.t):
         said = read_slip(slip)
         if slip.unreadable:
@@ -211,11 +211,10 @@ def _with_slips(
             continue
         if said.tid not in ("", period.tid):  # of another merchant that shares the terminal
             continue
-        if _of_before(reading, slip, start):
+        if _of_before(reading, slip, start, booked):
             continue
         if (said.trace, said.amount) not in aside:
             printed.setdefault((said.trace, said.amount), slip)
-    booked = books.full | books.authorised
     evidence = [*evidence, *(slip for told, slip in printed.items() if told in booked or told not in _known(books))]
     allowed = booked | books.reversed | books.replaced | _refused(period)
     cut = booked - set(printed)
@@ -231,15 +230,17 @@ def _with_slips(
     return Finding.passed("MON-07", reason, evidence, at=end.request)
 
 
-def _of_before(reading: Reading, slip: Slip, start: int) -> bool:
+def _of_before(reading: Reading, slip: Slip, start: int, booked: Set[Record]) -> bool:
     """Printed again, of a transaction whose slip was there before the period: batches may have the same number. A log
-    that shows no slip before it (that of one test) does not show what the last one was."""
+    that shows no slip before this one (that of one test) does not show what the last one was; it is of this period
+    where the books have it (a printer that was broken at first)."""
     operation, said = reading.operation_at(slip.t), read_slip(slip)
     if said is None or operation is None or operation.name != "reprint":
         return False
-    first = next((one for one in reading.slips_between(start, slip.t)), None)
-    earlier = [read_slip(one) for one in reading.slips_between(0, start)]
-    return (not earlier and first is None) or any(one is not None and one.of == said.of for one in earlier)
+    if not reading.slips_between(0, slip.t):
+        return (said.trace, said.amount) not in booked
+    earlier = (read_slip(one) for one in reading.slips_between(0, start))
+    return any(one is not None and one.of == said.of for one in earlier)
 
 
 def _known(books: _Books) -> frozenset[Record]:

@@ -242,6 +242,19 @@ def the_last_slip_is_printed_again_and_the_log_begins_later(world: World) -> Non
     world.ledger()
 
 
+@good("MON-07", "agree on 1 transactions")
+def the_only_slip_is_one_that_was_printed_again(world: World) -> None:
+    world.sign_in()
+    world.sale(1200)
+    world.events = [e for e in world.events if e.kind != "slip"]
+    world.reprint()
+    world.remove_terminal()
+    world.sale(500, "97")
+    recover(world)
+    world.settle(unbalanced=True)
+    world.ledger()
+
+
 @bad("MON-07", "the slips have or list 000077")
 def what_is_printed_again_never_was(world: World) -> None:
     last = another_batch_of_the_same_number(world)
