@@ -62,7 +62,10 @@ benches:
   - {{name: radio, kind: emulated, model: HT-300, profile: unionpay-direct, firmware: reference, time_scale: 20}}
   - {{name: amid, kind: emulated, model: HT-100, profile: unionpay-direct, firmware: reference, time_scale: 20,
       instruments: {{chamber: {{driver: scpi-chamber, address: emulated}},
-                    supply: {{driver: scpi-supply, address: emulated}}}}}}
+                    supply: {{driver: scpi-supply, address: emulated}},
+                    burst: {{driver: scpi-burst, address: emulated}}, esd: {{driver: scpi-esd, address: emulated}},
+                    surge: {{driver: scpi-surge, address: emulated}},
+                    field: {{driver: scpi-field, address: emulated}}}}}}
 """
 # held-1 to held-3 were kept apart too, until one of them showed that what merely survives must not be certain
 TRAINING = ("train-1", "train-2", "held-1", "held-2", "held-3")

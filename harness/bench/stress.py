@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.errors import BenchError, TerminalTimeout
 from harness.history.instrument_events import Disturbance, Disturbed, InstrumentOpened, StressStep
-from harness.instruments.client import Generator, Proxy
+from harness.instruments.client import FieldGenerator, Generator, Proxy
 from harness.lab.stress import BY_HAND, OF_SUPPLY, Step, StressProfile, steps_for
 from harness.terminal.contracts import Completion, Operation
 from harness.wire.moments import parse_moment
@@ -288,17 +288,9 @@ class StepUnderWay:
 
     def _await_ready(self) -> None:
         step = self.step
-        if step.what in OF_SUPPLY:
-            return
-        source = self._instruments.field if step.what == "field" else self._generator
-        end = time.monotonic() + READY_S
-        while not source.ready():
-            if time.monotonic() > end:
-                raise BenchError(
-                    f"the {step.instrument} generator is not ready after {READY_S:g} s: {step.title}",
-                    bench=self._bench.name, remedy="look at its interlock and at its front panel",
-                )
-            self._pass(0.05, "the generator to be ready")
+        if step.what not in OF_SUPPLY:
+            source = self._instruments.field if step.what == "field" else self._generator
+            await_ready(self._bench, source, step.title)
 
     def _strike_with(self, duration_ms: float) -> None:
         """Once; over when it returns."""
@@ -355,8 +347,25 @@ class StepUnderWay:
 
     def _pass(self, seconds: float, what: str) -> None:
         """So much real time, which the standard asks for; a bench that fails ends it."""
-        with contextlib.suppress(TerminalTimeout):
-            self._bench.history.wait_for(lambda event: False, seconds, what)
+        _pass(self._bench, seconds, what)
+
+
+def _pass(bench: Bench, seconds: float, what: str) -> None:
+    with contextlib.suppress(TerminalTimeout):
+        bench.history.wait_for(lambda event: False, seconds, what)
+
+
+def await_ready(bench: Bench, source: Generator | FieldGenerator, title: str) -> None:
+    """Until a generator is charged or an amplifier warm; both only say so when they are asked. ``title``: of what it is
+    wanted for. Raises BenchError where it does not get there."""
+    end = time.monotonic() + READY_S
+    while not source.ready():
+        if time.monotonic() > end:
+            raise BenchError(
+                f"the {source.name} generator is not ready after {READY_S:g} s: {title}", bench=bench.name,
+                remedy="look at its interlock and at its front panel",
+            )
+        _pass(bench, 0.05, "the generator to be ready")
 
 
 def await_reading(

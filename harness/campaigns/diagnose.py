@@ -73,7 +73,7 @@ def look_around(bench: Bench, told: Callable[[str], object] = lambda name: None)
     """All probes. Returns the events of them, with what was to be seen as they began: which bench it is, its screen,
     the last readings. Raises BenchError where the bench, not the terminal, failed."""
     history = bench.history
-    seen = _seen_before(history.events)
+    seen = seen_before(history.events)
     look = Look(bench)
     silent = 0
     for probe in probes(bench):
@@ -99,11 +99,26 @@ def _asked(bench: Bench, probe: Probe) -> bool:
         return False
 
 
-def _seen_before(events: Sequence[AnyEvent]) -> list[AnyEvent]:
+def seen_before(events: Sequence[AnyEvent]) -> list[AnyEvent]:
+    """What stands there as a look begins: which bench it is, its screen, what its instruments read."""
     opened = [event for event in events if isinstance(event, RunOpened)]
     screens = [event for event in events if isinstance(event, Screen)][-1:]
-    readings = {event.instrument: event for event in events if isinstance(event, Readings)}
-    return [*opened, *screens, *readings.values()]
+    readings: dict[str, list[Readings]] = {}
+    for event in events:
+        if isinstance(event, Readings):
+            readings.setdefault(event.instrument, []).append(event)
+    return [*opened, *screens, *(one for all_of_it in readings.values() for one in _last_of(all_of_it))]
+
+
+def _last_of(readings: Sequence[Readings]) -> list[Readings]:
+    """The last; of a generator that has fired and is still armed, the last before that as well."""
+    last = readings[-1]
+    for one in reversed(readings) if last.values.get("armed") else ():
+        if one.values.get("pulses", 0.0) < last.values.get("pulses", 0.0):
+            return [one, last]
+        if not one.values.get("armed"):
+            break
+    return [last]
 
 
 def diagnose(bench: Bench, level: Level = "host", told: Callable[[str], object] = lambda name: None) -> Diagnosis:

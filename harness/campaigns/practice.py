@@ -13,6 +13,7 @@ from harness.acquirer.registry import new_key
 from harness.bench.bench import Bench
 from harness.bench.network import GIVES
 from harness.bench.ready import HOST_PORT, TPDU, make_ready
+from harness.campaigns.practice_disturbed import OF_DISTURBANCES
 from harness.campaigns.practice_unit import OF_THE_UNIT, calm
 from harness.campaigns.practising import Arrange, Trouble
 from harness.errors import BenchError
@@ -222,6 +223,7 @@ TROUBLES: Mapping[str, Trouble] = {
     "host-drops": Trouble("host_down", _misbehaves("drop")),
     "host-closes": Trouble("host_down", _misbehaves("close")),
     **OF_THE_UNIT,
+    **OF_DISTURBANCES,
     "host-in-trouble": Trouble("host_down", _misbehaves("answer", "96", "91", "98", "90")),
 }  # fmt: skip
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from random import Random
 
 from harness.bench.bench import Bench
-from harness.campaigns.practising import Arrange, Trouble
-from harness.errors import BenchError
+from harness.campaigns.practising import Arrange, Trouble, instruments_of
 from harness.history.instrument_events import Part
 from harness.instruments.client import Instruments
 
@@ -30,17 +29,11 @@ def _broken(part: Part, *states: str, restart: bool = False) -> Arrange:
     return arrange
 
 
-def _instruments(bench: Bench) -> Instruments:
-    if bench.instruments is None:
-        raise BenchError("this trouble takes a bench with instruments", bench=bench.name)
-    return bench.instruments
-
-
 def _climate(quantity: str, low: int, high: int) -> Arrange:
     """The chamber brought to somewhere in between, the other quantity as in a room, and the unit with it."""
 
     def arrange(bench: Bench, chance: Random) -> None:
-        value, chamber = float(chance.randrange(low, high)), _instruments(bench).chamber
+        value, chamber = float(chance.randrange(low, high)), instruments_of(bench).chamber
         chamber.set_climate(**{**ROOM, quantity: value})
         chamber.await_(quantity, value - 1.5, value + 1.5, REACHED_S, f"the chamber to reach {quantity} {value:g}")
 
@@ -49,7 +42,7 @@ def _climate(quantity: str, low: int, high: int) -> Arrange:
 
 def _voltage(low: int, high: int) -> Arrange:
     def arrange(bench: Bench, chance: Random) -> None:
-        value, supply = float(chance.randrange(low, high)), _instruments(bench).supply
+        value, supply = float(chance.randrange(low, high)), instruments_of(bench).supply
         supply.set_voltage(value)
         supply.await_("voltage_v", value - 5, value + 5, 10.0, f"the supply to give {value:g} V")
 
@@ -69,8 +62,9 @@ def calm(instruments: Instruments) -> None:
         instruments.safe()
 
 
-_READER, _INSTRUMENTS = (frozenset({need}) for need in ("chip", "instruments"))
-_BATTERY = frozenset({"battery"})
+_READER, _CHAMBER, _SUPPLY, _BATTERY = (
+    frozenset({need}) for need in ("chip", "chamber", "supply", "battery")
+)
 OF_THE_UNIT: Mapping[str, Trouble] = {
     "stripe-reader-dead": Trouble("hardware", _broken("magnetic_reader", "dead")),
     "chip-reader-dead": Trouble("hardware", _broken("chip_reader", "dead"), _READER),
@@ -81,8 +75,8 @@ OF_THE_UNIT: Mapping[str, Trouble] = {
     "keypad-dead": Trouble("hardware", _broken("keypad", "dead")),
     "screen-dead": Trouble("hardware", _broken("screen", "dead")),
     "case-opened": Trouble("tampering", _broken("tamper", "open")),
-    "too-hot": Trouble("environment", _climate("temperature_c", 60, 64), _INSTRUMENTS),
-    "too-cold": Trouble("environment", _climate("temperature_c", -18, -10), _INSTRUMENTS),
-    "too-humid": Trouble("environment", _climate("humidity_pct", 92, 95), _INSTRUMENTS),
-    "supply-too-low": Trouble("environment", _voltage(90, 140), _INSTRUMENTS),
+    "too-hot": Trouble("environment", _climate("temperature_c", 60, 64), _CHAMBER),
+    "too-cold": Trouble("environment", _climate("temperature_c", -18, -10), _CHAMBER),
+    "too-humid": Trouble("environment", _climate("humidity_pct", 92, 95), _CHAMBER),
+    "supply-too-low": Trouble("environment", _voltage(90, 140), _SUPPLY),
 }  # fmt: skip

@@ -14,7 +14,7 @@ from harness.history.events import AnyEvent, RunOpened, TestPhase
 OF_THE_UNIT = frozenset({
     "rule_broken", "told_broken", "told_hot", "told_nothing",
     "told_tampered", "told_software", "told_unread", "unreadable", "restarted",
-    "out_of_range", "in_range", "told_modem_silent",
+    "out_of_range", "struck", "in_range", "told_modem_silent",
 })  # what, beside a defect, may have broken a rule; anything else in the test was played by it
 
 

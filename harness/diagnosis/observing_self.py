@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 
 from harness.checkers.observing import quoted
 from harness.checkers.reading import FINANCIAL_OPERATIONS, Reading
@@ -121,7 +122,7 @@ def service(reading: Reading) -> Iterator[Seen]:
 
 
 def readings(reading: Reading) -> Iterator[Seen]:
-    """Temperature, humidity and supply, against what the model declares."""
+    """Temperature, humidity, supply and field against what the model declares; generators that strike."""
     surroundings = reading.model.surroundings
     if surroundings is None:
         return
@@ -131,9 +132,13 @@ def readings(reading: Reading) -> Iterator[Seen]:
         for quantity, value in event.values.items():
             if quantity in _RANGES:
                 (inside if _within(surroundings, quantity, value) else outside).append((event, quantity, value))
+            elif quantity == "field_v_m" and value > _borne_v_m(surroundings):
+                outside.append((event, quantity, value))
+    struck = list(_striking(reading.all(Readings)))
+    yield from struck
     for event, quantity, value in outside:
         yield Seen("out_of_range", (event.seq,), event.t, f"{quantity} {value:g}")
-    if inside and not outside:
+    if inside and not outside and not struck:
         event = inside[-1][0]
         yield Seen("in_range", (event.seq,), event.t)
 
@@ -141,3 +146,20 @@ def readings(reading: Reading) -> Iterator[Seen]:
 def _within(surroundings: Surroundings, quantity: str, value: float) -> bool:
     declared = getattr(surroundings, quantity)
     return bool(declared.low <= value <= declared.high)
+
+
+def _borne_v_m(surroundings: Surroundings) -> float:
+    """The strongest field at which it is declared to work on; inf: nothing is declared."""
+    return max((one.level for one in surroundings.immunity if (one.sort, one.criterion) == ("field", "A")), default=inf)
+
+
+def _striking(events: Iterable[Readings]) -> Iterator[Seen]:
+    """Generators whose count of pulses rises. (What they were told is no evidence.)"""
+    before: dict[str, float] = {}
+    for event in events:
+        pulses = event.values.get("pulses")
+        if pulses is None:
+            continue
+        if pulses > before.get(event.instrument, inf):
+            yield Seen("struck", (event.seq,), event.t, event.instrument)
+        before[event.instrument] = pulses

@@ -281,6 +281,9 @@ SIGNS: dict[str, Sign] = {
     "out_of_range": _sign(
         _("outside the terminal's declared range: {about}"), 0.1, environment=0.9, hardware=0.15,
     ),
+    "struck": _sign(
+        _("a generator beside it strikes: {about}"), 0.1, environment=0.9, hardware=0.15,
+    ),
     "in_range": _sign(_("temperature, humidity and supply are in the declared range"), 1.0, environment=0.1),
     # -- the judge
     "rule_broken": _sign(

@@ -29,6 +29,9 @@ catalogue: {catalogue}
 benches:
   - {{name: plain, kind: emulated, model: HT-100, profile: unionpay-direct, firmware: reference, time_scale: 20}}
   - {{name: radio, kind: emulated, model: HT-300, profile: unionpay-direct, firmware: reference, time_scale: 20}}
+  - {{name: amid, kind: emulated, model: HT-100, profile: unionpay-direct, firmware: reference, time_scale: 20,
+      instruments: {{supply: {{driver: scpi-supply, address: emulated}}, esd: {{driver: scpi-esd, address: emulated}},
+                    field: {{driver: scpi-field, address: emulated}}}}}}
   - {{name: keys, kind: emulated, model: HT-100, profile: unionpay-direct, firmware: reference, physical_like: true,
       limits: {{receive_timeout_s: 10}}}}
 """
@@ -93,6 +96,17 @@ def test_a_trouble_is_found(plain: Bench, name: str) -> None:
 @pytest.mark.parametrize("name", ["no-sim", "no-signal", "not-let-in"])
 def test_a_radios_trouble_is_found(radio: Bench, name: str) -> None:
     assert_found(name, looked_at(radio, name))
+
+
+def test_disturbances_are_found_and_are_over_afterwards(plan: RunPlan) -> None:
+    with Bench(plan.bench_plan("amid")).opened() as bench:
+        make_ready(bench)
+        for name in ("dips", "discharges", "field"):
+            events = looked_at(bench, name)
+            assert_found(name, events)
+            assert not any(one.certain for one in both(events)), "a worn part would look like it"
+        assert not TROUBLES["surges"].fits(bench) and not TROUBLES["too-hot"].fits(bench)
+        assert of_looking(look_around(bench), "host").healthy
 
 
 def test_it_is_as_it_was_after_practice(plain: Bench) -> None:

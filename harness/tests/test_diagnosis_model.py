@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harness.diagnosis
+from harness.campaigns.diagnose import seen_before
 from harness.diagnosis.causes import CAUSES, TOLD
 from harness.diagnosis.diagnosing import body_of, of_log, of_looking, of_test
 from harness.diagnosis.episode import last_story
@@ -317,6 +318,44 @@ def test_a_reading_out_of_range_is_evidence_and_what_set_it_is_not() -> None:
     assert of_looking(world.events).causes[0] == "environment"
     share = {fit.cause: fit.likelihood for fit in restarted.fits}
     assert {f.cause: f.likelihood for f in of_looking(world.events).fits}["environment"] > share["environment"]
+
+
+def test_a_field_above_what_the_model_bears_is_evidence() -> None:
+    assert {"out_of_range"} == signs_of([{"field_v_m": 3.5}])
+    assert not signs_of([{"field_v_m": 2.9}]), "an instrument that reads no climate does not say that this is in order"
+
+
+def test_a_generator_strikes_where_its_pulses_are_counted() -> None:
+    standing, armed = {"pulses": 4.0, "armed": 0.0}, {"pulses": 4.0, "armed": 1.0}
+    assert not signs_of([armed]) and not signs_of([standing, armed])
+    assert "struck" in signs_of([armed, {**armed, "pulses": 5.0}])
+    around = {"temperature_c": 23.0}
+    assert "in_range" in signs_of([around]) and "in_range" not in signs_of([armed, {**armed, "pulses": 5.0}, around])
+
+
+@pytest.mark.parametrize(
+    ("readings", "kept"),
+    [
+        ([(0, 4), (1, 4), (1, 5)], [1, 2]),  # it has struck, and may again
+        ([(0, 4), (1, 5)], [0, 1]),
+        ([(0, 4), (1, 4)], [1]),  # armed by somebody, and has done nothing
+        ([(1, 4), (1, 5), (0, 5)], [2]),  # over
+        ([(1, 4), (1, 5), (0, 5), (1, 5)], [3]),
+    ],
+)
+def test_a_look_knows_what_struck_before_it_began(readings: list[tuple[int, int]], kept: list[int]) -> None:
+    events = [
+        Readings(t=number, instrument="esd", values={"armed": armed, "pulses": pulses})
+        for number, (armed, pulses) in enumerate(readings)
+    ]
+    assert [event.t for event in seen_before(events)] == kept
+
+
+def signs_of(readings: list[dict[str, float]]) -> set[str]:
+    world = World()
+    for values in readings:
+        world.append(Readings(t=0, instrument="x", values=values))
+    return {one.sign for one in signs_in(world.events)} & {"out_of_range", "in_range", "struck"}
 
 
 @pytest.mark.parametrize("reason", ["watchdog", "brown_out", "battery"])
