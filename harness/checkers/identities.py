@@ -10,10 +10,11 @@ from harness.checkers.finding import Finding, checker
 from harness.checkers.observing import watched
 from harness.checkers.reading import FINANCIAL_OPERATIONS, Exchange, Operation, Reading
 from harness.checkers.recovery_swap import handed_over
-from harness.history.events import UnitReplaced
+from harness.history.events import Service, UnitReplaced
 
 Identity = tuple[str, str]  # MID, TID
 SELECT = "select_merchant"
+ADDRESSED = "OK MERCHANT "
 FIRST = "1"  # the merchant that a terminal begins with
 
 
@@ -40,6 +41,19 @@ def selected_at(reading: Reading, t: int) -> str:
     chosen = selections(reading)
     index = bisect.bisect_right(chosen, t, key=lambda pair: pair[0])
     return chosen[index - 1][1] if index else FIRST
+
+
+def merchant_of(reading: Reading, operation: Operation) -> str:
+    """The number of the merchant whose key, identity or day the operation is about: by the service port the one that
+    was addressed there last (``MERCHANT n``) since the power came, else the one chosen at the terminal."""
+    if operation.invoked.via != "service":
+        return selected_at(reading, operation.t)
+    on = max((p.t for p in reading.powers if p.state == "on" and p.t <= operation.t), default=0)
+    lines = [
+        line.text.removeprefix(ADDRESSED) for line in reading.between(Service, on, operation.t)
+        if line.direction == "from_terminal" and line.text.startswith(ADDRESSED)
+    ]
+    return lines[-1].strip() if lines else FIRST
 
 
 _who: WeakKeyDictionary[Reading, dict[str, Identity]] = WeakKeyDictionary()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checkers.finding import Finding, checker
+from harness.checkers.identities import merchant_of, several
 from harness.checkers.installing import (
     IDENTITY,
     KEY,
@@ -157,26 +158,33 @@ def _why_it_failed(reading: Reading, life: Life, operation: Operation) -> str:
         if not granted or (operation.name == "sign_in" and not _key_fits(reading, life, operation)):
             return ""
         return f"the acquirer approved it, and the terminal said {detail}"
-    if reading.exchanges_of(operation) or could_not_ask(reading, operation) or not _ready_for(life, operation):
+    if reading.exchanges_of(operation) or could_not_ask(reading, operation) or not _ready_for(reading, life, operation):
         return ""
     return f"everything for it was set, and the terminal sent nothing: {detail}"
 
 
-def _ready_for(life: Life, operation: Operation) -> bool:
+def _ready_for(reading: Reading, life: Life, operation: Operation) -> bool:
     """Whether all that it needs was there: for a sign-in key, identity and host, for everything else a sign-in since
-    those were last set, and no other refusal in between."""
+    those were last set, and no other refusal in between. Key, identity and sign-in are those of one merchant."""
     before = operation.t
     if operation.name == "activate":
         return life.first({"set_host"}, before) is not None
-    if any(life.first(names, before) is None for names in (KEY, IDENTITY, frozenset({"set_host"}))):
+    mine = [o for o in life.operations if o.done < before and _as_the_same(reading, o, operation)]
+    set_up = {o.name for o in mine if o.outcome == "ok"}
+    if not (set_up & KEY and set_up & IDENTITY and "set_host" in set_up):
         return False
     if operation.name in ("sign_in", "echo", "parameter_download", "capk_update", "ic_parameter_update"):
         return True
-    earlier = [o for o in life.operations if o.done < before and (o.name in SETTINGS or o.name == "sign_in")]
-    since = [o for o in life.operations if earlier and earlier[-1].done < o.t < before]
-    return bool(earlier) and earlier[-1].name == "sign_in" and earlier[-1].outcome == "ok" and all(
-        o.outcome == "ok" for o in since
-    )
+    earlier = [o for o in mine if o.name in SETTINGS or o.name == "sign_in"]
+    since = [o for o in life.operations if earlier[-1].done < o.t < before]
+    return earlier[-1].name == "sign_in" and earlier[-1].outcome == "ok" and all(o.outcome == "ok" for o in since)
+
+
+def _as_the_same(reading: Reading, one: Operation, other: Operation) -> bool:
+    """Both are about one merchant; the host's address is for all of them."""
+    if not several(reading) or one.name == "set_host":
+        return True
+    return merchant_of(reading, one) == merchant_of(reading, other)
 
 
 def _key_fits(reading: Reading, life: Life, operation: Operation) -> bool:

@@ -95,6 +95,54 @@ def it_never_signs_in(world: World) -> None:
     nothing_is_sent(world)
 
 
+TWO = {"identities": 2}  # merchants
+
+
+def choose(world: World, number: str) -> None:
+    world.complete(world.invoke("select_merchant", number=number), "ok")
+
+
+def set_up_the_second(world: World) -> None:
+    """By the service port; the first is addressed there again afterwards."""
+    world.service("from_terminal", "OK MERCHANT 2")
+    world.load_tmk()
+    world.complete(world.invoke("set_identity", "service", tid="10000002", mid=MID), "ok")
+    world.service("from_terminal", "OK MERCHANT 1")
+
+
+@no_occasion("INS-02", declaration=TWO)
+def only_the_other_merchant_was_set_up(world: World) -> None:
+    from_its_box(world)
+    choose(world, "2")
+    nothing_is_sent(world)
+
+
+@no_occasion("INS-02", declaration=TWO)
+def the_other_merchant_has_not_signed_in(world: World) -> None:
+    from_its_box(world)
+    set_up_the_second(world)
+    world.sign_in()
+    choose(world, "2")
+    operation = world.invoke("sale", amount="1000")
+    world.screen("未签到", "请先签到")
+    world.complete(operation, "fail", None, "请先签到")
+
+
+@bad("INS-02", "the terminal sent nothing", declaration=TWO)
+def the_second_merchant_never_signs_in(world: World) -> None:
+    from_its_box(world)
+    set_up_the_second(world)
+    choose(world, "2")
+    nothing_is_sent(world)
+
+
+@bad("INS-02", "the terminal sent nothing", declaration=TWO)
+def the_first_merchant_never_signs_in(world: World) -> None:
+    from_its_box(world)
+    set_up_the_second(world)
+    nothing_is_sent(world)
+
+
 @undecided("INS-02", "not seen before it: network")
 def nobody_saw_the_network_set(world: World) -> None:
     from_its_box(world, network=False)
