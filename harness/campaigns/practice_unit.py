@@ -14,6 +14,7 @@ from harness.history.instrument_events import Part
 from harness.instruments.client import Instruments
 
 REACHED_S, CALM_S = 90.0, 180.0
+GONE_V_M = 0.5
 ROOM = {"temperature_c": 23.0, "humidity_pct": 50.0}
 
 
@@ -52,6 +53,10 @@ def _voltage(low: int, high: int) -> Arrange:
 def calm(instruments: Instruments) -> None:
     """All in their safe state, and the climate that of a room again: what comes next is not to feel what was."""
     instruments.safe()
+    if instruments.of_kind("field") is not None:
+        instruments.field.await_("field_v_m", 0, GONE_V_M, CALM_S, "the field to be gone")
+    if instruments.of_kind("supply") is not None:
+        instruments.supply.read()  # what it reads now, not in the dip that was the last
     if instruments.of_kind("chamber") is not None:
         chamber = instruments.chamber
         now = chamber.read()
