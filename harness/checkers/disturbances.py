@@ -267,4 +267,7 @@ def excuse(reading: Reading, rule: str, start: int, end: int) -> Broken | Hit | 
         return part
     struck = hits_between(reading, start - aftermath(reading), end)
     hit = next((one for one in struck if criterion_of(reading, one) != "A"), None)
-    return hit if hit is not None else outside_of_range(reading, start, end)
+    if hit is not None:
+        return hit
+    borne = [(one.start, one.end) for one in struck if one.begun.sort in OF_SUPPLY]  # what it reads then is the dip
+    return outside_of_range(reading, start, end, dips=borne)

@@ -75,7 +75,8 @@ class Chamber(Instrument, Protocol):
 
 
 class Supply(Instrument, Protocol):
-    """``voltage_v``, ``current_a``, ``output_on``. Safe: nominal voltage, output on (the terminal is left running)."""
+    """``voltage_v``, ``current_a``, ``output_on``. Safe: nominal voltage, its current limit, output on (the terminal is
+    left running)."""
 
     def set_voltage(self, voltage_v: float) -> None: ...
 

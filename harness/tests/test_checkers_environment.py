@@ -140,6 +140,23 @@ def test_a_slow_screen_outside_the_range_is_not_held_against_it() -> None:
     assert "(temperature -20.0 °C) may explain it: would be FAIL: 97 to sale" in outside.reason
 
 
+@pytest.mark.parametrize(("residual_pct", "wanted"), [(70, "FAIL"), (10, "INCONCLUSIVE")])
+def test_a_dip_that_it_must_bear_excuses_nothing(residual_pct: float, wanted: str) -> None:
+    """The supply that reads low in it is the dip. The deeper one is none that the model declares."""
+    world = World()
+    with world.test("dip"), Lab(world) as lab:
+        world.sign_in()
+        world.quiet = True
+        with lab.hit("dip", residual_pct=residual_pct, duration_ms=500):
+            lab.reads(220 * residual_pct / 100)
+            world.sale(700, "97")
+            lab.reads(220)
+        world.screen("请稍候")
+        world.wait(20)
+    world.close()
+    assert [f.verdict for f in judge_bench(world.checked()) if f.rule == "MSG-01"] == [wanted]
+
+
 def test_money_is_held_against_it_wherever_it_stands() -> None:
     world = World()
     with world.test("cold"), Lab(world) as lab:

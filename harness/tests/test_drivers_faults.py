@@ -137,6 +137,11 @@ def test_the_supply(lab: Servers, open_: Any) -> None:
     assert not supply.is_safe()
     eventually(lambda: _safe(supply), "its safe state")
     assert lab.state("supply")["safe"] and abs(supply.read()["voltage_v"] - 230) < 3
+    limit = lab.state("supply")["limit_a"]
+    supply.set_current_limit(0.5)
+    assert not supply.is_safe(), "its limit would let the next unit brown out"
+    eventually(lambda: _safe(supply), "its safe state")
+    assert lab.state("supply")["limit_a"] == limit
 
 
 def _dips(supply: Any, ms: float, count: int, every_ms: float) -> bool:

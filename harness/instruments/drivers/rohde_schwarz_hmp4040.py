@@ -24,7 +24,7 @@ from harness.instruments.drivers._steps import each
 from harness.instruments.transport import pymeasured, visa
 
 _SHORTEST_S, _LONGEST_S, _MOST = 0.06, 10.0, 255
-_NEAR_V = 0.005
+_NEAR_V, _NEAR_A = 0.005, 0.005
 
 
 class RohdeSchwarzHmp4040:
@@ -35,7 +35,7 @@ class RohdeSchwarzHmp4040:
         "voltage_v": Quantity(unit="V", low=0.0, high=32.05), "current_a": Quantity(unit="A", low=0.0, high=10.01),
         "output_on": Quantity(unit=""),
     }
-    safe: ClassVar[str] = "nominal voltage, output on"
+    safe: ClassVar[str] = "nominal voltage and current limit, output on"
     address_problem = staticmethod(visa.address_problem)
     spans: ClassVar[Mapping[str, tuple[float, float]]] = {"channel": (1, 4)}
 
@@ -110,7 +110,9 @@ class RohdeSchwarzHmp4040:
         with pymeasured.understood(self._line, "its state"):
             self._select()
             set_v = pymeasured.number(self._line, "VOLT?", self._supply.voltage)
-            return abs(set_v - self._nominal_v) <= _NEAR_V and self._is_on()
+            set_a = pymeasured.number(self._line, "CURR?", self._supply.current)
+            there = abs(set_v - self._nominal_v) <= _NEAR_V and abs(set_a - self._limit_a) <= _NEAR_A
+            return there and self._is_on()
 
     def close(self) -> None:
         self._line.close()

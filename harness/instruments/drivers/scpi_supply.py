@@ -18,7 +18,7 @@ from harness.instruments.drivers._steps import each
 from harness.instruments.transport import visa
 
 _DIPS_RUN = 2  # of STAT:OPER:COND?
-_NEAR_V = 0.05
+_NEAR_V, _NEAR_A = 0.05, 0.05
 
 
 class ScpiSupply(ScpiInstrument):
@@ -28,7 +28,7 @@ class ScpiSupply(ScpiInstrument):
     quantities: ClassVar[Mapping[str, Quantity]] = {
         "voltage_v": Quantity(unit="V"), "current_a": Quantity(unit="A"), "output_on": Quantity(unit=""),
     }
-    safe: ClassVar[str] = "nominal voltage, output on"
+    safe: ClassVar[str] = "nominal voltage and current limit, output on"
 
     def __init__(
         self, address: str, *, timeout_s: float = visa.TIMEOUT_S, baud_rate: int = visa.BAUD_RATE,
@@ -64,6 +64,8 @@ class ScpiSupply(ScpiInstrument):
         each(*(functools.partial(self._line.tell, command) for command in commands))
 
     def is_safe(self) -> bool:
-        set_v = self._line.number("VOLT?")
+        set_v, limit_a = self._line.number("VOLT?"), self._line.number("CURR:LIM?")
+        wanted_a = self._current_limit_a or self._line.number("CURR:LIM? MAX")
         running = int(self._line.number("STAT:OPER:COND?")) & _DIPS_RUN
-        return abs(set_v - self._nominal_v) <= _NEAR_V and not running and self._line.switch("OUTP?")
+        there = abs(set_v - self._nominal_v) <= _NEAR_V and abs(limit_a - wanted_a) <= _NEAR_A
+        return there and not running and self._line.switch("OUTP?")
