@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
+import socket
+import threading
+import time
 
 import pytest
 
@@ -74,6 +78,32 @@ def test_slow() -> None:
     with pytest.raises(InstrumentError, match=r"did not answer 'GET /' within 0.2 s"):
         Http(url(server), timeout_s=0.2).get("/")
     server.close()
+
+
+@pytest.mark.parametrize("byte", [b"H", b"HTTP/1.1 200 OK\r\nX: ", whole("200 OK", b"", length=1000)],
+                         ids=["status", "header", "body"])  # fmt: skip
+def test_a_byte_now_and_then_is_no_answer_in_time(byte: bytes) -> None:
+    """Each of them comes well within the time-out."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stopped = threading.Event()
+
+        def drip() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = server.accept()
+                with connection:
+                    connection.sendall(byte)
+                    while not stopped.wait(0.05):
+                        connection.sendall(b"x")
+
+        device_of_it = threading.Thread(target=drip)
+        device_of_it.start()
+        began = time.monotonic()
+        with pytest.raises(InstrumentError, match=r"did not answer 'GET /' within 0.4 s"):
+            Http(f"http://127.0.0.1:{server.getsockname()[1]}", timeout_s=0.4).get("/")
+        took = time.monotonic() - began
+        stopped.set()
+        device_of_it.join()
+    assert took < 10
 
 
 @pytest.mark.parametrize(

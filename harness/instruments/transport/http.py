@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
+import io
 import json
 import select
+import socket
+import time
 import urllib.parse
 from collections.abc import Mapping
 from typing import Any
@@ -54,7 +58,10 @@ class Http:
         what = f"{method} {path}"
         sent = None if body is None else json.dumps(body).encode()
         connection = self._connected()
+        response_of = functools.partial(_Response, end=time.monotonic() + self._timeout_s)
+        connection.response_class = response_of  # type: ignore[assignment]  # called with the same arguments
         try:
+            connection.sock.settimeout(self._timeout_s)
             connection.request(
                 method, self._below + path, sent, {"Content-Type": "application/json"} if sent is not None else {}
             )
@@ -99,6 +106,33 @@ class Http:
                 raise troubles.unreachable(self.address, error) from error
             self._connection = connection
         return connection
+
+
+class _Response(http.client.HTTPResponse):
+    """All of it by ``end`` (of the monotonic clock), or TimeoutError: a byte now and then is no answer in time."""
+
+    def __init__(self, sock: socket.socket, *args: Any, end: float, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Until(sock, self.fp.detach(), end))
+
+
+class _Until(io.RawIOBase):
+    def __init__(self, sock: socket.socket, inner: io.RawIOBase, end: float) -> None:
+        self._sock, self._inner, self._end = sock, inner, end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer is not there in time")
+        self._sock.settimeout(left)
+        return self._inner.readinto(buffer)
+
+    def close(self) -> None:
+        self._inner.close()  # which lets go of the socket
+        super().close()
 
 
 def _ends_early(response: http.client.HTTPResponse, data: bytes) -> bool:
