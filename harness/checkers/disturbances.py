@@ -99,17 +99,26 @@ def _hits_of(reading: Reading) -> Iterator[Hit]:
         begun = open_ones.pop(key, None)
         if event.state == "begun":
             if begun is not None:
-                yield Hit(begun, None, event.t, None, 0.0)
+                yield _unended(reading, begun, event.t)
             open_ones[key] = event
         elif begun is not None:
             level = begun.values.get(LEVEL[begun.sort][0])
-            by_what = dips.shown if begun.sort in OF_SUPPLY else _counted
-            shown = by_what(reading, begun, event)
+            shown = _shown(reading, begun, event)
             yield Hit(begun, event, event.t, level, begun.values.get("residual_pct", 0.0), shown)
         else:
-            yield Hit(event, None, event.t, None, 0.0)
+            yield Hit(event, None, event.t, None, 0.0, None)
     for begun in open_ones.values():
-        yield Hit(begun, None, reading.end + 1, None, 0.0)
+        yield _unended(reading, begun, reading.end + 1)
+
+
+def _unended(reading: Reading, begun: Disturbed, until: int) -> Hit:
+    """Its end is not in the log."""
+    return Hit(begun, None, until, None, 0.0, _shown(reading, begun, begun.model_copy(update={"t": until})))
+
+
+def _shown(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Event, ...] | None:
+    by_what = dips.shown if begun.sort in OF_SUPPLY else _counted
+    return by_what(reading, begun, ended)
 
 
 def _counted(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Event, ...] | None:

@@ -54,6 +54,18 @@ def a_burst_costs_the_batch(world: World) -> None:
         world.settle()
 
 
+@undecided("ENV-02", "its readings do not show that it did")
+def a_burst_of_which_nothing_tells_when_it_was_over(world: World) -> None:
+    """The generator did not count it either."""
+    day(world)
+    with Lab(world) as lab:
+        lab.has("burst", works=False)
+        with lab.hit("burst", level_kv=1):
+            world.wait(1)
+        world.events = [e for e in world.events if e.kind != "disturbance" or e.state != "ended"]
+        world.settle()
+
+
 @bad("ENV-02", "was sent without it")
 def a_discharge_costs_the_reversal(world: World) -> None:
     day(world)
