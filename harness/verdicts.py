@@ -1,4 +1,4 @@
-"""What ``verdicts.json`` holds, version 2; documented in docs/verdicts.md. Written by :mod:`harness.judge` only.
+"""What ``verdicts.json`` holds, version 2; documented in docs/verdicts.md. Written by :mod:`harness.judge_run` only.
 
 Times ``t`` are nanoseconds of the same clock as in the histories. Nothing in it depends on when or where it is judged.
 """

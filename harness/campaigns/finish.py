@@ -27,7 +27,7 @@ def write_placeholder(plan: RunPlan) -> None:
 
 def finish(plan: RunPlan, pytest_status: int) -> int:
     """Judge, write every report, print the summary. Returns the exit status of the run (see ``hil97 run --help``)."""
-    from harness.judge import judge_run
+    from harness.judge_run import judge_run
     from harness.reports import junit, page, summary
 
     if not seen(plan.folder):
@@ -52,7 +52,7 @@ def finish(plan: RunPlan, pytest_status: int) -> int:
 
 def finish_killed(folder: Path) -> int:
     """The same for a run whose pytest was killed: what was seen is judged. The exit status, which is never 0."""
-    from harness.judge import judge_run
+    from harness.judge_run import judge_run
     from harness.reports import junit, page, summary
 
     if not seen(folder):

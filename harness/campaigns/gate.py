@@ -25,7 +25,7 @@ from harness.campaigns.selftest import GATED
 from harness.errors import BadInput
 from harness.gate import OF_STATUS, Again, GateRecord, Installed, LeftOut, Requirement, Times
 from harness.history.events import Firmware
-from harness.judge import judge_run, not_applicable
+from harness.judge_run import judge_run, not_applicable
 from harness.lab.firmware_images import Image, check_fits, existing, released, split, version_key
 from harness.reports.gate import left_out as said
 from harness.verdicts import RunVerdict

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Judge, write ``verdicts.json`` and the page, print a summary; the verdict's exit status."""
     from rich.console import Console
 
-    from harness.judge import judge_run
+    from harness.judge_run import judge_run
     from harness.reports import page
     from harness.reports.summary import print_summary
 

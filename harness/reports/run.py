@@ -20,7 +20,7 @@ from harness import verdicts
 from harness.errors import BadInput
 from harness.history import reader
 from harness.history.events import AnyEvent, RunClosed, RunOpened
-from harness.judge import judge_run
+from harness.judge_run import judge_run
 from harness.reports.bilingual import Both, _
 from harness.verdicts import FindingRecord, GroupRecord, RequirementRecord, RunVerdict, TestRecord
 

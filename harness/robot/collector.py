@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.pytest_plugin import LABELS, PLAN, keeper_of
+from harness.pytest_collecting import LABELS, PLAN
+from harness.pytest_plugin import keeper_of
 from harness.robot import REQUIREMENT
 
 NEEDS_INSTRUMENTS = "needs-instruments"  # a tag: only on benches that have instruments

@@ -75,7 +75,7 @@ def close() -> None:
         return
     keeper, plan, _keeper, _plan = _keeper, _plan, None, None
     keeper.close_all()
-    from harness.judge import judge_run
+    from harness.judge_run import judge_run
     from harness.reports import junit, page
 
     verdict = judge_run(plan.folder)

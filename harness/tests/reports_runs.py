@@ -13,7 +13,7 @@ from PIL import Image
 
 from harness.emulator import font
 from harness.history.events import ADAPTER, AnyEvent, Screen, Slip
-from harness.judge import judge_run
+from harness.judge_run import judge_run
 from harness.tests.golden import World, late, lost, says
 
 NODE = "suites/registration/test_never_registered.py::test_{name}[@{group}]"

@@ -18,7 +18,7 @@ from harness.campaigns.span import TestSpan
 from harness.errors import BenchError
 from harness.history.events import BenchFailed, Power, UnitReplaced
 from harness.history.instrument_events import InstrumentOpened, InstrumentsSafe, InstrumentTrouble, Readings
-from harness.judge import judge_run
+from harness.judge_run import judge_run
 from harness.lab.inventory import load_lab
 from harness.tests.fake_instruments import FakeInstrument, drivers_installed
 from harness.tests.lab_helpers import eventually

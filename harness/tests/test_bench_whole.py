@@ -20,7 +20,7 @@ from harness.campaigns.plan import RunPlan
 from harness.campaigns.span import TestSpan
 from harness.errors import BenchError
 from harness.history.events import AnyEvent, BenchFailed, Power, RunOpened, TestClosed, UnitReplaced, WireFrame
-from harness.judge import judge_run
+from harness.judge_run import judge_run
 from harness.lab.inventory import load_lab
 from harness.protocol.frames import decode
 from harness.terminal.cards import CHIP, MAGNETIC

@@ -141,7 +141,7 @@ def test_language_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def reason_templates() -> set[str]:
     """Every string that checkers and judge put together, with ``{}`` for what they fill in."""
     found: set[str] = set()
-    for path in [*(ROOT / "checkers").glob("*.py"), ROOT / "judge.py"]:
+    for path in [*(ROOT / "checkers").glob("*.py"), ROOT / "judge.py", ROOT / "judge_run.py"]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 found.add("".join(str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values))

@@ -16,7 +16,8 @@ from harness.checkers.finding import Finding, checkers
 from harness.checkers.reading import Reading
 from harness.errors import BadInput
 from harness.history.events import AnyEvent
-from harness.judge import judge_bench, judge_run
+from harness.judge import judge_bench
+from harness.judge_run import judge_run
 from harness.requirements import catalogue, load
 from harness.tests.golden import World, dropped
 from harness.tests.histories.steps import meet_97
