@@ -36,6 +36,7 @@ from harness.history.events import (
     WireFrame,
     WireLink,
 )
+from harness.history.instrument_events import Disturbed, HardwareState, InstrumentSet, InstrumentsSafe, StressStep
 from harness.history.reader import read
 from harness.terminal.contracts import Completion
 
@@ -44,6 +45,7 @@ _QUIET = ("STATUS", "COUNTERS", "IDENTITY")  # what the service port is only ask
 
 StepEvent = (
     OperationInvoked | HostChanged | HostArmed | Power | WireLink | FaultArmed | FaultHealed | UnitReplaced | Service
+    | InstrumentSet | InstrumentsSafe | HardwareState | StressStep | Disturbed
 )
 Sign = tuple[str, ...]
 """("frame", MTI, direction), ("done", operation), ("struck", fault)."""
@@ -53,8 +55,8 @@ Sign = tuple[str, ...]
 class Step:
     """``after``: how often each sign had been seen since the body began, of those that count for it; ``pause_s``: how
     long nothing happened before it; ``connected``: of an operation, that it was not told that it can't connect; ``ok``:
-    that it was not refused; ``idle``: what the screen last showed was idle. The last step of a test has no event: it is
-    what was waited for in the end."""
+    that it was not refused; ``told``: that it said how it ended; ``idle``: what the screen last showed was idle. The
+    last step of a test has no event: it is what was waited for in the end."""
 
     event: StepEvent | None
     after: tuple[tuple[Sign, int], ...]
@@ -62,6 +64,7 @@ class Step:
     connected: bool = True
     ok: bool = True
     idle: bool = False
+    told: bool = True
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,7 @@ def _steps(body: Sequence[AnyEvent], ended: int, idle: Sequence[str]) -> Iterato
             end = ends.get(event.op) if isinstance(event, OperationInvoked) else None
             yield Step(
                 event, tuple(wanted.items()), pause if pause > PAUSE_S else 0.0, end is None or end.connected,
-                end is None or end.outcome != "fail", at_rest,
+                end is None or end.outcome != "fail", at_rest, end is None or end.outcome != "unknown",
             )
             done, last_sign = [], None
             if isinstance(event, OperationInvoked):
@@ -224,7 +227,7 @@ def _is_done_by_hand(event: StepEvent, running: Iterable[OperationInvoked]) -> b
             return event.reason in ("operator", "cut")
         case HostChanged():
             return event.detail.get("by") != "activation"  # that the unit did with its code
-        case FaultHealed():
+        case FaultHealed() | InstrumentsSafe():
             return event.why == "asked"
         case Service():
             asked = event.direction == "to_terminal" and not event.text.startswith(_QUIET)

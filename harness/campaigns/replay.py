@@ -6,6 +6,7 @@ identity is that of the bench. What is checked is the judge's affair, as ever: t
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from harness.bench.content import ArmedAtHost
 from harness.bench.host import Host
 from harness.bench.ready import TPDU
 from harness.campaigns.recorded import Recorded, Sign, Step, StepEvent, sign_of
+from harness.campaigns.replay_surroundings import Surroundings
 from harness.errors import BadInput, TerminalTimeout
 from harness.history.events import (
     AnyEvent,
@@ -53,7 +55,7 @@ class Replay:
     def __init__(self, bench: Bench, recorded: Recorded) -> None:
         self._bench, self._recorded = bench, recorded
         self._began = bench.history.seq
-        self._running: dict[str, tuple[Operation, Order, bool]] = {}
+        self._running: dict[str, tuple[Operation, Order, Step]] = {}
         self._armed: dict[int, Armed | ArmedAtHost] = {}
         self._rules: dict[int, int] = {}
         self._numbers: dict[str, str] = {}  # operation and fault, as recorded -> as they are now
@@ -61,6 +63,7 @@ class Replay:
         self._serials = {recorded.serial: bench.serial} if recorded.serial else {}  # as recorded -> of now
         self._addressed = 1  # the merchant whose key the engineer loads
         self._code = self._backup = ""
+        self._around = Surroundings(bench)
 
     def play(self) -> None:
         """All steps. Raises BadInput for a step that can't be done again, TerminalTimeout where its moment does not
@@ -94,12 +97,13 @@ class Replay:
 
     def _finish(self, number: str) -> None:
         """The operation ends now: signatures and questions are answered meanwhile. Where it connected then and does not
-        now, it is tried again, as the test would have done."""
-        operation, order, connected = self._running.pop(number, (None, None, False))
-        if operation is None or order is None:
+        now, it is tried again, as the test would have done. One that never told how it ended need not tell it now."""
+        if number not in self._running:
             return
-        if not operation.wait().connected and connected:
-            self._bench.once_connected(lambda: self._bench.terminal.perform(order))
+        operation, order, step = self._running.pop(number)
+        with contextlib.nullcontext() if step.told else contextlib.suppress(TerminalTimeout):
+            if not operation.wait().connected and step.connected:
+                self._bench.once_connected(lambda: self._bench.terminal.perform(order))
 
     def _await_sign(self, sign: Sign, times: int) -> None:
         now = self._seen()
@@ -155,6 +159,8 @@ class Replay:
                 self._put_unit(event)
             case Service():
                 self._serve(event)
+            case _:
+                self._around.again(event)
 
     def _fault(self, event: FaultArmed) -> Fault:
         """The same value. Where chance decided, the matches that it struck are named instead; a message of the test
@@ -188,6 +194,9 @@ class Replay:
 
     def _operate(self, event: OperationInvoked, step: Step) -> None:
         terminal, args = self._bench.terminal, event.args
+        if self._around.disturbed and step.idle and not self._running:
+            terminal.await_idle(20)  # as whoever stood there saw it come back
+            self._around.disturbed = False
         simple: Mapping[str, Callable[[], object]] = {
             "acknowledge": terminal.acknowledge, "menu": terminal.open_menu,
             "select_merchant": lambda: terminal.select_merchant(int(args["number"])),
@@ -204,7 +213,7 @@ class Replay:
             order = self._order(event)
             if order.via == "cashier" and step.idle and not self._running:
                 terminal.to_idle()  # as whoever stood there saw to it: a till finds a busy terminal otherwise
-            self._running[str(event.op)] = terminal.begin(order), order, step.connected
+            self._running[str(event.op)] = terminal.begin(order), order, step
         else:
             raise BadInput(f"a recorded {event.name} can't be done again")
 

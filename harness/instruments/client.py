@@ -208,6 +208,10 @@ class Instruments:
         proxy.kind = kind
         return proxy
 
+    def tell(self, name: str, method: str, **arguments: Any) -> None:
+        """A method of that instrument's contract, by name: of a recorded call."""
+        self[name]._do(method, **arguments)
+
     def _first(self, kind: InstrumentKind, sort: type[P]) -> P:
         found = self.of_kind(kind)
         if found is None:

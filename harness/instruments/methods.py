@@ -8,6 +8,7 @@ import inspect
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.history.instrument_events import InstrumentKind
 from harness.instruments import contracts
@@ -18,6 +19,7 @@ CONTRACTS: Mapping[InstrumentKind, type] = {
     "field": contracts.FieldGenerator, "card_robot": contracts.CardRobot, "key_pusher": contracts.KeyPusher,
     "camera": contracts.Camera, "printer_sensor": contracts.PrinterSensor, "relay": contracts.Relay,
 }  # fmt: skip
+Value = float | int | bool | str | None
 QUESTIONS = frozenset({"ready", "snapshot"})  # change nothing, so they leave no event
 
 
@@ -53,6 +55,24 @@ def numbers(kind: InstrumentKind) -> frozenset[str]:
     return frozenset(
         name for one in methods(kind).values() for name, sort in one.arguments.items() if sort in (float, int)
     )
+
+
+def in_words(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The arguments of a call for its event (``instrument.set``)."""
+    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in arguments.items()}
+
+
+def from_words(kind: InstrumentKind, method: str, words: Mapping[str, str]) -> dict[str, Value]:
+    """The inverse. Raises ValueError."""
+    known = methods(kind)
+    if method not in known:
+        raise ValueError(f"there is no {method} of a {kind}")
+    found: dict[str, Value] = {}
+    for name, word in words.items():
+        sort = known[method].arguments.get(name, str)
+        none = word == "None" and name in known[method].optional_none
+        found[name] = None if none else word == "True" if sort is bool else sort(word)
+    return found
 
 
 def _plain(hint: object) -> type:

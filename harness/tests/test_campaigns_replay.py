@@ -36,6 +36,14 @@ from harness.history.events import (
     WireFrame,
     WireLink,
 )
+from harness.history.instrument_events import (
+    Disturbed,
+    HardwareState,
+    InstrumentSet,
+    InstrumentsSafe,
+    Readings,
+    StressStep,
+)
 from harness.history.recorder import Recorder
 from harness.protocol.frames import build
 from harness.tests.golden import World
@@ -90,6 +98,25 @@ def test_what_is_done_by_itself_is_no_step(tmp_path: Path) -> None:
     ]
     assert (found.title, found.declares, found.label) == ("a title", ("MSG-02",), "HT-100")
     assert found.merchants == (("97979797", "104110070119701"),)
+
+
+def test_what_instruments_did_by_hand_are_steps(tmp_path: Path) -> None:
+    found = only(
+        tmp_path,
+        HardwareState(t=10, part="paper", state="out"),
+        StressStep(t=11, profile="burst", step=1, instrument="burst", quantity="burst", value=1, criterion="B",
+                   during="", state="begun"),
+        InstrumentSet(t=12, instrument="burst", method="arm", args={"level_kv": "1"}),
+        Readings(t=13, instrument="burst", values={"pulses": 0}),
+        Disturbed(t=14, instrument="burst", sort="burst", state="begun", values={"level_kv": 1, "duration_ms": 300}),
+        OperationInvoked(t=15, op=1, name="sale", via="keypad", args=SALE),
+        OperationCompleted(t=16, op=1, outcome="unknown"),
+        InstrumentsSafe(t=17, why="asked", instruments=[]), InstrumentsSafe(t=18, why="test_ended", instruments=[]),
+    )
+    assert [step.event.kind for step in found.steps if step.event] == [
+        "hardware", "stress", "instrument.set", "disturbance", "operation.invoked", "instruments.safe",
+    ]
+    assert [step.told for step in found.steps if isinstance(step.event, OperationInvoked)] == [False]
 
 
 def test_a_step_comes_after_what_had_been_seen(tmp_path: Path) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.history.instrument_events import Quantity
 from harness.instruments import client, drivers
 from harness.instruments.guard.limits import DRIVING, Limits, defaults, unit_of
-from harness.instruments.methods import CONTRACTS, methods, numbers
+from harness.instruments.methods import CONTRACTS, from_words, in_words, methods, numbers
 from harness.instruments.quantities import impossible, is_switch, resolution
 from harness.lab.instrument_entry import FULL_SET, Limit
 from harness.terminal.surroundings import Range, Surroundings
@@ -156,3 +157,28 @@ def test_what_emulated_drivers_read_is_known() -> None:
     for driver in FULL_SET.values():
         for quantity in drivers.known()[driver].quantities:
             assert resolution(quantity) > 0, quantity
+
+
+VALUES: Mapping[type, st.SearchStrategy[Any]] = {
+    float: st.integers(-9999, 9999).map(lambda one: one / 10), int: st.integers(0, 10_000), bool: st.booleans(),
+    str: st.text("abc", min_size=1),
+}
+
+
+@given(st.data())
+def test_a_call_is_read_back_from_its_event(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(sorted(CONTRACTS)))
+    assume(methods(kind))
+    method = methods(kind)[data.draw(st.sampled_from(sorted(methods(kind))))]
+    arguments = {
+        name: data.draw(st.none() | VALUES[sort] if name in method.optional_none else VALUES[sort])
+        for name, sort in method.arguments.items()
+    }
+    assert from_words(kind, method.name, in_words(arguments)) == arguments
+
+
+def test_no_such_call_can_be_read_back() -> None:
+    with pytest.raises(ValueError, match="there is no melt of a chamber"):
+        from_words("chamber", "melt", {})
+    with pytest.raises(ValueError, match="could not convert"):
+        from_words("chamber", "set_climate", {"temperature_c": "warm"})

@@ -119,8 +119,7 @@ def test_a_bench_runs_no_suite_that_it_is_without() -> None:
 
 def test_the_matrix_of_versions_has_a_bench_for_each_that_others_are_updated_to() -> None:
     lab = load_lab(CONFIG / "versions.yaml")
-    versions = [version for version in version_sources() if f"reference-{version}" in {b.firmware for b in lab.benches}]
-    assert versions == ["0.9.0", "1.0.0", "1.1.0", "2.0.0", "2.1.0"]
+    assert [bench.firmware for bench in lab.benches] == [f"reference-{one}" for one in list(version_sources())[1:]]
     assert all(bench.suites == ("firmware",) for bench in lab.benches)
 
 

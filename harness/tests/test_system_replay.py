@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.history.events import AnyEvent, FaultArmed, FaultStruck, HostChanged, OperationInvoked, TestPhase
+from harness.history.instrument_events import Disturbed, HardwareState, StressStep
 from harness.history.reader import read
-from harness.tests.system_helpers import SystemLab
+from harness.tests.system_helpers import ROOT, SystemLab
 
 WHAT = ("suites/registration/test_faults_are_not_97.py", "suites/registration/test_97_on_each_transaction.py")
 
@@ -36,6 +37,10 @@ def _what(event: AnyEvent) -> Any:
             return "armed", event.fault
         case FaultStruck():
             return "struck", event.match, event.message[26:30]
+        case Disturbed() | StressStep():
+            return event.kind, event.instrument, event.state
+        case HardwareState():
+            return event.part, event.state
         case _:
             return None
 
@@ -54,6 +59,21 @@ def test_a_run_again_does_and_shows_the_same(system_lab: SystemLab) -> None:
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert "A replay of the run run" in page
     system_lab.assert_nothing_left(system_lab.holdings())
+
+
+def test_what_instruments_did_is_done_again(system_lab: SystemLab) -> None:
+    """A burst at the response to a sale; and no paper. A replay is judged by its own evidence: the pulse is counted."""
+    bench = "name: amid, kind: emulated, model: HT-200, profile: unionpay-direct, time_scale: 20, instruments: emulated"
+    system_lab.inventory.write_text(f"catalogue: {ROOT / 'lab_config'}\nbenches: [{{{bench}}}]\n", encoding="utf-8")
+    first = system_lab.hil97(*system_lab.arguments("suites/environment", "-k", "(burst and response) or paper"))
+    assert first.status in (0, 4), first.text
+    where = ("--results", str(system_lab.results), "--run-name", "again")
+    again = system_lab.hil97("replay", str(system_lab.results / "run"), *where)
+    assert again.status in (0, 4), again.text
+    before, after = done(system_lab.results / "run"), done(system_lab.results / "again")
+    assert sorted(before.values(), key=str) == sorted(after.values(), key=str) and len(before) >= 2
+    assert any(("disturbance", "burst", "ended") in steps for steps in after.values())
+    assert any(("paper", "out") in steps for steps in after.values())
 
 
 def test_one_test_again_and_what_is_none(system_lab: SystemLab) -> None:

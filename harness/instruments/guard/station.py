@@ -20,7 +20,7 @@ from harness.instruments.guard.limits import Limits, is_open
 from harness.instruments.guard.replies import answered, failed, refused, told
 from harness.instruments.guard.reserving import reserved
 from harness.instruments.guard.rounds import next_tick
-from harness.instruments.methods import QUESTIONS
+from harness.instruments.methods import QUESTIONS, in_words
 from harness.instruments.quantities import impossible, resolution
 from harness.lab.instrument_entry import EMULATED, OPERATOR, InstrumentEntry
 from harness.lab.lease import Lease
@@ -358,8 +358,7 @@ class Station:
         answer = answered(getattr(self._driver, method)(**arguments))
         self._reports.settle(self.name)
         if method not in QUESTIONS:
-            words = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in given.items()}
-            self._reports.event("set", instrument=self.name, method=method, args=words)
+            self._reports.event("set", instrument=self.name, method=method, args=in_words(given))
         return answer
 
     def _hold_temperature(self, method: str, arguments: dict[str, Any]) -> None:
