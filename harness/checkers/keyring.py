@@ -23,7 +23,7 @@ from harness.protocol.profile import Profile
 
 @dataclass(frozen=True)
 class WorkingKey:
-    """A MAK that a sign-in response (event ``seq``, at ``t``) brought.
+    """A MAK that a sign-in response (event ``seq``, at ``t``) brought, and the PIN and track key (if any) with it.
 
     ``standing``: "approved" F39 was a success and the check values fit; "declined" F39 was none, so it must not be
     loaded; "bad_kcv" a check value is wrong, so it must not be loaded. ``rests_on``: seqs of the sign-in's request, of
@@ -38,6 +38,8 @@ class WorkingKey:
     standing: Literal["approved", "declined", "bad_kcv"]
     rests_on: tuple[int, ...] = ()
     algorithm: keys.Algorithm = "des"
+    pik: bytes = b""
+    tdk: bytes | None = None
 
     @property
     def approved(self) -> bool:
@@ -78,6 +80,7 @@ class Keyring:
             key = WorkingKey(
                 response.seq, response.t, exchange.mid, exchange.tid, opened.mak,
                 standing if opened.ok else "bad_kcv", (exchange.request.seq, response.seq, tmk), opened.algorithm,
+                opened.pik, opened.tdk,
             )
             self.working.append(key)
             self._of[terminal].append(key)

@@ -1,148 +1,19 @@
-"""STA-05 retries nobody asked for, STA-06 operable over many 97s."""
+"""STA-06: operable over many 97s."""
 
 from __future__ import annotations
 
-import bisect
 import itertools
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from harness.checkers import shown
 from harness.checkers.finding import Finding, checker
-from harness.checkers.observing import is_idle, quoted, seconds, seen_until, watched
-from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
-from harness.checkers.updates import belongs_to_an_update, own_resets
+from harness.checkers.observing import interrupted, is_idle, quoted, seconds, seen_until, watched, went_on
+from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Exchange, Operation, Reading
+from harness.checkers.updates import LOAD, own_resets
 from harness.history.events import Cashier, Event, Screen, UnitReplaced, WireFrame
 
-MINUTE, HOUR = 60.0, 3600.0  # of the terminal's own time
-FORCED_WITHIN_S = 10.0  # real seconds
-JITTER = 0.9  # a gap may be so much shorter than the one before and still count as not shorter
-GIVES_SERVICE = frozenset({"terminal_registered", "terminal_restored", "merchant_registered", "merchant_restored"})
-GAPS_TO_TELL = 3  # so many gaps tell whether they grow
 IN_PROGRESS = ("正在", "请稍候", "请等待", "处理中", "连接中", "通讯中")  # what stands there while a terminal works
-
-
-# -- STA-05 --------------------------------------------------------------------------------------------------------
-
-
-@checker("STA-05")
-def retries_are_limited(reading: Reading) -> Iterator[Finding]:
-    """Occasion: a time of at least one of the terminal's minutes from a 97 on in which nobody touched it.
-
-    Too many fails without such a time too: every 97 opens a minute and an hour of its own, whatever is done meanwhile.
-    """
-    rule, limits = "STA-05", reading.limits
-    first = _first_uploads(reading)
-    unattended = [e for e in reading.unattended if e not in first and not _forced(reading, e)]
-    anew = _begins_anew(reading)
-    sent_at = [e.t for e in unattended]
-    covered = told = 0
-    for exchange in reading.definite_97s:
-        start = exchange.answered_at or exchange.t
-        too_many = _too_many(reading, start, unattended, sent_at, anew) if start >= told else None
-        if too_many:
-            sent, period, limit = too_many
-            told = sent[-1].t
-            reason = f"{len(sent)} requests of its own in {period} after a 97, the limit is {limit}"
-            yield Finding.failed(rule, reason, (*exchange.events, *(e.request for e in sent)), at=exchange.response)
-        if start < covered:
-            continue
-        end = covered = _quiet_until(reading, start)
-        alone = [e for e in reading.exchanges_between(start, end) if reading.attended_by(e) is None]
-        steady = _without_back_off(alone)
-        minutes = reading.terminal_seconds(start, end) / MINUTE
-        if too_many:
-            continue
-        if steady:
-            gaps = ", ".join(f"{seconds(a.t, b.t):.1f}" for a, b in itertools.pairwise(steady))
-            reason = f"retries of {steady[0].transaction} without back-off: {gaps} s apart"
-            yield Finding.failed(rule, reason, (*exchange.events, *(e.request for e in steady)), at=exchange.response)
-        elif minutes >= 1:
-            reason = (
-                f"{len(alone)} requests of its own in {minutes:.1f} of the terminal's minutes after a 97 "
-                f"(limits {limits.unattended_first_minute} in the first, {limits.unattended_per_hour} an hour)"
-            )
-            yield Finding.passed(rule, reason, exchange.events, at=exchange.response)
-
-
-def _first_uploads(reading: Reading) -> list[Exchange]:
-    """The first sending of each customer's signature: it follows somebody's sale, and is no retry. Repeats are."""
-    first: dict[tuple[str, str, str, str | None], Exchange] = {}
-    for exchange in reading.unattended:
-        if exchange.transaction == "signature_upload":
-            first.setdefault((exchange.mid, exchange.tid, exchange.batch, exchange.trace), exchange)
-    return list(first.values())
-
-
-def _forced(reading: Reading, exchange: Exchange) -> bool:
-    """A sign-in by which it does at once what the answer to somebody's request asks for (77, 99...), where the profile
-    lets it do so by itself (category B)."""
-    profile = reading.profile
-    if not exchange.is_sign_in(profile):
-        return False
-    earlier = reading.exchanges_between(exchange.t - int(SECOND * FORCED_WITHIN_S), exchange.t)
-    last = earlier[-1] if earlier else None
-    if last is None or last.outcome != "answered" or reading.attended_by(last) is None:
-        return False
-    return last.code in profile.force_sign_in and profile.categories.codes.get(last.code or "") == "B"
-
-
-def _begins_anew(reading: Reading) -> list[int]:
-    """When (ns, ascending) somebody switched it off or on, put another unit there, its registration came (back), or a
-    sign-in was granted, which after a 97 that nobody meant (a forged one) is the first sign that it is in service: what
-    it sends by itself then has a reason of its own. So has the restart of an update; a reset of its own is none."""
-    switched = [p.t for p in reading.powers if p.reason != "watchdog" or belongs_to_an_update(reading, p)]
-    units = [u.t for u in reading.all(UnitReplaced)]
-    registered = [c.t for c in reading.host_changes if c.change in GIVES_SERVICE]
-    granted = [one.response.t for one in reading.approved_sign_ins if one.response is not None]
-    return sorted([*switched, *units, *registered, *granted])
-
-
-def _quiet_until(reading: Reading, start: int) -> int:
-    """Until somebody acts, power or link goes, or nothing more was seen."""
-    operation = reading.operation_at(start)
-    following = next((o for o in reading.operations_after(start) if o.invoked.via != "service"), None)
-    begun = [following.t] if following else []
-    lost = reading.power_lost_within(start, seen_until(reading))
-    down = reading.wire_hurt_within(start, seen_until(reading))
-    ends = [seen_until(reading), *begun, *([lost.t] if lost else []), *([max(start, down.start)] if down else [])]
-    busy = operation.done if operation and operation.completed else start
-    return max(busy, min(ends))
-
-
-def _too_many(
-    reading: Reading, start: int, unattended: Sequence[Exchange], sent_at: Sequence[int], anew: Sequence[int]
-) -> tuple[list[Exchange], str, int] | None:
-    """The unattended requests (sent at ``sent_at``) beyond a limit after a 97 at ``start``, what is done meanwhile or
-    not, up to where the count begins anew."""
-    limits = reading.limits
-    index = bisect.bisect_right(anew, start)
-    end = anew[index] if index < len(anew) else END
-    first = bisect.bisect_right(sent_at, start)
-    for period, length, limit in (
-        ("the first minute", MINUTE, limits.unattended_first_minute), ("an hour", HOUR, limits.unattended_per_hour),
-    ):
-        last = min(bisect.bisect_right(sent_at, reading.after(start, length)), bisect.bisect_left(sent_at, end))
-        if last - first > limit:
-            return list(unattended[first:last]), period, limit
-    return None
-
-
-def _without_back_off(alone: Sequence[Exchange]) -> list[Exchange] | None:
-    """The retries of one kind whose gaps shrink, or (of three gaps and more) do not grow at all."""
-    kinds: dict[str, list[Exchange]] = defaultdict(list)
-    for exchange in alone:
-        kinds[exchange.transaction].append(exchange)
-    for retries in kinds.values():
-        gaps = [b.t - a.t for a, b in itertools.pairwise(retries)]
-        shrinking = any(b < a * JITTER for a, b in itertools.pairwise(gaps))
-        if shrinking or (len(gaps) >= GAPS_TO_TELL and gaps[-1] * JITTER <= gaps[0]):
-            return retries
-    return None
-
-
-# -- STA-06 --------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -199,31 +70,43 @@ def _another_unit(reading: Reading, row: _Row) -> int:
     return following.t if following else reading.end + 1
 
 
-def _idle_deadline(reading: Reading, answered: int) -> int:
-    """Shown (real seconds), then idle again (of the terminal's own time)."""
-    return reading.after(answered + int(reading.limits.show_s * SECOND), reading.limits.idle_s)
+def _idle_by(reading: Reading, exchange: Exchange) -> int:
+    """Shown (real seconds), then idle again (of the terminal's own time): from the answer on, or from when the result
+    of its operation was there, where that was later."""
+    operation, since = reading.attended_by(exchange), exchange.answered_at or exchange.t
+    if operation is not None and operation.outcome != "unknown":
+        since = max(since, operation.done)
+    return _away_until(reading, since)
 
 
-def _idle_after(reading: Reading, exchange: Exchange, answered: int) -> Screen | None:
-    """The idle screen that followed the result at once (nothing else between), in time."""
-    if reading.attended_by(exchange) is None:
-        return reading.screen_at(answered)  # nobody stood there: it need not have left idle
-    later = reading.screens_between(answered, _idle_deadline(reading, answered) + 1)
+def _away_until(reading: Reading, since: int) -> int:
+    return reading.after(since + int(reading.limits.show_s * SECOND), reading.limits.idle_s)
+
+
+def _idle_after(reading: Reading, exchange: Exchange) -> Screen | None:
+    """The idle screen that followed the result in time: at once, or before somebody did something else."""
+    answered, end = exchange.answered_at or exchange.t, _idle_by(reading, exchange) + 1
+    operation = reading.attended_by(exchange)
+    if operation is None:  # nobody stood there: it need not have left idle
+        return next((s for s in reading.screens_during(answered, end) if is_idle(reading, s)), None)
+    later = reading.screens_between(answered, end)
     shows = [shown.shows_code(s.lines, exchange.code or "", reading.profile.texts.code_labels) for s in later]
-    result = shows.index(True) if True in shows else 0
-    after = next((s for s, still in list(zip(later, shows, strict=True))[result:] if not still), None)
     if True not in shows:
-        after = next((s for s in later if is_idle(reading, s)), None)
-    return after if after and is_idle(reading, after) else None
+        return next((s for s in later if is_idle(reading, s)), None)
+    result = shows.index(True)
+    after = [s for s, still in list(zip(later, shows, strict=True))[result:] if not still]
+    return next((s for s in after if is_idle(reading, s) and (s is after[0] or s.t < operation.until)), None)
 
 
 def _left_alone(reading: Reading, row: _Row) -> Iterator[tuple[Exchange, int, int]]:
-    """The 97s of operations after which nobody touched the terminal until it had to be idle: when answered, until
-    when."""
+    """The 97s of operations after which nobody touched the terminal until it had to be idle: when answered, until when.
+    Not one to something on the way of an operation that went on."""
     for exchange in row.met:
         answered, operation = exchange.answered_at or exchange.t, reading.attended_by(exchange)
-        deadline = _idle_deadline(reading, answered)
-        if operation is not None and operation.until >= deadline:
+        if operation is None or went_on(reading, exchange, operation):
+            continue
+        deadline = _idle_by(reading, exchange)
+        if operation.until >= deadline:
             yield exchange, answered, deadline
 
 
@@ -235,7 +118,7 @@ def _stuck(reading: Reading, row: _Row) -> Finding | None:
     if reset:
         return Finding.failed(rule, f"{what} the terminal reset itself", (*last.events, reset), at=reset)
     for exchange, answered, deadline in _left_alone(reading, row):
-        if not reading.offers("screen") or _idle_after(reading, exchange, answered):
+        if not reading.offers("screen") or _idle_after(reading, exchange):
             continue
         if reading.power_lost_within(answered, deadline) or not watched(reading, deadline):
             continue
@@ -259,12 +142,21 @@ def _stuck(reading: Reading, row: _Row) -> Finding | None:
         evidence = (*exchange.events, operation.invoked, operation.completed, screen)
         return Finding.failed(rule, reason, evidence, at=operation.invoked)
     menu = _menu_after(reading, row)
-    if menu and menu.completed and menu.outcome != "ok" and not reading.power_lost_within(menu.t, menu.done + 1):
+    if menu and menu.completed and menu.outcome != "ok" and _for_itself(reading, menu):
         spoiled = any(s.unreadable for s in reading.screens_between(menu.t, menu.done + 1))
         if not spoiled:
             reason = f"{what} the management menu could not be opened"
             return Finding.failed(rule, reason, (*last.events, menu.invoked, menu.completed), at=menu.invoked)
     return None
+
+
+def _for_itself(reading: Reading, operation: Operation) -> bool:
+    """That it came to nothing was the terminal's doing: it had power, nobody stopped the run, and the bench's own clock
+    shows that it looked in time."""
+    start, end = operation.t, operation.done + 1
+    if interrupted(reading, operation) or reading.is_off(start) or reading.power_lost_within(start, end):
+        return False
+    return reading.timing_reliable(start, end)
 
 
 def _busy_with_nothing(reading: Reading, row: _Row) -> tuple[Exchange, Screen, int] | None:
@@ -276,7 +168,7 @@ def _busy_with_nothing(reading: Reading, row: _Row) -> tuple[Exchange, Screen, i
             continue
         following = reading.after_moment(Screen, screen.t)
         until = min(following.t if following else seen_until(reading), seen_until(reading))
-        if reading.terminal_seconds(screen.t, until) <= reading.limits.idle_s or not reading.offers("wire"):
+        if until <= _away_until(reading, _work_done(reading, screen)) or not reading.offers("wire"):
             continue
         if _on_the_wire(reading, screen.t, until) or not reading.timing_reliable(screen.t, until):
             continue
@@ -285,6 +177,15 @@ def _busy_with_nothing(reading: Reading, row: _Row) -> tuple[Exchange, Screen, i
         exchange = max((e for e in row.met if (e.answered_at or e.t) <= screen.t), key=lambda e: e.t)
         return exchange, screen, until
     return None
+
+
+def _work_done(reading: Reading, screen: Screen) -> int:
+    """From when on (ns) the terminal has nothing to do for which no wire is needed; while other software is installed
+    that is what it does, also when that was answered already."""
+    operation = reading.operation_before(screen.t)
+    if operation is None or operation.name in ONLINE_OPERATIONS:
+        return screen.t
+    return max(screen.t, operation.until if operation.name == LOAD else operation.done)
 
 
 def _on_the_wire(reading: Reading, start: int, end: int) -> bool:
@@ -310,9 +211,10 @@ def _not_served(reading: Reading, row: _Row) -> tuple[Exchange, Operation, Scree
             reading.connections_between(start, end) or reading.screens_between(start, end)
             or any(m.direction == "from_terminal" for m in reading.between(Cashier, start, end))
         )  # fmt: skip
-        cut = reading.power_lost_within(start, end) or reading.is_off(start) or reading.wire_hurt_within(start, end)
         screen = reading.screen_at(start)
-        if moved or cut or screen is None or screen.unreadable or not reading.timing_reliable(start, end):
+        if moved or screen is None or screen.unreadable or reading.wire_hurt_within(start, end):
+            continue
+        if not _for_itself(reading, operation):
             continue
         return exchange, operation, screen
     return None
@@ -327,8 +229,8 @@ def _menu_after(reading: Reading, row: _Row) -> Operation | None:
 
 def _operable(reading: Reading, row: _Row) -> Finding:
     rule, last, count = "STA-06", row.met[-1], len(row.met)
-    alone = [(e, answered) for e, answered, _ in _left_alone(reading, row) if e is not last]
-    idle = [_idle_after(reading, e, answered) for e, answered in [*alone, (last, last.answered_at or last.t)]]
+    alone = [e for e, _answered, _until in _left_alone(reading, row) if e is not last]
+    idle = [_idle_after(reading, e) for e in (*alone, last)]
     unseen = sum(screen is None for screen in idle)
     menu = _menu_after(reading, row)
     evidence = (*row.frames, *idle, menu.invoked if menu else None, menu.completed if menu else None)

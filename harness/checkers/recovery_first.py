@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checkers.finding import Finding, checker
-from harness.checkers.money_reversals import Due, dues
+from harness.checkers.money_reversals import Due, dues, recorded_deletion
 from harness.checkers.reading import Exchange, Reading
 from harness.checkers.recoveries import Recovery, recoveries, window
 from harness.history.events import Event
@@ -13,14 +13,14 @@ from harness.history.events import Event
 
 @checker("REC-03")
 def reversal_first(reading: Reading) -> Iterator[Finding]:
-    """A reversal that was due when 97 came: after recovery it leaves before the first new original."""
+    """A reversal that was due when 97 came: after recovery it is delivered before the first new original."""
     for recovery in recoveries(reading):
         original = next((e for e in window(reading, recovery) if e.asks), None)
         if recovery.sign_in is None or original is None:
             continue
         for due in dues(reading):
             if _was_due(reading, due, recovery):
-                yield _went_first(due, recovery, recovery.sign_in, original)
+                yield _went_first(reading, due, recovery, recovery.sign_in, original)
         for notice in _scripts_due(reading, recovery):
             yield _script_first(reading, notice, recovery, recovery.sign_in, original)
 
@@ -35,16 +35,25 @@ def _was_due(reading: Reading, due: Due, recovery: Recovery) -> bool:
     return due.until > recovery.registered.t
 
 
-def _went_first(due: Due, recovery: Recovery, sign_in: Exchange, original: Exchange) -> Finding:
-    registered = recovery.registered
-    first = next((r for r in due.sent if r.t > registered.t), None)
+def _went_first(reading: Reading, due: Due, recovery: Recovery, sign_in: Exchange, original: Exchange) -> Finding:
+    registered, breach = recovery.registered, due.breach
+    if breach is not None and breach.asks and breach.t < original.t:
+        original = breach  # it went before the sign-in
     evidence: list[Event] = [due.original.request, *recovery.met[-1].events, registered, *sign_in.events]
     name = f"the reversal of {due.original.name}"
-    if first is None or first.t > original.t:
-        reason = f"after recovery {original.name} was sent, and {name} had not gone before it"
-        return Finding.failed("REC-03", reason, [*evidence, original.request], at=registered)
-    reason = f"after recovery {name} went out before {original.name}"
-    return Finding.passed("REC-03", reason, [*evidence, first.request, original.request], at=registered)
+    if due.delivered is not None and due.delivered.t < original.t:
+        reason = f"after recovery {name} went out before {original.name}"
+        return Finding.passed("REC-03", reason, [*evidence, *due.delivered.events, original.request], at=registered)
+    tried = [r for r in due.sent if r.t < original.t]
+    evidence += [*(r.request for r in tried), original.request]
+    noted = recorded_deletion(reading, due)
+    if noted is not None and len(tried) >= reading.profile.reversal_attempts:
+        reason = f"after recovery {original.name} was sent; a slip records that {name} was given up"
+        return Finding.undecided("REC-03", reason, [*evidence, noted], at=registered)
+    reason = f"after recovery {original.name} was sent, and {name} had not gone before it"
+    if any(r.t > registered.t for r in tried):
+        reason = f"after recovery {original.name} was sent, and {name} had not been delivered before it"
+    return Finding.failed("REC-03", reason, evidence, at=registered)
 
 
 def _scripts_due(reading: Reading, recovery: Recovery) -> list[Exchange]:

@@ -1,99 +1,30 @@
-"""REC-09: a unit in the place of another: no key and no card number in the backup, the batch goes on under its number,
-is settled as both have sold it, and the old unit sells no more and gets 97."""
+"""REC-09: a unit in the place of another: the batch goes on under its number, is settled as both have sold it, and the
+old unit sells no more and gets 97. (What must not be in the backup: ``backup_secrets``.)"""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from harness.checkers.attribution import DO_FIRST
+from harness.checkers.batches import Period, Sums, period_of, periods, possible_batches, telling, totals, totals_of
 from harness.checkers.finding import Finding, checker
-from harness.checkers.installing import own, told, undisturbed
-from harness.checkers.reading import Exchange, Operation, Reading
-from harness.checkers.tables import KINDS
-from harness.history.events import Event, Key, Service, UnitReplaced
+from harness.checkers.installing import could_not_ask, in_vain, own, told, undisturbed
+from harness.checkers.reading import END, Exchange, Operation, Reading
+from harness.checkers.shown import contains_any
+from harness.history.events import Event, Service, UnitReplaced
 from harness.history.update_events import BackupTaken
-from harness.protocol.frames import FrameError
-from harness.protocol.nested import settlement_totals
 
-_BASE64 = re.compile(r"[0-9A-Za-z+/]{16,}={0,2}")
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
-_CARD_FIELDS = (2, 35, 36)
+RULE = "REC-09"
+Identity = tuple[str, str]  # MID, TID
 _HANDED_OVER = frozenset({"0100", "0200", "0220", "0320", "0400", "0500", "0620"})  # what only one unit may send
-Sums = tuple[int, int, int, int]
+_SIGN_IN_FIRST = "Z4"  # at the till
 
 
-# -- what is in the text -----------------------------------------------------------------------------------------------
+# -- the old unit ------------------------------------------------------------------------------------------------------
 
 
-@checker("REC-09")
-def no_secret_in_the_backup(reading: Reading) -> Iterator[Finding]:
-    """Occasion: each backup. Decided by its text alone, and by what is in it as hexadecimal or base64. It passes with
-    the swap that it was for: :func:`the_batch_goes_on`."""
-    for taken in reading.all(BackupTaken):
-        found = _secret(reading, taken)
-        if found:
-            yield Finding.failed("REC-09", f"there is {found} in the backup", [taken])
-
-
-def _secret(reading: Reading, taken: BackupTaken) -> str:
-    """What of it must not be there, in words; "": nothing that is known."""
-    contents = [taken.text.encode("utf-8", "replace")]
-    for line in taken.text.splitlines():
-        for run in _HEX.findall(line):
-            contents.append(bytes.fromhex(run))
-    for run in _BASE64.findall("".join(line.removeprefix("data ") for line in taken.text.splitlines()
-                                       if line.startswith("data "))):  # fmt: skip
-        try:
-            contents.append(base64.b64decode(run + "=" * (-len(run) % 4)))
-        except binascii.Error:
-            continue
-    whole = b"\n".join(contents).upper()
-    for pan in sorted(_card_numbers(reading, taken.t)):
-        if pan.encode() in whole or _packed(pan) in b"\n".join(contents):
-            return f"the card number {pan[:6]}...{pan[-4:]}"
-    for key in reading.all(Key):
-        if key.value.encode() in whole or bytes.fromhex(key.value) in b"\n".join(contents):
-            return f"the master key of terminal {key.tid}"
-    for working in reading.keyring.working:
-        if working.mak.hex().upper().encode() in whole or working.mak in b"\n".join(contents):
-            return "a MAC key"
-    return ""
-
-
-def _packed(pan: str) -> bytes:
-    return bytes.fromhex(pan + "F" * (len(pan) % 2))
-
-
-def _card_numbers(reading: Reading, until: int) -> set[str]:
-    """All that were on the wire before."""
-    found = set()
-    for e in reading.exchanges_between(0, until):
-        for number in _CARD_FIELDS:
-            pan = re.split("[D=]", e.sent.fields.get(number, ""))[0]
-            if pan.isdigit() and 12 <= len(pan) <= 19:
-                found.add(pan)
-    return found
-
-
-# -- what became of the batch ------------------------------------------------------------------------------------------
-
-
-@checker("REC-09")
-def the_batch_goes_on(reading: Reading) -> Iterator[Finding]:
-    """Occasion: a backup that was restored. Decided by the settlement of its batch on the new unit, and by what the old
-    unit is told when it signs in afterwards."""
-    for taken in reading.all(BackupTaken):
-        done = (o for o in reading.outermost if o.name == "restore" and o.t > taken.t and o.outcome == "ok")
-        restored, old = next(done, None), reading.before(UnitReplaced, taken.t)
-        unit = reading.before(UnitReplaced, restored.t) if restored else None
-        if restored is None or unit is None or old is None or unit.serial == old.serial:
-            continue
-        yield from _restored(reading, taken, old, unit, restored)
-
-
-@checker("REC-09")
+@checker(RULE)
 def the_old_unit_sells_no_more(reading: Reading) -> Iterator[Finding]:
     """Occasion: money that a unit asks for, or a reversal, a stored transaction or a settlement that it delivers, after
     its backup was taken, also when it is put back later; before it was told that nobody restores it."""
@@ -103,7 +34,7 @@ def the_old_unit_sells_no_more(reading: Reading) -> Iterator[Finding]:
             for e in reading.exchanges_between(start, end):
                 if e.mti in _HANDED_OVER:
                     reason = f"a unit whose batch was handed over sent {e.name}"
-                    yield Finding.failed("REC-09", reason, [old, taken, e.request], at=e.request)
+                    yield Finding.failed(RULE, reason, [old, taken, e.request], at=e.request)
 
 
 def handed_over(reading: Reading, t: int) -> bool:
@@ -129,90 +60,161 @@ def _stands_after(reading: Reading, taken: BackupTaken, old: UnitReplaced | None
     if start:
         spans.append((start, reading.end + 1))
     for begin, end in spans:
-        lines = reading.between(Service, begin, end)
-        cancelled = next((line.t for line in lines if line.text.startswith("BACKUP CANCEL")), None)
-        yield begin, cancelled or end
-        if cancelled is not None:
+        ended = _works_again(reading, taken, begin, end)
+        yield begin, min(end, ended)
+        if ended < end:
             return
 
 
-def _restored(
-    reading: Reading, taken: BackupTaken, old: UnitReplaced, unit: UnitReplaced, restored: Operation
-) -> Iterator[Finding]:
-    following = reading.after_moment(UnitReplaced, unit.t)
-    end = following.t if following else reading.end + 1
-    tried = (o for o in reading.outermost if o.name == "settle" and restored.t < o.t < end and o.outcome != "unknown")
-    settle = next(tried, None)
-    evidence: list[Event | None] = [old, taken, unit, *told(restored)]
-    settlements = [e for e in own(reading, settle) if e.mti == "0500"] if settle else []
-    if settle is None or not settlements:
-        if settle is not None and undisturbed(reading, settle):
-            reason = "the restored batch was to be settled, and the unit sent nothing"
-            yield Finding.failed("REC-09", reason, [*evidence, *told(settle)], at=restored.invoked)
-        else:
-            yield Finding.undecided("REC-09", "a backup was restored; no settlement followed on that unit", evidence,
-                                    at=restored.invoked)  # fmt: skip
-        return
-    settlement = settlements[0]
-    sold = list(_sold(reading, settlement, taken, old, unit))
-    evidence += [e.response for e in sold] + [*settlement.events, *told(settle)]
-    number = sold[0].batch if sold else settlement.batch
-    if settlement.batch != number:
-        reason = f"batch {number} was restored, and settled as {settlement.batch}"
-        yield Finding.failed("REC-09", reason, evidence, at=restored.invoked)
-        return
-    wanted, said = _sums(sold), _said(settlement)
-    gross = reading.profile.settlement_voids == "credit"
-    if said is None or (said != wanted and gross):
-        reason = f"both units sold {_words(wanted)}; the new one settled {_words(said)}"
-        yield Finding.failed("REC-09", reason, evidence, at=restored.invoked)
-        return
-    if settle.outcome != "ok":
-        if all(e.approved(reading.profile) for e in own(reading, settle)) and undisturbed(reading, settle):
-            yield Finding.failed("REC-09", "the settlement was approved, and the new unit said no", evidence,
-                                 at=restored.invoked)  # fmt: skip
-        else:
-            yield Finding.undecided("REC-09", "the restored batch was not settled", evidence, at=restored.invoked)
-        return
-    if not settlement.approved(reading.profile):
-        yield Finding.undecided("REC-09", "the answer to the settlement of the restored batch was not seen", evidence,
-                                at=restored.invoked)  # fmt: skip
-        return
-    yield _old_one_refused(reading, old, settle, evidence, restored)
-
-
-def _sold(
-    reading: Reading, settlement: Exchange, taken: BackupTaken, old: UnitReplaced, unit: UnitReplaced
-) -> Iterator[Exchange]:
-    """What stands in the batch: approved since the batch before was closed, and not reversed."""
-    who = settlement.mid, settlement.tid
-    here = [e for e in reading.exchanges_between(0 if old.kept else old.t, settlement.t) if (e.mid, e.tid) == who]
-    closed = max((e.t for e in here if e.transaction == "batch_end" and e.approved(reading.profile)), default=0)
-    undone = {e.trace for e in here if e.mti == "0400" and e.t > closed}
-    for e in here:
-        kind = KINDS.get(e.transaction)
-        if kind is None or not kind.in_batch or e.t < closed:
+def _works_again(reading: Reading, taken: BackupTaken, start: int, end: int) -> int:
+    """When the hand-over ended in this time: it was cancelled, the unit got another number, or a batch by a restore.
+    END: it did not. What nobody saw the end of counts as done."""
+    found, unit = _cancelled(reading, start, end), reading.unit_at(taken.t)
+    known = {(e.mid, e.tid) for e in reading.exchanges_between(unit.t if unit else 0, taken.t)}
+    for operation in reading.outermost:
+        if not start <= operation.t < end or operation.outcome == "fail":
             continue
-        if e.approved(reading.profile) and e.trace not in undone and (e.t < taken.t or e.t > unit.t):
-            yield e
+        if operation.name == "restore":
+            found.append(operation.t)
+        elif operation.name in ("set_identity", "activate"):
+            given = operation.invoked.args.get("mid"), operation.invoked.args.get("tid")
+            following = next((e for e in reading.exchanges_from(operation.done) if e.tid), None)
+            who = (following.mid, following.tid) if None in given and following else given
+            if who not in known:
+                found.append(operation.t)
+    return min(found, default=END)
 
 
-def _sums(sold: list[Exchange]) -> Sums:
-    debits = [e for e in sold if KINDS[e.transaction].side == "debit"]
-    credits = [e for e in sold if KINDS[e.transaction].side == "credit"]
-    return _amount(debits), len(debits), _amount(credits), len(credits)
+def _cancelled(reading: Reading, start: int, end: int) -> list[int]:
+    return [line.t for line in reading.between(Service, start, end) if line.text.startswith("BACKUP CANCEL")]
 
 
-def _amount(sold: list[Exchange]) -> int:
-    return sum(int(e.sent.fields.get(4, "0")) for e in sold)
+# -- what became of the batch ------------------------------------------------------------------------------------------
 
 
-def _said(settlement: Exchange) -> Sums | None:
-    try:
-        home, _ = settlement_totals(settlement.sent)
-    except FrameError:
+@dataclass(frozen=True)
+class _Swap:
+    """A backup of ``old`` that was restored in ``unit``, which stands there until ``end``."""
+
+    taken: BackupTaken
+    old: UnitReplaced
+    unit: UnitReplaced
+    restored: Operation
+    end: int
+
+    def finding(self, verdict: str, reason: str, evidence: list[Event | None]) -> Finding:
+        make = {"PASS": Finding.passed, "FAIL": Finding.failed}.get(verdict, Finding.undecided)
+        return make(RULE, reason, evidence, at=self.restored.invoked)
+
+    @property
+    def evidence(self) -> list[Event | None]:
+        return [self.old, self.taken, self.unit, *told(self.restored)]
+
+
+@checker(RULE)
+def the_batch_goes_on(reading: Reading) -> Iterator[Finding]:
+    """Occasion: a backup that was restored. Decided by the settlement of its batch on the new unit (where merchants
+    share it, of each one's), and by what the old unit is told when it signs in afterwards."""
+    for swap in _swaps(reading):
+        settlements: dict[Identity, Exchange] = {}
+        for e in reading.exchanges_between(swap.restored.t, swap.end):
+            if e.mti == "0500":
+                settlements.setdefault((e.mid, e.tid), e)
+        wrong = [f for s in settlements.values() if (f := _wrongly_settled(reading, swap, s))]
+        yield from wrong or [_settled(reading, swap, next(iter(settlements.values()), None))]
+
+
+def _swaps(reading: Reading) -> Iterator[_Swap]:
+    """Each backup with its restore: the last one before that, unless it had been cancelled or its unit is gone."""
+    for taken in reading.all(BackupTaken):
+        done = (o for o in reading.outermost if o.name == "restore" and o.t > taken.t and o.outcome == "ok")
+        restored, old = next(done, None), reading.before(UnitReplaced, taken.t)
+        unit = reading.before(UnitReplaced, restored.t) if restored else None
+        if restored is None or unit is None or old is None or unit.serial == old.serial:
+            continue
+        spans = [span for span in _stands_after(reading, taken, old) if span[0] < restored.t]
+        again = any(other.t < restored.t for other in reading.all(BackupTaken) if other.t > taken.t)
+        fresh = any(taken.t < u.t < restored.t and u.serial == old.serial and not u.kept
+                    for u in reading.all(UnitReplaced))  # fmt: skip
+        cancelled = any(_cancelled(reading, start, min(end, restored.t)) for start, end in spans)
+        if again or fresh or cancelled:
+            continue
+        following = reading.after_moment(UnitReplaced, unit.t)
+        yield _Swap(taken, old, unit, restored, following.t if following else reading.end + 1)
+
+
+def _held(reading: Reading, swap: _Swap, who: Identity) -> Period | None:
+    """The batch of this merchant that was open in the old unit when it gave the backup, with something in it."""
+    taken, since = swap.taken.t, reading.unit_at(swap.taken.t)
+    found = [
+        p for p in periods(reading)
+        if (p.mid, p.tid) == who and (since.t if since else 0) <= p.begun < taken
+        and (p.closed is None or p.closed.t > taken) and (p.approved(taken) or p.undelivered(taken))
+    ]  # fmt: skip
+    return found[-1] if found else None
+
+
+def _wrongly_settled(reading: Reading, swap: _Swap, settlement: Exchange) -> Finding | None:
+    """Under another number, or with other totals than what both units have sold."""
+    held = _held(reading, swap, (settlement.mid, settlement.tid))
+    evidence: list[Event | None] = [*swap.evidence, *settlement.events]
+    if held is not None and settlement.batch != held.batch:
+        reason = f"batch {held.batch} was restored, and settled as {settlement.batch}"
+        return swap.finding("FAIL", reason, [*evidence, *telling(reading, held.approved(swap.taken.t))])
+    batches, said = _may_hold(reading, swap, settlement), totals_of(settlement)
+    if not batches or any(said == totals(reading, batch) for batch in batches):
         return None
-    return home.debit_amount, home.debit_count, home.credit_amount, home.credit_count
+    reason = f"both units sold {_words(totals(reading, batches[0]))}; the new one settled {_words(said)}"
+    return swap.finding("FAIL", reason, [*evidence, *telling(reading, batches[0])])
+
+
+def _may_hold(reading: Reading, swap: _Swap, settlement: Exchange) -> list[list[Exchange]]:
+    """What may stand in the batch by then; not what the old unit sold after it had handed over. None at all: it holds
+    something of a kind that this version does not know."""
+    period = period_of(reading, settlement)
+    batches = possible_batches(reading, period, settlement.t) if period else [[]]
+    return [[e for e in batch if not swap.taken.t <= e.t < swap.unit.t] for batch in batches]
+
+
+def _settled(reading: Reading, swap: _Swap, first: Exchange | None) -> Finding:
+    """What became of the first settlement, as far as it was right."""
+    tried = (o for o in reading.outermost if o.name == "settle" and swap.restored.t < o.t < swap.end)
+    settle = next((o for o in tried if _could_settle(reading, o)), None)
+    evidence = swap.evidence
+    if settle is None or (first is None and not undisturbed(reading, settle)):
+        return swap.finding("INCONCLUSIVE", "a backup was restored; no settlement followed on that unit", evidence)
+    evidence += told(settle)
+    if first is None or first.t > settle.done:
+        held = any(_held(reading, swap, (p.mid, p.tid)) for p in periods(reading))
+        if held and reading.model.identities == 1 and undisturbed(reading, settle):  # of several: whose is not known
+            reason = "the restored batch was to be settled, and the unit sent nothing"
+            return swap.finding("FAIL", reason, evidence)
+        return swap.finding("INCONCLUSIVE", "the restored batch was not settled", evidence)
+    last = [e for e in reading.exchanges_between(first.t, settle.done + 1) if e.mti == "0500"][-1]
+    batches, said = _may_hold(reading, swap, first), totals_of(first)
+    evidence += telling(reading, next((batch for batch in batches if totals(reading, batch) == said), []))
+    evidence += [*first.events, *last.events]
+    if not batches:
+        reason = "in the restored batch is something of a kind that this version does not know"
+        return swap.finding("INCONCLUSIVE", reason, evidence)
+    sent = own(reading, settle)
+    if settle.outcome != "ok":
+        if sent and all(e.approved(reading.profile) for e in sent) and undisturbed(reading, settle):
+            return swap.finding("FAIL", "the settlement was approved, and the new unit said no", evidence)
+        return swap.finding("INCONCLUSIVE", "the restored batch was not settled", evidence)
+    if not last.approved(reading.profile):
+        reason = "the answer to the settlement of the restored batch was not seen"
+        return swap.finding("INCONCLUSIVE", reason, evidence)
+    return _old_one_refused(reading, swap, settle, evidence)
+
+
+def _could_settle(reading: Reading, settle: Operation) -> bool:
+    """It ended, and neither for want of a connection nor of a sign-in."""
+    if settle.completed is None or settle.outcome == "unknown" or in_vain(settle) or could_not_ask(reading, settle):
+        return False
+    screens = reading.screens_between(settle.t, settle.done + 1)
+    said = [settle.completed.detail, *(line for screen in screens for line in screen.lines[1:])]
+    return settle.outcome == "ok" or not (settle.code == _SIGN_IN_FIRST or contains_any(said, DO_FIRST[:1]))
 
 
 def _words(sums: Sums | None) -> str:
@@ -220,12 +222,12 @@ def _words(sums: Sums | None) -> str:
 
 
 def _old_one_refused(
-    reading: Reading, old: UnitReplaced, settle: Operation, evidence: list[Event | None], restored: Operation
+    reading: Reading, swap: _Swap, settle: Operation, evidence: list[Event | None]
 ) -> Finding:
     """The old unit, on the bench again after the swap: its sign-in."""
     for operation in reading.outermost:
         there = reading.before(UnitReplaced, operation.t)
-        if operation.name != "sign_in" or operation.t < settle.t or there is None or there.serial != old.serial:
+        if operation.name != "sign_in" or operation.t < settle.t or there is None or there.serial != swap.old.serial:
             continue
         sent = own(reading, operation)
         if not sent or sent[-1].response is None or not there.kept:
@@ -234,11 +236,14 @@ def _old_one_refused(
         evidence = [*evidence, there, *refused.events, *told(operation)]
         if refused.definite_97 and operation.code == refused.code:
             reason = f"the new unit settled the batch of the old one, which was answered {refused.code} and showed it"
-            return Finding.passed("REC-09", reason, evidence, at=restored.invoked)
+            return swap.finding("PASS", reason, evidence)
         if refused.definite_97:
+            screens = reading.screens_between(operation.t, operation.done + 1)
+            if operation.code is None and any(screen.unreadable for screen in screens):
+                reason = f"the old unit was answered {refused.code}; what it showed could not be read"
+                return swap.finding("INCONCLUSIVE", reason, evidence)
             said = operation.completed.detail if operation.completed else "nothing"
-            reason = f"the old unit was answered {refused.code}, and said {said}"
-            return Finding.failed("REC-09", reason, evidence, at=restored.invoked)
-        return Finding.undecided("REC-09", "the acquirer still takes the old unit", evidence, at=restored.invoked)
+            return swap.finding("FAIL", f"the old unit was answered {refused.code}, and said {said}", evidence)
+        return swap.finding("INCONCLUSIVE", "the acquirer still takes the old unit", evidence)
     reason = "the restored batch was settled; the old unit was not seen to sign in after that"
-    return Finding.undecided("REC-09", reason, evidence, at=restored.invoked)
+    return swap.finding("INCONCLUSIVE", reason, evidence)

@@ -298,6 +298,44 @@ def the_sale_goes_first(world: World) -> None:
     world.sale(1300)
 
 
+@bad("REC-03", "had not gone before it")
+def a_sale_goes_even_before_the_sign_in(world: World) -> None:
+    """It needed none: its keys are those from before."""
+    world.sign_in()
+    world.sale(1500, lost())
+    due = world.terminal.pending
+    world.remove_terminal()
+    world.send_reversal()
+    world.register_terminal()
+    world.terminal.pending = None
+    world.sale(500, "00")
+    world.terminal.pending = due
+    world.sign_in()
+    world.sale(1200)
+
+
+@bad("REC-03", "had not been delivered before it")
+def the_sale_follows_a_reversal_that_nobody_answered(world: World) -> None:
+    with_a_reversal_due(world)
+    world.sign_in()
+    world.send_reversal(withheld())
+    world.terminal.pending = None
+    world.sale(1200)
+
+
+@undecided("REC-03", "a slip records", reversal_exhausted="delete_recorded", reversal_attempts=2)
+def the_reversal_was_given_up_on_a_slip(world: World) -> None:
+    with_a_reversal_due(world)
+    world.sign_in()
+    assert world.terminal.pending is not None
+    trace = world.terminal.pending.trace
+    for _ in range(2):
+        world.send_reversal(withheld())
+    world.terminal.pending = None
+    world.slip("冲正失败", f"凭证号:{trace}")
+    world.sale(1200)
+
+
 @no_occasion("REC-03")
 def another_unit_that_owes_nothing(world: World) -> None:
     """The reversal was in the unit before it; and this one was told 97 itself."""
