@@ -9,17 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.checkers.finding import Finding, checker
+from harness.checkers.firmware_started import loaded, only_loaded, stored_then
 from harness.checkers.outliving import after, fates
-from harness.checkers.reading import Exchange, Operation, Reading
-from harness.checkers.recoveries import recoveries, restoration
-from harness.checkers.refusals import given_again, never_came, not_looked_at, refused_by_the_host
+from harness.checkers.reading import SECOND, Exchange, Operation, Reading
+from harness.checkers.recoveries import recoveries, restoration, sound, stale_key
+from harness.checkers.refusals import (
+    CANCELLED,
+    given_again,
+    never_came,
+    not_looked_at,
+    of_what_is_stored,
+    refused_by_the_host,
+)
+from harness.checkers.shown import contains_any
 from harness.checkers.state import made_new
 from harness.checkers.tables import ONLINE_OPERATIONS
-from harness.checkers.updates import Update, cut, held, in_97, reason_told, untroubled, updates
+from harness.checkers.timeline import LOOKUP_S
+from harness.checkers.updates import Update, cut, in_97, reason_told, untroubled, updates
 from harness.history.events import Event
+from harness.terminal.contracts import BUSY, NOT_CONNECTED
 
 _MAKE = {True: Finding.passed, False: Finding.failed, None: Finding.undecided}
 BLANK = frozenset("0 ")  # of such characters a number is made that was never set
+AT_WORK = frozenset({"Z1", "Z5", "Z6", BUSY})  # no connection, cancelled, busy: no word on what it is
 
 
 # -- FWU-01 ------------------------------------------------------------------------------------------------------------
@@ -41,17 +53,17 @@ def nothing_is_lost(reading: Reading) -> Iterator[Finding]:
 
 @checker("FWU-02")
 def a_reset_waits_for_the_settlement(reading: Reading) -> Iterator[Finding]:
-    """Occasion: an image that resets by design was given while something was stored. Where the power was taken away
-    before it said whether it installs it, only what runs then counts."""
+    """Occasion: an image that resets by design was given, and something was stored when it was to be installed. Where
+    the power was taken away before it said whether it installs it, only what runs then counts."""
     for update in updates(reading):
-        stored = held(reading, update) if update.sound and update.offered.resets else []
+        stored = stored_then(reading, update) if update.sound and update.offered.resets else []
         if not stored:
             continue
         what = f"{update.name} resets by design, and {len(stored)} transactions were stored"
         evidence = [*update.events, *stored]
         if update.taken:
             yield Finding.failed("FWU-02", f"{what}: it was installed", evidence, at=update.offered)
-        elif cut(reading, update) is not None:
+        elif cut(reading, update) is not None or loaded(reading, update):
             continue
         elif update.accepted:
             reason = f"{what}: the terminal said that it installs it"
@@ -60,7 +72,7 @@ def a_reset_waits_for_the_settlement(reading: Reading) -> Iterator[Finding]:
             yield Finding.undecided("FWU-02", f"{what}; what ran afterwards is not known", evidence, at=update.offered)
         elif other := not_looked_at(reading, update):
             again = given_again(reading, update)
-            if again is not None and held(reading, again):
+            if again is not None and stored_then(reading, again):
                 continue
             reason = f"{what}; it was not installed, and nothing shows that they were the reason: {other}"
             yield Finding.undecided("FWU-02", reason, evidence, at=update.offered)
@@ -76,7 +88,7 @@ def after_a_reset_it_recovers(reading: Reading) -> Iterator[Finding]:
     """Occasion: an image that resets by design was installed with nothing stored. Afterwards the terminal is as out of
     the box (it sends nothing) or is answered 97; provisioned anew it is back in service."""
     for update in updates(reading):
-        if update.sound and update.offered.resets and update.taken and not held(reading, update):
+        if update.sound and update.offered.resets and update.taken and not stored_then(reading, update):
             finding = _recovers(reading, update)
             if finding is not None:
                 yield finding
@@ -85,22 +97,26 @@ def after_a_reset_it_recovers(reading: Reading) -> Iterator[Finding]:
 def _recovers(reading: Reading, update: Update) -> Finding | None:
     what = f"{update.name} reset the terminal"
     sent = list(after(reading, update))
-    blank = next((e for e in sent if not set(e.tid) - BLANK), None)
+    blank = next((e for e in sent if e.transaction != "activation" and not set(e.tid) - BLANK), None)
     if blank is not None:
         reason = f"{what}, and {blank.name} left with a blank terminal number"
         return Finding.failed("FWU-02", reason, [*update.events, blank.request], at=update.offered)
     met: list[Event] = []
     how = "as out of the box"
-    refused = next((o for o in _tried(reading, update) if not made_new(reading, update.settled, o.t)), None)
+    untouched = (o for o in _tried(reading, update) if not made_new(reading, update.settled, o.t))
+    refused = next((o for o in untouched if not _in_the_way(reading, o)), None)
     tried = refused is not None and reading.connections_between(refused.t, refused.done + 1)
     if refused is not None and refused.outcome == "fail" and not tried:
         met = [e for e in (refused.invoked, refused.completed) if e is not None]
     elif sent and sent[0].definite_97:
         met, how = list(sent[0].events), "97"
-    granted = next((e for e in sent if e.is_sign_in(reading.profile) and e.approved(reading.profile)), None)
+    granted = next((e for e in sent if _usable(reading, e)), None)
     if granted is None or not met:
         reason = f"{what}; how it behaved then, and that it recovers, was not seen"
         return Finding.undecided("FWU-02", reason, [*update.events, *met], at=update.offered)
+    if not made_new(reading, met[0].t, granted.t):
+        reason = f"{what}; it signed in though nobody had provisioned it, and nothing else shows that it was reset"
+        return Finding.undecided("FWU-02", reason, [*update.events, *met, *granted.events], at=update.offered)
     asked = reading.attended_by(granted)
     if asked is not None and asked.outcome == "fail":
         reason = f"{what}; provisioned anew the host grants its sign-in, and it can't use it"
@@ -112,6 +128,23 @@ def _recovers(reading: Reading, update: Update) -> Finding | None:
     reason = f"{what}: {how}, and provisioned anew it signed in, and {good.name} was approved"
     evidence = [*update.events, *met, *granted.events, *good.events]
     return Finding.passed("FWU-02", reason, evidence, at=update.offered)
+
+
+def _usable(reading: Reading, e: Exchange) -> bool:
+    """A sign-in that the host grants, with keys that the terminal can open."""
+    granted = e.is_sign_in(reading.profile) and e.approved(reading.profile)
+    return granted and sound(reading, e) and not stale_key(reading, e.mid, e.tid, e.t)
+
+
+def _in_the_way(reading: Reading, asked: Operation) -> bool:
+    """Something else than that it is as out of the box can have kept it from connecting."""
+    start, end = asked.t - LOOKUP_S * SECOND, asked.done + 1
+    if reading.wire_hurt_within(start, end) or reading.power_lost_within(asked.t, end):
+        return True
+    texts, done = (*NOT_CONNECTED, CANCELLED), asked.completed
+    if done is not None and (done.code in AT_WORK or any(text in done.detail for text in texts)):
+        return True
+    return any(contains_any(screen.lines, texts) for screen in reading.screens_between(asked.t, end))
 
 
 def _tried(reading: Reading, update: Update) -> Iterator[Operation]:
@@ -185,7 +218,7 @@ def every_pair(reading: Reading) -> Iterator[Finding]:
 def _of_pair(reading: Reading, update: Update) -> Finding | None:
     if not update.sound or update.was in (None, update.offers) or not untroubled(reading, update):
         return None
-    if (update.offered.resets and held(reading, update)) or refused_by_the_host(reading, update):
+    if (update.offered.resets and stored_then(reading, update)) or refused_by_the_host(reading, update):
         return None
     if update.kept and never_came(reading, update):
         return None
@@ -194,6 +227,10 @@ def _of_pair(reading: Reading, update: Update) -> Finding | None:
     what = f"{update.name}, {state}"
     if update.taken:
         return Finding.passed("FWU-09", f"{what}: it runs", evidence, at=update.offered)
+    if update.kept and (unlike := _not_of_the_pair(reading, update)):
+        if given_again(reading, update) is not None:
+            return None
+        return Finding.undecided("FWU-09", f"{what}: {unlike}", evidence, at=update.offered)
     if update.kept:
         told = "installed, and turned back from" if update.accepted else "refused"
         reason = f"{what}: {told} ({reason_told(reading, update) or 'no reason told'})"
@@ -201,6 +238,16 @@ def _of_pair(reading: Reading, update: Update) -> Finding | None:
     if update.runs is not None:
         return Finding.failed("FWU-09", f"{what}: {' '.join(update.runs)} runs", evidence, at=update.offered)
     return Finding.undecided("FWU-09", f"{what}: what ran afterwards is not known", evidence, at=update.offered)
+
+
+def _not_of_the_pair(reading: Reading, update: Update) -> str:
+    """Why that the version before runs on is no word on the two versions, in words; "": it is one. Not all that a
+    terminal may have stored can be seen from outside."""
+    if only_loaded(reading, update):
+        return "loaded, and nobody told it to install it"
+    if update.offered.resets and of_what_is_stored(reading, update):
+        return f"refused for what it says that it has stored ({reason_told(reading, update)})"
+    return ""
 
 
 def missing_pairs(readings: Iterable[Reading]) -> list[str]:
@@ -211,6 +258,7 @@ def missing_pairs(readings: Iterable[Reading]) -> list[str]:
         header = reading.header
         wanted |= {(old, header.firmware.version) for old in header.from_versions}
         for update in updates(reading):
-            if update.was is not None and _of_pair(reading, update) is not None and update.runs is not None:
+            finding = _of_pair(reading, update)
+            if update.was is not None and finding is not None and finding.verdict != "INCONCLUSIVE":
                 seen.add((update.was[1], update.offers[1]))
     return [f"{old} to {new}" for old, new in sorted(wanted - seen)]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.checkers.finding import Finding, checker
+from harness.checkers.firmware_started import only_loaded, stored_then
 from harness.checkers.outliving import losses
 from harness.checkers.reading import Reading
-from harness.checkers.refusals import never_came
+from harness.checkers.refusals import never_came, of_what_is_stored
 from harness.checkers.updates import (
     Update,
     cut,
     dead,
     disturbed,
-    held,
     reason_of,
     reason_told,
     second_senders,
@@ -23,7 +23,8 @@ from harness.checkers.updates import (
 from harness.history.events import Event
 from harness.history.update_events import UpdateCut
 
-WHO = ("tid", "mid", "tmk_kcv")  # gone after an update that resets by design
+WHO = frozenset({"tid", "mid", "tmk_kcv"})  # gone after an update that resets by design, of every merchant
+STORED = frozenset({"sales", "voids", "reversal"})  # as the counters have it: nothing of it either
 
 
 # -- FWU-03 ------------------------------------------------------------------------------------------------------------
@@ -59,14 +60,20 @@ def _wrong(event: UpdateCut) -> str:
 
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    names = sorted(before.keys() | after.keys())
-    differing = [n for n in names if before.get(n, "") != after.get(n, "")]
-    return [f"{n} is {after.get(n, '') or 'gone'} instead of {before.get(n, '') or 'nothing'}" for n in differing]
+    """Of what was told before. A version may tell more than the one before it."""
+    differing = [n for n in sorted(before) if before[n] != after.get(n, "")]
+    return [f"{n} is {after.get(n, '') or 'gone'} instead of {before[n] or 'nothing'}" for n in differing]
 
 
 def _remains(after: Mapping[str, str]) -> list[str]:
     """What an update that resets should have left nothing of."""
-    return [f"{n} is still {after[n]}" for n in WHO if after.get(n)]
+    return [f"{n} is still {value}" for n, value in after.items() if _remained(n.rpartition(".")[2], value)]
+
+
+def _remained(name: str, value: str) -> bool:
+    if name in WHO:
+        return bool(value)
+    return name in STORED and value != "none" and bool(set(value) - set("0/"))
 
 
 @checker("FWU-03")
@@ -132,6 +139,9 @@ def two_senders_at_once(reading: Reading) -> Iterator[Finding]:
             yield Finding.failed("FWU-05", reason, [*evidence, ruined], at=second.operation.invoked)
         elif second.accepted and update.accepted:
             yield Finding.failed("FWU-05", f"{what}: both were taken", evidence, at=second.operation.invoked)
+        elif second.operation.outcome == "unknown":
+            reason = f"{what}: how it ended is not known"
+            yield Finding.undecided("FWU-05", reason, evidence, at=second.operation.invoked)
         elif not second.accepted and not told:
             reason = f"{what}: refused without a reason"
             yield Finding.failed("FWU-05", reason, evidence, at=second.operation.invoked)
@@ -157,7 +167,7 @@ def _went_on(
         return Finding.failed("FWU-05", reason, [*evidence, ruined], at=update.offered)
     if update.taken:
         return Finding.passed("FWU-05", f"{what}: it was taken all the same", evidence, at=update.offered)
-    if update.accepted and update.runs is not None:
+    if update.accepted and update.runs is not None and not only_loaded(reading, update):
         reason = f"{what}: the terminal said that it installs it, and {' '.join(update.runs)} runs"
         return Finding.failed("FWU-05", reason, evidence, at=update.offered)
     again = next((u for u in following if _same_again(reading, update, u)), None)
@@ -178,6 +188,6 @@ def _same_again(reading: Reading, update: Update, other: Update) -> bool:
     """The same image, to the same unit, that came with nothing in the way (or was taken although something was). What
     is stored is in the way of an image that resets."""
     same = other.offered.firmware.sha256 == update.offered.firmware.sha256 and other.t < update.unit
-    barred = other.offered.resets and bool(held(reading, other))
+    barred = other.offered.resets and (bool(stored_then(reading, other)) or of_what_is_stored(reading, other))
     came = untroubled(reading, other) and not barred and not never_came(reading, other)
     return same and other.sound and (other.taken or came)

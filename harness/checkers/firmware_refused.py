@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checkers.finding import Finding, checker
+from harness.checkers.firmware_started import met, starts
 from harness.checkers.observing import is_idle, quoted, seen_until
 from harness.checkers.outliving import in_service_again, losses
 from harness.checkers.reading import SECOND, Reading
@@ -46,7 +47,12 @@ def _refused(reading: Reading, update: Update) -> Finding:
             reason = f"{what}: {update.was[1]} ran before, {update.runs[1]} runs now"
             return Finding.failed(rule, reason, evidence, at=update.offered)
         return Finding.undecided(rule, f"{what}; what runs afterwards is not known", evidence, at=update.offered)
+    shown = met(reading, update)
+    if changed_later(update) and not shown:
+        reason = f"{what}; {update.old} runs on, and nothing shows that it was to start the image"
+        return Finding.undecided(rule, reason, evidence, at=update.offered)
     if update.accepted:
+        evidence += shown if len(shown) == 1 else []  # of many any one would do
         reason = f"{what}; it was not started, and {update.old} runs on"
         return Finding.passed(rule, reason, evidence, at=update.offered)
     other = not_looked_at(reading, update, OF_WHAT_IS_STORED)
@@ -81,7 +87,8 @@ def _came_back(reading: Reading, update: Update) -> Finding:
     ruined = dead(reading, update)
     if ruined is not None:
         return Finding.failed(rule, f"{what}: nothing can be started any more", [*evidence, ruined], at=update.offered)
-    helped = _helped(reading, update)
+    switched = _switched_off(reading, update)
+    helped = next((p for p in switched if not _worked(reading, update, p)), None)
     if helped is not None:
         reason = f"{what}: somebody had to switch the terminal off and on"
         return Finding.failed(rule, reason, [*evidence, helped], at=update.offered)
@@ -91,12 +98,19 @@ def _came_back(reading: Reading, update: Update) -> Finding:
         return Finding.failed(rule, reason, [*evidence, stuck], at=update.offered)
     if not update.kept:
         return Finding.undecided(rule, f"{what}; what runs afterwards is not known", evidence, at=update.offered)
+    if switched:
+        reason = f"{what}; it worked again, and was switched off and on before it told what it runs"
+        return Finding.undecided(rule, reason, [*evidence, switched[0]], at=update.offered)
+    started = starts(reading, update)
+    if reading.offers("power") and not started:
+        return Finding.undecided(rule, f"{what}; nothing shows that it was started", evidence, at=update.offered)
     served = in_service_again(reading, update)
     if served is None:
         reason = f"{what}; the version before is back, and nothing shows that the host still serves it"
         return Finding.undecided(rule, reason, evidence, at=update.offered)
     reason = f"{what}; {update.old} is back by itself, and {served.name} was approved"
-    return Finding.passed(rule, reason, [*evidence, *served.events], at=update.offered)
+    only = started if len(started) == 1 else []  # of many any one would do
+    return Finding.passed(rule, reason, [*evidence, *only, *served.events], at=update.offered)
 
 
 def _stuck(reading: Reading, update: Update) -> Screen | None:
@@ -113,8 +127,17 @@ def _stuck(reading: Reading, update: Update) -> Screen | None:
     return shown[-1]
 
 
-def _helped(reading: Reading, update: Update) -> Power | None:
-    """Somebody switched it off after it had been told to install, before it said a word."""
+def _switched_off(reading: Reading, update: Update) -> list[Power]:
+    """Each time that somebody switched it off after it had been told to install, before it said a word."""
     end = update.told.t if update.told else update.until
     events = reading.between(Power, update.operation.done, end)
-    return next((p for p in events if p.reason == "operator" and p.state == "off"), None)
+    return [p for p in events if p.reason == "operator" and p.state == "off"]
+
+
+def _worked(reading: Reading, update: Update, gone: Power) -> bool:
+    """It had started by then, and stood idle or sent something since: it needed no hand."""
+    on = next((p for p in reversed(reading.between(Power, update.t, gone.t)) if p.state == "on"), None)
+    if on is None:
+        return False
+    idle = any(is_idle(reading, s) for s in reading.screens_between(on.t, gone.t))
+    return idle or bool(reading.exchanges_between(on.t, gone.t))

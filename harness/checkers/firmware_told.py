@@ -42,8 +42,8 @@ def _all_running(reading: Reading) -> Iterator[Running]:
     known = updates(reading)
     known_since = 0 if reading.begins_with_the_log else _first_seen(reading)
     for unit in reading.all(UnitReplaced):
-        if unit.t < known_since:
-            continue  # it may have been updated since
+        if unit.t < known_since or unit.kept:
+            continue  # it may have been updated since, or before it was put aside
         following = [u.t for u in known if u.t > unit.t] + [u.t for u in reading.all(UnitReplaced) if u.t > unit.t]
         version = version_of(unit.firmware or reading.header.firmware)
         yield Running(version, unit.t, min(following, default=END), (unit,), "comes from the factory")

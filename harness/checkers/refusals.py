@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from harness.checkers.observing import interrupted
 from harness.checkers.reading import Exchange, Reading
+from harness.checkers.tables import OWN
 from harness.checkers.updates import Update, disturbed, reason_told, updates
 from harness.history.events import Power
 from harness.terminal.contracts import BUSY, NOT_CONNECTED
 
 BROKEN_OFF, NOTHING_LOADED = "73", "77"
 OF_WHAT_IS_STORED = frozenset({"85", "86"})  # transactions, a reversal
-NO_VERSION = "无新版本"
+NO_VERSION, CANCELLED = "无新版本", "交易已取消"
 _OF_THE_TRANSFER = frozenset({BROKEN_OFF, NOTHING_LOADED, BUSY})
 _OF_THE_LINE = (*NOT_CONNECTED, "通讯超时", "应答无效")
-_OF_THE_TERMINAL = ("传输中断", "终端忙", "交易已取消", "请先签到", "请先设置")
+_OF_THE_TERMINAL = ("传输中断", "终端忙", "请先签到", "请先设置")
 
 
 def never_came(reading: Reading, update: Update) -> str:
@@ -31,6 +32,8 @@ def never_came(reading: Reading, update: Update) -> str:
     if host is not None:
         return f"the host answered {host.code}"
     told = reason_told(reading, update)
+    if _says(told, CANCELLED):
+        return f"somebody cancelled it ({told})"
     line = _code(update, told).startswith("Z") or _says(told, NO_VERSION, *_OF_THE_LINE)
     if update.offered.via == "network" and line:
         return f"nothing came from the host ({told})"
@@ -64,9 +67,15 @@ def given_again(reading: Reading, update: Update) -> Update | None:
 
 
 def refused_by_the_host(reading: Reading, update: Update) -> Exchange | None:
-    """Nothing was downloaded because the host said no: a 97 to the question what there is."""
+    """Nothing was downloaded because the host said no: a 97 to the question what there is, or within the download."""
     sent = reading.exchanges_between(update.t, update.operation.done + 1) if update.offered.via == "network" else ()
-    return next((e for e in sent if e.mti in ("0800", "0820") and e.declined(reading.profile)), None)
+    asked = OWN["software_update"]
+    return next((e for e in sent if e.transaction in asked and e.declined(reading.profile)), None)
+
+
+def of_what_is_stored(reading: Reading, update: Update) -> bool:
+    """It was refused for transactions that are stored, or a reversal."""
+    return _code(update, reason_told(reading, update)) in OF_WHAT_IS_STORED
 
 
 def _code(update: Update, told: str) -> str:

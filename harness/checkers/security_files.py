@@ -12,8 +12,10 @@ from functools import partial
 
 from harness.checkers.batches import Period
 from harness.checkers.finding import Finding, checker
+from harness.checkers.firmware_started import met
 from harness.checkers.observing import is_idle, quoted
 from harness.checkers.reading import END, Reading
+from harness.checkers.refusals import given_again
 from harness.checkers.security_sign_in import settled_after
 from harness.checkers.shown import contains_any
 from harness.checkers.updates import changed_later, updates
@@ -70,29 +72,45 @@ def _is_of(reading: Reading, unit: UnitReplaced | None, period: Period) -> bool:
 
 @checker(RULE)
 def a_changed_application_is_refused(reading: Reading) -> Iterator[Finding]:
-    """Occasion: an image was changed in its slot after the terminal had it. It never runs."""
+    """Occasion: an image was changed in its slot after the terminal had it, and before it was to install or to start
+    it. It never runs."""
     for update in updates(reading):
         if not changed_later(update):
             continue
         what = f"an image was changed in its slot ({update.flaw})"
         evidence = [update.before, *update.events]
+        shown = met(reading, update)
         if update.taken:
             yield Finding.failed(RULE, f"{what}: it runs", evidence, at=update.offered)
+        elif update.kept and not shown:
+            if given_again(reading, update) is None:
+                what = f"an image was to be changed in its slot ({update.flaw})"
+                reason = f"{what}; nothing shows that the terminal was to start it then"
+                yield Finding.undecided(RULE, reason, evidence, at=update.offered)
         elif update.kept:
+            evidence += shown if len(shown) == 1 else []  # of many any one would do
             yield Finding.passed(RULE, f"{what}: {update.old} runs on", evidence, at=update.offered)
         else:
             yield Finding.undecided(RULE, f"{what}; what ran afterwards is not known", evidence, at=update.offered)
 
 
 def _changes(reading: Reading) -> Iterator[StoredChanged]:
-    """Without those that only put back what was there."""
-    before: list[StoredChanged] = []
+    """Without those that only put back what was there: each puts back one change, of its unit."""
+    foreign: list[StoredChanged] = []
     for change in reading.all(StoredChanged):
         if not change.places:
             continue
-        if not any(_undoes(change, one) for one in before):
-            yield change
-        before.append(change)
+        undone = next((one for one in foreign if _undoes(change, one) and _same_unit(reading, change, one)), None)
+        if undone is not None:
+            foreign.remove(undone)
+            continue
+        foreign.append(change)
+        yield change
+
+
+def _same_unit(reading: Reading, change: StoredChanged, other: StoredChanged) -> bool:
+    one, another = reading.before(UnitReplaced, change.t), reading.before(UnitReplaced, other.t)
+    return (one and one.serial) == (another and another.serial)
 
 
 def _undoes(change: StoredChanged, earlier: StoredChanged) -> bool:

@@ -11,11 +11,20 @@ from harness.history.update_events import FirmwareTold
 from harness.judge import judge_bench
 from harness.tests.golden import World
 from harness.tests.golden_stories import Stories, Story, findings
-from harness.tests.golden_updates import load, refuse, unit_with
-from harness.tests.histories import firmware_hurt, firmware_kept, firmware_not_looked_at
+from harness.tests.golden_updates import load, refuse, told, unit_with
+from harness.tests.histories import (
+    firmware_hurt,
+    firmware_kept,
+    firmware_not_looked_at,
+    firmware_not_started,
+    firmware_reset,
+)
 from harness.tests.judging import assert_verdict
 
-stories = Stories.joined(firmware_kept.stories, firmware_hurt.stories, firmware_not_looked_at.stories)
+stories = Stories.joined(
+    firmware_kept.stories, firmware_hurt.stories, firmware_not_looked_at.stories, firmware_not_started.stories,
+    firmware_reset.stories,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("story", stories.kept, ids=str)
@@ -72,6 +81,26 @@ def test_pairs_that_were_planned_and_not_decided_are_named() -> None:
     load(world, "1.0.0")
     world.close()
     assert missing_pairs([Reading.of(world.checked())]) == ["0.8.0 to 1.0.0"]
+
+
+def test_a_pair_that_was_loaded_only_is_named() -> None:
+    world = World()
+    world.events[0] = world.events[0].model_copy(update={"from_versions": ["0.9.0"]})
+    unit_with(world, "0.9.0")
+    firmware_not_started.only_load(world, "1.0.0")
+    told(world, "0.9.0")
+    world.close()
+    assert missing_pairs([Reading.of(world.checked())]) == ["0.9.0 to 1.0.0"]
+
+
+def test_what_was_loaded_only_is_decided_by_the_next_attempt() -> None:
+    world = World()
+    unit_with(world, "0.9.0")
+    firmware_not_started.only_load(world, "1.0.0")
+    told(world, "0.9.0")
+    load(world, "1.0.0")
+    world.close()
+    assert [f.verdict for f in findings("FWU-09", world.checked())] == ["PASS"]
 
 
 def test_what_did_not_connect_is_decided_by_the_next_attempt() -> None:

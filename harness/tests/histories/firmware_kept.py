@@ -456,7 +456,7 @@ def the_host_offers_nothing_to_whom_it_does_not_know(world: World) -> None:
     world.sign_in()
     operation = world.invoke("load_firmware", "operator", version="1.0.0")
     offer(world, operation.op, "1.0.0", via="network")
-    world.download("parameter_download", says("97"), by_itself=True)
+    world.download("software_update", says("97"), by_itself=True)
     world.complete(operation, "fail", "97")
     told(world, "0.9.0")
 

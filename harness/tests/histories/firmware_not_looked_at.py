@@ -209,5 +209,5 @@ def no_offer(world: World, version: str, *, flaw: str = "") -> None:
     """The operator asks for it, and the host says 97 to the question what there is."""
     operation = world.invoke("load_firmware", "operator", version=version)
     offer(world, operation.op, version, flaw=flaw, via="network")
-    world.download("parameter_download", says("97"), by_itself=True)
+    world.download("software_update", says("97"), by_itself=True)
     world.complete(operation, "fail", "97")

@@ -7,7 +7,8 @@ from harness.history.update_events import StoredChanged
 from harness.tests.golden import Reply, World, flawed, says
 from harness.tests.golden_faults import forged, replayed, rewritten
 from harness.tests.golden_stories import Stories
-from harness.tests.golden_updates import load
+from harness.tests.golden_updates import load, refuse, told
+from harness.tests.histories.firmware_not_started import only_load
 from harness.tests.histories.steps import claim_success, deny_success
 
 stories = Stories("SEC-")
@@ -304,6 +305,28 @@ def a_changed_application_is_not_started(world: World) -> None:
     load(world, "1.1.0", flaw="changed_before_start", runs="1.0.0")
 
 
+@good("SEC-04", "an image was changed in its slot (changed_before_install): golden 1.0.0 runs on")
+def a_changed_application_is_not_installed(world: World) -> None:
+    only_load(world, "1.1.0", flaw="changed_before_install")
+    world.service("to_terminal", "INSTALL")
+    told(world, "1.0.0")
+
+
+@bad("SEC-04", "left under terminal number 97979797")
+def it_is_refused_once_only(world: World) -> None:
+    own = world.tid
+    change(world)
+    refuse_to_start(world)
+    change(world, FOREIGN, own)
+    world.power("on")
+    world.idle()
+    change(world)
+    world.power("on")
+    world.idle()
+    world.tid = FOREIGN
+    world.sign_in("97")
+
+
 @bad("SEC-04", "left under terminal number 97979797")
 def it_works_under_a_foreign_number(world: World) -> None:
     change(world)
@@ -354,6 +377,17 @@ def nobody_looks_at_it(world: World) -> None:
 @undecided("SEC-04", "what ran afterwards is not known")
 def nobody_asks_what_runs(world: World) -> None:
     load(world, "1.1.0", flaw="changed_before_start", runs="")
+
+
+@undecided("SEC-04", "nothing shows that the terminal was to start it then")
+def an_image_that_was_to_be_changed_and_never_came(world: World) -> None:
+    refuse(world, "1.1.0", flaw="changed_before_start", why="90 busy")
+
+
+@undecided("SEC-04", "nothing shows that the terminal was to start it then")
+def loaded_and_neither_changed_nor_installed(world: World) -> None:
+    only_load(world, "1.1.0", flaw="changed_before_install")
+    told(world, "1.0.0")
 
 
 @no_occasion("SEC-04")
