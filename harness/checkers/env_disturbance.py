@@ -142,6 +142,12 @@ def _of_the_bench(power: Power) -> bool:
     return power.reason in ("operator", "cut")
 
 
+def _lost_by_itself(reading: Reading, episode: Disturbance, start: int, end: int) -> list[Power]:
+    """The losses of power in ``(start, end)`` that nobody caused."""
+    lost = (power for power in reading.between(Power, start + 1, end) if _went_off(reading, power, episode))
+    return [one for one in lost if not _of_the_bench(one) and not _otherwise_lost(reading, episode, one)]
+
+
 def _back_by_itself(reading: Reading, episode: Disturbance) -> Finding:
     came_by = visits_after(reading, episode)
     stop = _left_alone(reading, episode)
@@ -150,8 +156,10 @@ def _back_by_itself(reading: Reading, episode: Disturbance) -> Finding:
     if broken is not None:
         reason, events = broken
         return _finding(episode, False, f"{episode.limit} later {reason}", *events)
-    back = _service(reading, episode, stop, deadline)
-    if back is not None:
+    away = reading.is_off(min(deadline, stop - 1))
+    again = _lost_by_itself(reading, episode, episode.end, min(stop, episode.until, deadline + HUNG_S * SECOND))
+    back = _service(reading, episode, max([episode.end, *(one.t for one in again)]), stop, deadline)
+    if back is not None and away is None:
         how, events = back
         return _finding(episode, True, how, *events)
     if came_by and came_by[0].t < deadline:
@@ -170,7 +178,7 @@ def _back_with_help(reading: Reading, episode: Disturbance) -> Finding:
     came_by = visits_after(reading, episode)
     since = came_by[-1].t if came_by else episode.end
     stop = min(reading.end + 1, episode.unit)
-    back = _service(reading, episode, stop, stop)
+    back = _service(reading, episode, episode.end, stop, stop)
     if back is not None:
         how, events = back
         return _finding(episode, True, how, *events)
@@ -191,14 +199,16 @@ def _operations(reading: Reading, episode: Disturbance, stop: int) -> Iterator[t
 
 
 def _service(
-    reading: Reading, episode: Disturbance, stop: int, deadline: int
+    reading: Reading, episode: Disturbance, since: int, stop: int, deadline: int
 ) -> tuple[str, tuple[Event, ...]] | None:
-    """What shows that it is in service: an operation that ended as ever, or the idle screen after a restart."""
+    """What shows that it is in service: an operation that ended as ever, or the idle screen after a restart.
+    ``since``: it went off for the last time, or the disturbance was over."""
     for operation, came in _operations(reading, episode, stop):
-        if came.right and operation.t <= deadline and operation.done > episode.end:
+        if came.right and operation.t <= deadline and operation.done > since:
             return f"{operation.name} {came.how}", came.events
     last = reading.before(Power, min(stop, deadline))
-    if last is None or last.t < episode.t or last.state == "off":
+    began = since if since > episode.end else episode.t
+    if last is None or last.t < began or last.state == "off":
         return None
     idle = next((s for s in reading.screens_between(last.t, min(stop, deadline)) if is_idle(reading, s)), None)
     return ("it started again, and is idle", (last, idle)) if idle else None
@@ -217,15 +227,24 @@ def _still_away(
                 break
     if stop <= deadline or not watched(reading, deadline):
         return None
+    if broken_between(reading, episode.end, deadline) or _outside(reading, episode, episode.end, deadline):
+        return None
     off = reading.is_off(deadline)
     if off is not None:
         return _stays_off(reading, episode, deadline, off.began)
+    following = next(reading.operations_after(deadline), None)
+    over = min(stop, deadline + HUNG_S * SECOND, following.t if following else stop)
+    again = next(iter(_lost_by_itself(reading, episode, deadline, over)), None)
+    if again is not None:
+        return "the terminal went off, or reset itself", (again,)
     if reading.operation_at(deadline) or not reading.timing_reliable(episode.end, deadline):
         return None
     screen = reading.screen_at(deadline)
     if screen is None or screen.unreadable or is_idle(reading, screen) or not _stands_long(reading, screen, deadline):
         return None
     if screen.t < episode.t and reading.operation_at(episode.t) is None:  # it stood there before, and nothing went on
+        return None
+    if says_97(reading, screen) and not unfounded_between(reading, screen.t, screen.t + 1):  # as MSG-07 wants it
         return None
     said = "the screen was blank" if is_blank(screen) else f"the screen said {quoted(screen)}"
     return said, (screen,)
