@@ -1,12 +1,14 @@
-"""ENV-02, criterion B: in service again by itself, and for good; and what else keeps a terminal from its idle screen."""
+"""ENV-02, criterion B: in service again by itself, and for good; and what else keeps its screen from being idle."""
 
 from __future__ import annotations
 
 from harness.tests.golden import World
 from harness.tests.golden_stories import Stories
 from harness.tests.golden_surroundings import Lab
+from harness.tests.histories.steps import deny_success, nothing_sent
 
 stories = Stories("ENV-")
+shown_twice = Stories("ENV-")  # more than one event shows it; one of them is enough
 good, bad, undecided = stories.good, stories.bad, stories.undecided
 
 
@@ -62,6 +64,24 @@ def somebody_takes_it_away_afterwards(world: World) -> None:
         world.sign_in()
         world.power("off")
         world.wait(120)
+
+
+@shown_twice.good("ENV-02", "criterion B: sale was approved by the host, and told so")
+def another_one_takes_its_power_as_its_time_is_over(world: World) -> None:
+    world.sign_in()
+    with Lab(world, without=("voltage_v",)) as lab:
+        burst(world, lab)
+        world.wait(3)
+        world.sale(700)
+        world.wait(50)
+        with lab.hit("interruption", duration_ms=5000):
+            world.power("off", "brown_out")
+            world.screen()
+            world.wait(5)
+        world.power("on", "brown_out")
+        world.idle()
+        world.sale(800)
+        world.settle()
 
 
 @undecided("ENV-02", "criterion B: nothing shows that it is in service again")
@@ -132,3 +152,49 @@ def it_gets_too_hot_meanwhile(world: World) -> None:
         lab.set(temperature_c=80)
         world.display("温度过高,暂停服务")
         world.wait(90)
+
+
+# -- what spoiled the operation that was to show it --------------------------------------------------------------------
+
+
+@undecided("ENV-02", "criterion B: nothing shows that it is in service again")
+def it_is_used_far_too_cold(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        burst(world, lab)
+        world.wait(70)
+        lab.set(temperature_c=-25)
+        world.sale(700)
+        deny_success(world)
+
+
+@undecided("ENV-02", "criterion B: nothing shows that it is in service again")
+def it_is_used_with_a_dead_reader(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        burst(world, lab)
+        world.wait(70)
+        lab.breaks("magnetic_reader")
+        nothing_sent(world, "sale", "读卡器故障", amount="700", entry="magnetic", pin="no")
+
+
+@undecided("ENV-02", "criterion B: nothing shows that it is in service again")
+def it_is_used_when_its_cable_has_just_come_back(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        burst(world, lab)
+        world.wait(70)
+        world.unplug()
+        world.wait(30)
+        world.plug()
+        world.wait(0.1)
+        nothing_sent(world, "sign_in", "连接失败")
+
+
+@bad("ENV-02", "60 s later sign_in sent nothing")
+def it_is_used_and_nothing_is_in_its_way(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        burst(world, lab)
+        world.wait(70)
+        nothing_sent(world, "sign_in", "连接失败")
