@@ -5,14 +5,16 @@ behaviour meanwhile is not held against it.
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from harness.checkers import dips
-from harness.checkers.reading import SECOND, Reading
-from harness.checkers.surroundings import Outside, kind_of, outside_of_range, steps_at
+from harness.checkers.finding import Finding
+from harness.checkers.reading import SECOND, Exchange, Reading
+from harness.checkers.surroundings import Outside, kind_of, outside_of_range, settling, steps_at
 from harness.history.events import Event, Power, UnitReplaced
 from harness.history.instrument_events import (
     Criterion,
@@ -254,7 +256,7 @@ def reset_explained(reading: Reading, power: Power) -> Event | None:
     part = next(iter(broken_between(reading, power.t, power.t)), None)
     if part is not None:
         return part.began
-    outside = outside_of_range(reading, power.t - HUNG_S * SECOND, power.t)
+    outside = outside_of_range(reading, power.t - HUNG_S * SECOND, power.t, settling=settling(reading))
     return outside.event if outside else None
 
 
@@ -264,14 +266,19 @@ def by_surroundings(reading: Reading, power: Power) -> bool:
 
 
 def excuse(reading: Reading, rule: str, start: int, end: int) -> Broken | Hit | Outside | None:
-    """Why what the terminal did in the interval is not judged by this rule: a part of it was broken, a disturbance hit
-    it under which it need not work on, or it stood outside its declared range."""
-    group = rule.partition("-")[0]
-    part = next(iter(broken_between(reading, start, end)), None)
+    """Why what the terminal did in the interval is not judged by this rule: it need not work then, and the rule is none
+    that must hold all the same."""
     if rule in WIPED_BY_TAMPER:
         return next((one for one in broken_between(reading, start, end) if one.part == "tamper"), None)
-    if rule in ALWAYS or group in ALWAYS_GROUPS:
+    if rule in ALWAYS or rule.partition("-")[0] in ALWAYS_GROUPS:
         return None
+    return need_not_work(reading, start, end)
+
+
+def need_not_work(reading: Reading, start: int, end: int) -> Broken | Hit | Outside | None:
+    """A part of it was broken in the interval, a disturbance hit it under which it need not work on, or it stood
+    outside its declared range, or had not settled since."""
+    part = next(iter(broken_between(reading, start, end)), None)
     if part is not None:
         return part
     struck = hits_between(reading, start - aftermath(reading), end)
@@ -279,4 +286,17 @@ def excuse(reading: Reading, rule: str, start: int, end: int) -> Broken | Hit | 
     if hit is not None:
         return hit
     borne = [(one.start, one.end) for one in struck if one.begun.sort in OF_SUPPLY]  # what it reads then is the dip
-    return outside_of_range(reading, start, end, dips=borne)
+    return outside_of_range(reading, start, end, dips=borne, settling=settling(reading))
+
+
+def struck(reading: Reading, exchange: Exchange) -> Broken | Hit | Outside | None:
+    """Why the terminal need not have made of an answer what it says."""
+    operation = reading.attended_by(exchange)
+    answered = exchange.answered_at or exchange.t
+    return need_not_work(reading, exchange.t, max(operation.done, answered) if operation else answered)
+
+
+def excused(finding: Finding, why: Broken | Hit | Outside) -> Finding:
+    """A FAIL that what was done to the terminal may explain."""
+    reason = f"what was done to the terminal ({why}) may explain it: would be FAIL: {finding.reason}"
+    return dataclasses.replace(finding, verdict="INCONCLUSIVE", reason=reason)

@@ -12,10 +12,10 @@ from harness.tests.golden_log import PowerReason
 from harness.tests.golden_stories import Stories, Story
 from harness.tests.golden_surroundings import Lab
 from harness.tests.golden_updates import offer, told
-from harness.tests.histories import env_97, env_corners, env_disturbance, env_hardware, env_range
+from harness.tests.histories import env_97, env_corners, env_disturbance, env_hardware, env_range, struck_elsewhere
 from harness.tests.judging import assert_verdict, verdict
 
-twice, shown = env_disturbance.shown_twice, env_97.stories
+twice, shown, struck = env_disturbance.shown_twice, env_97.stories, struck_elsewhere.stories
 environment = Stories.joined(
     env_range.stories, env_disturbance.stories, env_hardware.stories, env_corners.stories
 )  # fmt: skip
@@ -63,6 +63,22 @@ def test_what_costs_no_answer_is_no_occasion(story: Story) -> None:
 
 
 # -- what other rules make of it ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("story", struck.kept, ids=str)
+def test_a_rule_that_always_holds_goes_by_the_next_sign_in(story: Story) -> None:
+    struck.passes(story)
+    struck.rests_on_its_evidence(story)
+
+
+@pytest.mark.parametrize("story", struck.broken, ids=str)
+def test_and_is_broken_where_nothing_explains_it(story: Story) -> None:
+    struck.fails(story)
+
+
+@pytest.mark.parametrize("story", struck.open, ids=str)
+def test_and_is_open_where_there_is_no_other(story: Story) -> None:
+    struck.stays_open(story)
 
 
 def after_97(world: World) -> None:
@@ -138,6 +154,27 @@ def test_a_slow_screen_outside_the_range_is_not_held_against_it() -> None:
     (outside,) = shown_at(-20)
     assert outside.verdict == "INCONCLUSIVE"
     assert "(temperature -20.0 °C) may explain it: would be FAIL: 97 to sale" in outside.reason
+
+
+@pytest.mark.parametrize("emulated", [True, False], ids=["emulated", "physical"])
+def test_a_terminal_that_was_too_cold_is_still_settling(emulated: bool) -> None:
+    """An emulated chamber leaves nothing behind."""
+    world = World()
+    with world.test("cold before"), Lab(world, emulated=emulated) as lab:
+        world.sign_in()
+        lab.set(temperature_c=-30, settle=600)
+        lab.set(temperature_c=20, settle=60)
+        world.quiet = True
+        world.sale(700, "97")
+        world.screen("请稍候")
+        world.wait(20)
+        world.reboot("watchdog")
+    world.close()
+    found = [f for f in judge_bench(world.checked()) if f.rule in ("MSG-01", "STA-06") and f.verdict != "PASS"]
+    assert [(f.rule, f.verdict) for f in found if f.verdict == "FAIL"] == (
+        [("MSG-01", "FAIL"), ("STA-06", "FAIL")] if emulated else []
+    )
+    assert emulated or "(temperature -30.0 °C) may explain it" in found[0].reason
 
 
 @pytest.mark.parametrize(("residual_pct", "wanted"), [(70, "FAIL"), (10, "INCONCLUSIVE")])
