@@ -1,4 +1,4 @@
-"""Rules that hold whatever surrounds the terminal, where what was done to it spoiled a sign-in: the next one decides."""
+"""Rules that always hold, where what was done to the terminal spoiled a sign-in: the next one decides."""
 
 from __future__ import annotations
 
