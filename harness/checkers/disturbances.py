@@ -21,6 +21,7 @@ from harness.history.instrument_events import (
     Disturbed,
     HardwareState,
     InstrumentOpened,
+    InstrumentsSafe,
     Part,
     Readings,
     StressStep,
@@ -101,7 +102,7 @@ def _hits_of(reading: Reading) -> Iterator[Hit]:
         begun = open_ones.pop(key, None)
         if event.state == "begun":
             if begun is not None:
-                yield _unended(reading, begun, event.t)
+                yield _unended(reading, begun, min(_safe(reading, begun), event.t))
             open_ones[key] = event
         elif begun is not None:
             level = begun.values.get(LEVEL[begun.sort][0])
@@ -110,7 +111,13 @@ def _hits_of(reading: Reading) -> Iterator[Hit]:
         else:
             yield Hit(event, None, event.t, None, 0.0, None)
     for begun in open_ones.values():
-        yield _unended(reading, begun, reading.end + 1)
+        yield _unended(reading, begun, _safe(reading, begun))
+
+
+def _safe(reading: Reading, begun: Disturbed) -> int:
+    """When its instrument was made safe."""
+    made_safe = (one for one in reading.all(InstrumentsSafe) if one.t > begun.t)
+    return next((one.t for one in made_safe if begun.instrument in one.instruments), reading.end + 1)
 
 
 def _unended(reading: Reading, begun: Disturbed, until: int) -> Hit:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from harness.bench.lasting import THE_LAST, Lasting
 from harness.checkers.finding import Finding
-from harness.history.events import AnyEvent
+from harness.checkers.reading import Reading
+from harness.history.events import AnyEvent, TestOpened
+from harness.history.instrument_events import InstrumentsSafe, Readings
 from harness.judge import judge_bench
 from harness.tests.golden import World, lost
 from harness.tests.golden_log import PowerReason
@@ -175,6 +180,98 @@ def test_a_terminal_that_was_too_cold_is_still_settling(emulated: bool) -> None:
         [("MSG-01", "FAIL"), ("STA-06", "FAIL")] if emulated else []
     )
     assert emulated or "(temperature -30.0 °C) may explain it" in found[0].reason
+
+
+def of_the_second_test(events: list[AnyEvent], *, knows: bool = True) -> list[tuple[str, str]]:
+    """What its window alone shows, as a bench keeps it (``knows``: of what came before)."""
+    ordered = sorted(events, key=lambda e: (e.t, e.seq))
+    start = next(e.t for e in ordered if isinstance(e, TestOpened) and e.test == "two")
+    lasting = Lasting(Reading.of(events).model.surroundings)
+    for event in ordered:
+        if event.t < start and (knows or not isinstance(event, (*THE_LAST, Readings))):
+            lasting.note(event)
+    window = [*lasting.events, *(e for e in ordered if e.t >= start)]
+    assert not Reading.of(window).begins_with_the_log
+    return [(f.rule, f.verdict) for f in judge_bench(window) if f.span == "two" and f.verdict == "FAIL"]
+
+
+def struck_at_the_end_of_the_first_test(world: World, lab: Lab) -> None:
+    with world.test("one"):
+        world.sign_in()
+        with lab.hit("burst", level_kv=1):
+            world.wait(0.3)
+    with world.test("two"):
+        world.wait(5)
+        world.quiet = True
+        world.sale(700, "97")
+        world.screen("正在恢复")
+        world.wait(8)
+        world.reboot("watchdog")
+
+
+def too_cold_in_the_first_test(world: World, lab: Lab) -> None:
+    with world.test("one"):
+        world.sign_in()
+        lab.set(temperature_c=-30, settle=600)
+        lab.set(temperature_c=20)
+    with world.test("two"):
+        world.quiet = True
+        world.sale(700, "97")
+        world.screen("请稍候")
+        world.wait(20)
+
+
+def broken_and_mended_in_the_first_test(world: World, lab: Lab) -> None:
+    with world.test("one"):
+        world.sign_in()
+        lab.breaks("tamper", "open")
+        world.display("设备被拆", "请送修")
+        world.wait(5)
+        world.acknowledge()
+        lab.breaks("tamper", "ok")
+    with world.test("two"):
+        lab.set(temperature_c=44)
+        operation = world.invoke("sign_in")
+        world.display("设备被拆", "请送修")
+        world.wait(2)
+        world.complete(operation, "fail")
+        world.wait(10)
+
+
+@pytest.mark.parametrize(("story", "blamed"), [
+    (struck_at_the_end_of_the_first_test, {"MSG-01", "STA-06"}), (too_cold_in_the_first_test, {"MSG-01"}),
+    (broken_and_mended_in_the_first_test, {"ENV-01"}),
+])  # fmt: skip
+def test_a_test_is_not_failed_for_what_was_done_in_the_one_before(
+    story: Callable[[World, Lab], None], blamed: set[str]
+) -> None:
+    world = World()
+    with Lab(world) as lab:
+        story(world, lab)
+    world.close()
+    events = world.checked()
+    assert {rule for rule, _verdict in of_the_second_test(events, knows=False)} >= blamed
+    assert not of_the_second_test(events)
+    assert not [f for f in judge_bench(events) if f.verdict == "FAIL"]
+
+
+@pytest.mark.parametrize(("made_safe", "wanted"), [(True, "FAIL"), (False, "INCONCLUSIVE")])
+def test_a_disturbance_whose_end_is_not_told_ends_with_the_safe_state(made_safe: bool, wanted: str) -> None:
+    world = World()
+    with world.test("broken off"), Lab(world) as lab:
+        world.sign_in()
+        with lab.hit("burst", level_kv=1):
+            world.wait(0.3)
+        world.events.pop()
+        if made_safe:
+            world.append(InstrumentsSafe(t=0, why="asked", instruments=["chamber-1", "supply-1", "burst-1"]))
+        world.wait(600)
+        world.quiet = True
+        world.sale(700, "97")
+        world.screen("请稍候")
+        world.wait(20)
+    world.close()
+    assert [f.verdict for f in judge_bench(world.checked()) if f.rule == "MSG-01"] == [wanted]
 
 
 @pytest.mark.parametrize(("residual_pct", "wanted"), [(70, "FAIL"), (10, "INCONCLUSIVE")])
