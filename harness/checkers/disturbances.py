@@ -163,6 +163,12 @@ def hits_between(reading: Reading, start: int, end: int) -> list[Hit]:
     return touching[::-1]
 
 
+def felt(reading: Reading, start: int, end: int) -> list[Hit]:
+    """Those that touch the interval, and those before it from which the terminal may still be coming back."""
+    recent = hits_between(reading, start - aftermath(reading), end)
+    return [one for one in recent if one.end >= start or criterion_of(reading, one) != "A"]
+
+
 def aftermath(reading: Reading) -> int:
     """So long (ns) after a disturbance the terminal may be about to come back from it."""
     declared = reading.model.surroundings

@@ -17,12 +17,20 @@ from harness.tests.golden_log import PowerReason
 from harness.tests.golden_stories import Stories, Story
 from harness.tests.golden_surroundings import Lab
 from harness.tests.golden_updates import offer, told
-from harness.tests.histories import env_97, env_corners, env_disturbance, env_hardware, env_range, struck_elsewhere
+from harness.tests.histories import (
+    env_97,
+    env_corners,
+    env_disturbance,
+    env_hardware,
+    env_hardware_excused,
+    env_range,
+    struck_elsewhere,
+)
 from harness.tests.judging import assert_verdict, verdict
 
 twice, shown, struck = env_disturbance.shown_twice, env_97.stories, struck_elsewhere.stories
 environment = Stories.joined(
-    env_range.stories, env_disturbance.stories, env_hardware.stories, env_corners.stories
+    env_range.stories, env_disturbance.stories, env_hardware.stories, env_hardware_excused.stories, env_corners.stories
 )  # fmt: skip
 
 
