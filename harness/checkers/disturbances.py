@@ -26,6 +26,7 @@ from harness.history.instrument_events import (
     Readings,
     StressStep,
 )
+from harness.instruments.desk import says_no
 
 HUNG_S = 30  # real seconds: so long a terminal may hang from a disturbance before its watchdog resets it
 LEVEL = {
@@ -37,6 +38,7 @@ OF_SUPPLY = frozenset({"dip", "interruption"})
 SHOWS = {"burst": "pulses", "esd": "pulses", "surge": "pulses", "field": "field_v_m"}
 SHOWN_NS = SECOND  # so long after it was over what it counted may be read
 FIELD_THERE = 0.5  # of the level, at the probe
+FIELD_UNEVEN = 2.0  # of the level: 6 dB, as much as a uniform field may be above it (IEC 61000-4-3)
 PARTS: dict[Part, str] = {
     "magnetic_reader": "magnetic reader", "chip_reader": "chip reader", "contactless_reader": "contactless reader",
     "printer": "printer", "paper": "paper", "battery": "battery", "clock_battery": "clock battery", "clock": "clock",
@@ -56,7 +58,8 @@ WIPED_BY_TAMPER = frozenset({"STA-03", "FWU-01"})  # a terminal that was opened 
 class Hit:
     """One disturbance. ``level``: as :class:`harness.terminal.surroundings.Immunity` counts it; None: not told, or its
     beginning or end was not seen (``begun`` is then what was seen, ``end`` the latest that it can be). ``shown``: by
-    what one sees that it did strike, most often readings; None: it would be seen, and was not."""
+    what one sees that it did strike, most often readings; None: it would be seen, and was not. ``worse``: by readings
+    it was plainly more than its instrument was told to do, and is taken for what they say."""
 
     begun: Disturbed
     ended: Disturbed | None
@@ -64,6 +67,7 @@ class Hit:
     level: float | None
     residual_pct: float
     shown: tuple[Event, ...] | None = ()
+    worse: bool = False
 
     @property
     def start(self) -> int:
@@ -105,9 +109,10 @@ def _hits_of(reading: Reading) -> Iterator[Hit]:
                 yield _unended(reading, begun, min(_safe(reading, begun), event.t))
             open_ones[key] = event
         elif begun is not None:
-            level = begun.values.get(LEVEL[begun.sort][0])
-            shown = _shown(reading, begun, event)
-            yield Hit(begun, event, event.t, level, begun.values.get("residual_pct", 0.0), shown)
+            worse = _worse(reading, begun, event)
+            values = {**begun.values, **worse}
+            level, residual_pct = values.get(LEVEL[begun.sort][0]), values.get("residual_pct", 0.0)
+            yield Hit(begun, event, event.t, level, residual_pct, _shown(reading, begun, event), bool(worse))
         else:
             yield Hit(event, None, event.t, None, 0.0, None)
     for begun in open_ones.values():
@@ -126,8 +131,25 @@ def _unended(reading: Reading, begun: Disturbed, until: int) -> Hit:
 
 
 def _shown(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Event, ...] | None:
+    answer = dips.answered(reading, begun, ended)
+    if answer is not None and says_no(answer.answer):
+        return None
     by_what = dips.shown if begun.sort in OF_SUPPLY else _counted
     return by_what(reading, begun, ended)
+
+
+def _worse(reading: Reading, begun: Disturbed, ended: Disturbed) -> dict[str, float]:
+    """What of it was plainly more than its instrument was told to do, as readings say."""
+    if begun.sort in OF_SUPPLY:
+        return dips.worse(reading, begun, ended)
+    told = begun.values.get("field_v_m")
+    if begun.sort != "field" or told is None:
+        return {}
+    meanwhile = reading.between(Readings, begun.t, ended.t + SHOWN_NS)
+    seen = [one.values["field_v_m"] for one in meanwhile
+            if one.instrument == begun.instrument and "field_v_m" in one.values]  # fmt: skip
+    strongest = max(seen, default=0.0)
+    return {"field_v_m": strongest} if strongest > FIELD_UNEVEN * told else {}
 
 
 def _counted(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Event, ...] | None:
@@ -188,6 +210,8 @@ def criterion_of(reading: Reading, hit: Hit) -> Criterion | None:
         by_model = declared.criterion(hit.begun.sort, hit.level, hit.residual_pct)
         if by_model is not None:
             return by_model
+    if hit.worse:  # the step did not mean that
+        return None
     step = step_of(reading, hit)
     return step.criterion if step is not None else None
 

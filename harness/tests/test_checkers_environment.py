@@ -20,6 +20,7 @@ from harness.tests.golden_updates import offer, told
 from harness.tests.histories import (
     env_97,
     env_corners,
+    env_dips,
     env_disturbance,
     env_hardware,
     env_hardware_excused,
@@ -30,7 +31,8 @@ from harness.tests.judging import assert_verdict, verdict
 
 twice, shown, struck = env_disturbance.shown_twice, env_97.stories, struck_elsewhere.stories
 environment = Stories.joined(
-    env_range.stories, env_disturbance.stories, env_hardware.stories, env_hardware_excused.stories, env_corners.stories
+    env_range.stories, env_disturbance.stories, env_dips.stories, env_hardware.stories, env_hardware_excused.stories,
+    env_corners.stories,
 )  # fmt: skip
 
 
@@ -297,6 +299,23 @@ def test_a_dip_that_it_must_bear_excuses_nothing(residual_pct: float, wanted: st
         world.wait(20)
     world.close()
     assert [f.verdict for f in judge_bench(world.checked()) if f.rule == "MSG-01"] == [wanted]
+
+
+@pytest.mark.parametrize("name", ["deeper", "longer", "stronger"])
+def test_what_was_worse_than_it_was_told_to_be_is_judged_as_what_it_was(name: str) -> None:
+    """The model declares nothing for it."""
+    world = World()
+    with world.test(name), Lab(world) as lab:
+        world.sign_in()
+        if name == "deeper":
+            env_dips.dip(world, lab, (0, 0.5))
+        elif name == "longer":
+            env_dips.dip(world, lab, (154, 2), (154, 2))
+        else:
+            env_dips.field(world, lab, 20)
+        world.sale(700)
+    world.close()
+    assert not [f for f in judge_bench(world.checked()) if f.verdict in ("FAIL", "ERROR")]
 
 
 def test_money_is_held_against_it_wherever_it_stands() -> None:
