@@ -21,6 +21,7 @@ FELL = 0.75  # of the way from the nominal voltage to the residual one
 LONGER, DEEPER_PCT = 0.1, 10  # of what it was told, and of the nominal voltage: what is less is no other dip
 FELT = frozenset({"supply_dipped", "supply_lost", "on_battery"})  # what an emulated board says of its supply
 DARK_NS = SECOND  # so long after it the power may still go because of it
+STUCK_NS = 10 * SECOND  # so long after its end a supply is looked at that may not come back
 MS = 1_000_000
 
 
@@ -56,14 +57,14 @@ def answered(reading: Reading, begun: Disturbed, ended: Disturbed) -> OperatorAn
 def worse(reading: Reading, begun: Disturbed, ended: Disturbed) -> dict[str, float]:
     """What of it was worse than its supply was told, by the readings: how long (``duration_ms``, at least), how deep
     (``residual_pct``)."""
-    told = [one for one in reading.all(Readings) if one.instrument == begun.instrument and "voltage_v" in one.values]
-    first = bisect.bisect_right(told, begun.t, key=lambda one: one.t)
     declared = reading.model.surroundings
     if declared is None:
         return {}
+    meanwhile = reading.between(Readings, begun.t + 1, ended.t + STUCK_NS)
+    told = [one for one in meanwhile if one.instrument == begun.instrument and "voltage_v" in one.values]
     nominal, residual = declared.voltage_v.nominal, begun.values.get("residual_pct", 0.0)
     low = nominal * (1 - FELL * (1 - residual / 100))
-    fell = itertools.dropwhile(lambda one: one.t <= ended.t and one.values["voltage_v"] > low, told[first:])
+    fell = itertools.dropwhile(lambda one: one.t <= ended.t and one.values["voltage_v"] > low, told)
     lows = list(itertools.takewhile(lambda one: one.values["voltage_v"] <= low, fell))
     if not lows or lows[0].t > ended.t:
         return {}
