@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.checkers.disturbances import excuse
+from harness.checkers.disturbances import excuse, excused
 from harness.checkers.finding import Finding, checkers
 from harness.checkers.reading import Reading
 from harness.history.events import AnyEvent, TestClosed, TestOpened
@@ -82,10 +82,7 @@ def _excused(reading: Reading, finding: Finding) -> Finding:
         return finding
     moments = [finding.t, *(reading.by_seq[seq].t for seq in finding.evidence if seq in reading.by_seq)]
     why = excuse(reading, finding.rule, finding.t, max(moments))
-    if why is None:
-        return finding
-    reason = f"what was done to the terminal ({why}) may explain it: would be FAIL: {finding.reason}"
-    return dataclasses.replace(finding, verdict="INCONCLUSIVE", reason=reason)
+    return finding if why is None else excused(finding, why)
 
 
 def _order(finding: Finding) -> tuple[str, int, tuple[int, ...], str, str]:

@@ -21,6 +21,7 @@ from harness.bench.content import ArmedAtHost
 from harness.bench.door import Card, Door
 from harness.bench.heartbeat import start_heartbeat
 from harness.bench.host import Host
+from harness.bench.lasting import Lasting
 from harness.bench.plan import BenchPlan
 from harness.bench.ready import HOST_PORT
 from harness.bench.recovery import Recovery
@@ -31,21 +32,14 @@ from harness.history.events import (
     AnyEvent,
     BenchFailed,
     Heartbeat,
-    HostLedger,
-    Key,
-    OperationCompleted,
     OperationInvoked,
     Power,
     RunClosed,
-    RunOpened,
     TestPhase,
-    UnitReplaced,
     WireFrame,
     WireLink,
 )
-from harness.history.instrument_events import InstrumentOpened
 from harness.history.recorder import Recorder
-from harness.history.update_events import FirmwareTold
 from harness.instruments.modem import Modem
 from harness.lab.firmware_images import Image
 from harness.lab.process import Child
@@ -81,10 +75,7 @@ class Bench:
         self.runs = self.ran = plan.firmware.name, plan.firmware.version
         self.slot = "A"
         self.second_host = False  # whether a test told the terminal of one
-        # what a part of the history needs from before it: what it is about, which unit stands there, which keys it
-        # got, and what the books held of units whose trace numbers may come again
-        self.standing: list[AnyEvent] = []
-        self._key_loads: set[int] = set()
+        self._lasting = Lasting(plan.model.surroundings)
         self.failed: str = ""
         self.instruments: Instruments | None = None
 
@@ -105,7 +96,7 @@ class Bench:
         plan.folder.mkdir(parents=True, exist_ok=True)
         self.history = Recorder(plan.folder / "history.jsonl", bench=plan.bench)
         self._stack.callback(self.history.close)
-        self.history.add_listener(self._note_standing)
+        self.history.add_listener(self._lasting.note)
         self.history.append(plan.opened())
         self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))
         self._scratch = self._stack.enter_context(scratch_folder())
@@ -216,6 +207,11 @@ class Bench:
         self.provisioned, self.second_host = unit.provisioned, unit.second_host
 
     @property
+    def standing(self) -> list[AnyEvent]:
+        """What a part of the history needs from before it."""
+        return self._lasting.events
+
+    @property
     def serial(self) -> str:
         """The serial number of the unit that stands there."""
         return self._standing.unit.serial
@@ -262,19 +258,6 @@ class Bench:
     def _adopt(self, child: Child) -> None:
         self._children.append(child)
         self._stack.callback(child.stop)
-
-    def _note_standing(self, event: AnyEvent) -> None:
-        if isinstance(event, OperationInvoked) and event.name in ("load_tmk", "activate"):
-            self._key_loads.add(event.op)
-        if isinstance(event, HostLedger):
-            self.standing = [
-                one for one in self.standing
-                if not (isinstance(one, HostLedger) and (one.mid, one.tid) == (event.mid, event.tid))
-            ]
-            self.standing.append(event)
-        of_a_key_load = isinstance(event, OperationInvoked | OperationCompleted) and event.op in self._key_loads
-        if of_a_key_load or isinstance(event, RunOpened | Key | UnitReplaced | FirmwareTold | InstrumentOpened):
-            self.standing.append(event)
 
     # -- health -------------------------------------------------------------------------------------------------------
 

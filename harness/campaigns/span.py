@@ -15,7 +15,7 @@ from harness.bench.ready import conclude, make_ready
 from harness.checkers.finding import Finding
 from harness.errors import BenchError
 from harness.history.events import AnyEvent, TestClosed, TestOpened, TestPhase
-from harness.judge import judge_bench
+from harness.judge import SURROUNDING, judge_bench
 
 DEADLINE_S = 900.0
 Outcome = Literal["passed", "failed", "error", "skipped"]
@@ -104,8 +104,9 @@ class TestSpan:
 
     def _judge(self) -> list[Finding]:
         """What this span alone shows. Rules that reach across tests are judged again on the whole log at the run's
-        end."""
-        return judge_bench(self.window())
+        end; so is what was done to the terminal before this span, of which it has no more than what may excuse it."""
+        before = {event.t for event in self._standing if isinstance(event, SURROUNDING)}
+        return [finding for finding in judge_bench(self.window()) if finding.t not in before]
 
     def window(self) -> list[AnyEvent]:
         """The events of this span so far, and what stood before it (see :attr:`Bench.standing`)."""

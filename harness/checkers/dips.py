@@ -18,8 +18,10 @@ from harness.history.instrument_events import (
 
 SAMPLED_MS = 300  # ten readings a second, and one or two that a machine with much else to do is late with
 FELL = 0.75  # of the way from the nominal voltage to the residual one
+LONGER, DEEPER_PCT = 0.1, 10  # of what it was told, and of the nominal voltage: what is less is no other dip
 FELT = frozenset({"supply_dipped", "supply_lost", "on_battery"})  # what an emulated board says of its supply
 DARK_NS = SECOND  # so long after it the power may still go because of it
+STUCK_NS = 10 * SECOND  # so long after its end a supply is looked at that may not come back
 MS = 1_000_000
 
 
@@ -34,8 +36,7 @@ def shown(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Event, 
         return ()
     lasts_ms = begun.values.get("duration_ms", (ended.t - begun.t) / MS)
     is_sampled = lasts_ms >= SAMPLED_MS and "voltage_v" in opened.quantities
-    answer = next((a for a in reading.between(OperatorAnswered, begun.t, ended.t + 1)
-                   if a.instrument == begun.instrument), None)  # fmt: skip
+    answer = answered(reading, begun, ended)
     if answer is not None:
         return (answer,)
     fell, stayed = _read(reading, begun, ended, lasts_ms)
@@ -45,6 +46,32 @@ def shown(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Event, 
     if by_board is not None:
         return (by_board,)
     return None if is_sampled or opened.emulated else ()
+
+
+def answered(reading: Reading, begun: Disturbed, ended: Disturbed) -> OperatorAnswered | None:
+    """What the person said who was asked to do it."""
+    told = reading.between(OperatorAnswered, begun.t, ended.t + 1)
+    return next((one for one in told if one.instrument == begun.instrument), None)
+
+
+def worse(reading: Reading, begun: Disturbed, ended: Disturbed) -> dict[str, float]:
+    """What of it was worse than its supply was told, by the readings: how long (``duration_ms``, at least), how deep
+    (``residual_pct``)."""
+    declared = reading.model.surroundings
+    if declared is None:
+        return {}
+    meanwhile = reading.between(Readings, begun.t + 1, ended.t + STUCK_NS)
+    told = [one for one in meanwhile if one.instrument == begun.instrument and "voltage_v" in one.values]
+    nominal, residual = declared.voltage_v.nominal, begun.values.get("residual_pct", 0.0)
+    low = nominal * (1 - FELL * (1 - residual / 100))
+    fell = itertools.dropwhile(lambda one: one.t <= ended.t and one.values["voltage_v"] > low, told)
+    lows = list(itertools.takewhile(lambda one: one.values["voltage_v"] <= low, fell))
+    if not lows or lows[0].t > ended.t:
+        return {}
+    lasts_ms, deepest = (lows[-1].t - lows[0].t) / MS, min(one.values["voltage_v"] for one in lows) / nominal * 100
+    must = begun.values.get("duration_ms", lasts_ms)
+    found = {"duration_ms": float(round(lasts_ms))} if lasts_ms > must + max(SAMPLED_MS, LONGER * must) else {}
+    return found | ({"residual_pct": float(round(deepest))} if deepest < residual - DEEPER_PCT else {})
 
 
 def _read(

@@ -5,24 +5,28 @@ behaviour meanwhile is not held against it.
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from harness.checkers import dips
-from harness.checkers.reading import SECOND, Reading
-from harness.checkers.surroundings import Outside, kind_of, outside_of_range, steps_at
+from harness.checkers.finding import Finding
+from harness.checkers.reading import SECOND, Exchange, Reading
+from harness.checkers.surroundings import Outside, kind_of, outside_of_range, settling, steps_at
 from harness.history.events import Event, Power, UnitReplaced
 from harness.history.instrument_events import (
     Criterion,
     Disturbed,
     HardwareState,
     InstrumentOpened,
+    InstrumentsSafe,
     Part,
     Readings,
     StressStep,
 )
+from harness.instruments.desk import says_no
 
 HUNG_S = 30  # real seconds: so long a terminal may hang from a disturbance before its watchdog resets it
 LEVEL = {
@@ -34,6 +38,7 @@ OF_SUPPLY = frozenset({"dip", "interruption"})
 SHOWS = {"burst": "pulses", "esd": "pulses", "surge": "pulses", "field": "field_v_m"}
 SHOWN_NS = SECOND  # so long after it was over what it counted may be read
 FIELD_THERE = 0.5  # of the level, at the probe
+FIELD_UNEVEN = 2.0  # of the level: 6 dB, as much as a uniform field may be above it (IEC 61000-4-3)
 PARTS: dict[Part, str] = {
     "magnetic_reader": "magnetic reader", "chip_reader": "chip reader", "contactless_reader": "contactless reader",
     "printer": "printer", "paper": "paper", "battery": "battery", "clock_battery": "clock battery", "clock": "clock",
@@ -53,7 +58,8 @@ WIPED_BY_TAMPER = frozenset({"STA-03", "FWU-01"})  # a terminal that was opened 
 class Hit:
     """One disturbance. ``level``: as :class:`harness.terminal.surroundings.Immunity` counts it; None: not told, or its
     beginning or end was not seen (``begun`` is then what was seen, ``end`` the latest that it can be). ``shown``: by
-    what one sees that it did strike, most often readings; None: it would be seen, and was not."""
+    what one sees that it did strike, most often readings; None: it would be seen, and was not. ``worse``: by readings
+    it was plainly more than its instrument was told to do, and is taken for what they say."""
 
     begun: Disturbed
     ended: Disturbed | None
@@ -61,6 +67,7 @@ class Hit:
     level: float | None
     residual_pct: float
     shown: tuple[Event, ...] | None = ()
+    worse: bool = False
 
     @property
     def start(self) -> int:
@@ -99,16 +106,23 @@ def _hits_of(reading: Reading) -> Iterator[Hit]:
         begun = open_ones.pop(key, None)
         if event.state == "begun":
             if begun is not None:
-                yield _unended(reading, begun, event.t)
+                yield _unended(reading, begun, min(_safe(reading, begun), event.t))
             open_ones[key] = event
         elif begun is not None:
-            level = begun.values.get(LEVEL[begun.sort][0])
-            shown = _shown(reading, begun, event)
-            yield Hit(begun, event, event.t, level, begun.values.get("residual_pct", 0.0), shown)
+            worse = _worse(reading, begun, event)
+            values = {**begun.values, **worse}
+            level, residual_pct = values.get(LEVEL[begun.sort][0]), values.get("residual_pct", 0.0)
+            yield Hit(begun, event, event.t, level, residual_pct, _shown(reading, begun, event), bool(worse))
         else:
             yield Hit(event, None, event.t, None, 0.0, None)
     for begun in open_ones.values():
-        yield _unended(reading, begun, reading.end + 1)
+        yield _unended(reading, begun, _safe(reading, begun))
+
+
+def _safe(reading: Reading, begun: Disturbed) -> int:
+    """When its instrument was made safe."""
+    made_safe = (one for one in reading.all(InstrumentsSafe) if one.t > begun.t)
+    return next((one.t for one in made_safe if begun.instrument in one.instruments), reading.end + 1)
 
 
 def _unended(reading: Reading, begun: Disturbed, until: int) -> Hit:
@@ -117,8 +131,25 @@ def _unended(reading: Reading, begun: Disturbed, until: int) -> Hit:
 
 
 def _shown(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Event, ...] | None:
+    answer = dips.answered(reading, begun, ended)
+    if answer is not None and says_no(answer.answer):
+        return None
     by_what = dips.shown if begun.sort in OF_SUPPLY else _counted
     return by_what(reading, begun, ended)
+
+
+def _worse(reading: Reading, begun: Disturbed, ended: Disturbed) -> dict[str, float]:
+    """What of it was plainly more than its instrument was told to do, as readings say."""
+    if begun.sort in OF_SUPPLY:
+        return dips.worse(reading, begun, ended)
+    told = begun.values.get("field_v_m")
+    if begun.sort != "field" or told is None:
+        return {}
+    meanwhile = reading.between(Readings, begun.t, ended.t + SHOWN_NS)
+    seen = [one.values["field_v_m"] for one in meanwhile
+            if one.instrument == begun.instrument and "field_v_m" in one.values]  # fmt: skip
+    strongest = max(seen, default=0.0)
+    return {"field_v_m": strongest} if strongest > FIELD_UNEVEN * told else {}
 
 
 def _counted(reading: Reading, begun: Disturbed, ended: Disturbed) -> tuple[Event, ...] | None:
@@ -154,6 +185,12 @@ def hits_between(reading: Reading, start: int, end: int) -> list[Hit]:
     return touching[::-1]
 
 
+def felt(reading: Reading, start: int, end: int) -> list[Hit]:
+    """Those that touch the interval, and those before it from which the terminal may still be coming back."""
+    recent = hits_between(reading, start - aftermath(reading), end)
+    return [one for one in recent if one.end >= start or criterion_of(reading, one) != "A"]
+
+
 def aftermath(reading: Reading) -> int:
     """So long (ns) after a disturbance the terminal may be about to come back from it."""
     declared = reading.model.surroundings
@@ -173,6 +210,8 @@ def criterion_of(reading: Reading, hit: Hit) -> Criterion | None:
         by_model = declared.criterion(hit.begun.sort, hit.level, hit.residual_pct)
         if by_model is not None:
             return by_model
+    if hit.worse:  # the step did not mean that
+        return None
     step = step_of(reading, hit)
     return step.criterion if step is not None else None
 
@@ -254,7 +293,7 @@ def reset_explained(reading: Reading, power: Power) -> Event | None:
     part = next(iter(broken_between(reading, power.t, power.t)), None)
     if part is not None:
         return part.began
-    outside = outside_of_range(reading, power.t - HUNG_S * SECOND, power.t)
+    outside = outside_of_range(reading, power.t - HUNG_S * SECOND, power.t, settling=settling(reading))
     return outside.event if outside else None
 
 
@@ -264,14 +303,19 @@ def by_surroundings(reading: Reading, power: Power) -> bool:
 
 
 def excuse(reading: Reading, rule: str, start: int, end: int) -> Broken | Hit | Outside | None:
-    """Why what the terminal did in the interval is not judged by this rule: a part of it was broken, a disturbance hit
-    it under which it need not work on, or it stood outside its declared range."""
-    group = rule.partition("-")[0]
-    part = next(iter(broken_between(reading, start, end)), None)
+    """Why what the terminal did in the interval is not judged by this rule: it need not work then, and the rule is none
+    that must hold all the same."""
     if rule in WIPED_BY_TAMPER:
         return next((one for one in broken_between(reading, start, end) if one.part == "tamper"), None)
-    if rule in ALWAYS or group in ALWAYS_GROUPS:
+    if rule in ALWAYS or rule.partition("-")[0] in ALWAYS_GROUPS:
         return None
+    return need_not_work(reading, start, end)
+
+
+def need_not_work(reading: Reading, start: int, end: int) -> Broken | Hit | Outside | None:
+    """A part of it was broken in the interval, a disturbance hit it under which it need not work on, or it stood
+    outside its declared range, or had not settled since."""
+    part = next(iter(broken_between(reading, start, end)), None)
     if part is not None:
         return part
     struck = hits_between(reading, start - aftermath(reading), end)
@@ -279,4 +323,17 @@ def excuse(reading: Reading, rule: str, start: int, end: int) -> Broken | Hit | 
     if hit is not None:
         return hit
     borne = [(one.start, one.end) for one in struck if one.begun.sort in OF_SUPPLY]  # what it reads then is the dip
-    return outside_of_range(reading, start, end, dips=borne)
+    return outside_of_range(reading, start, end, dips=borne, settling=settling(reading))
+
+
+def struck(reading: Reading, exchange: Exchange) -> Broken | Hit | Outside | None:
+    """Why the terminal need not have made of an answer what it says."""
+    operation = reading.attended_by(exchange)
+    answered = exchange.answered_at or exchange.t
+    return need_not_work(reading, exchange.t, max(operation.done, answered) if operation else answered)
+
+
+def excused(finding: Finding, why: Broken | Hit | Outside) -> Finding:
+    """A FAIL that what was done to the terminal may explain."""
+    reason = f"what was done to the terminal ({why}) may explain it: would be FAIL: {finding.reason}"
+    return dataclasses.replace(finding, verdict="INCONCLUSIVE", reason=reason)

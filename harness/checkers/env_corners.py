@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.checkers.as_decided import came_to
-from harness.checkers.disturbances import broken_between, hits_between
+from harness.checkers.disturbances import broken_between, excused, felt, need_not_work
 from harness.checkers.finding import Finding, checker
 from harness.checkers.messages import code_and_text_in_time
 from harness.checkers.observing import operation_of, went_on
@@ -26,6 +26,7 @@ from harness.checkers.surroundings import (
     framed,
     measured,
     outside_of_range,
+    settling,
     steps,
     steps_at,
 )
@@ -99,7 +100,7 @@ def works_at_the_corners(reading: Reading) -> Iterator[Finding]:
 
 
 def _aside(reading: Reading, start: int, end: int) -> bool:
-    return bool(hits_between(reading, start, end) or broken_between(reading, start, end))
+    return bool(felt(reading, start, end) or broken_between(reading, start, end))
 
 
 def _shown(reading: Reading, exchange: Exchange, operation: Operation) -> Finding | None:
@@ -116,8 +117,9 @@ def _not_shown(reading: Reading, declared: Surroundings, exchange: Exchange, by:
         if here is not None and found is not None and found.verdict == "FAIL":
             reason = f"{corner.name} ({here}): {found.reason}"
             evidence: list[Event | int] = [*found.evidence, *here.events]
-            make = Finding.failed if outside_of_range(reading, by.t, by.done) is None else Finding.undecided
-            yield make(RULE, reason, evidence, at=exchange.response)
+            failed = Finding.failed(RULE, reason, evidence, at=exchange.response)
+            why = outside_of_range(reading, by.t, by.done, settling=settling(reading))
+            yield failed if why is None else excused(failed, why)
 
 
 def _recovered(
@@ -147,7 +149,8 @@ def _there(
     back = restoration(reading, recovery)
     if back is not None and back.proof.ok is False:
         reason = f"{what}: registered again, the sign-in was granted, but {back.proof.reason}"
-        return _against(reading, over, reason, [*evidence, *back.sign_in.events, *back.proof.events], by, recovery)
+        events = [*back.sign_in.events, *back.proof.events]
+        return _against(reading, max(over, *(one.t for one in events)), reason, [*evidence, *events], by, recovery)
     if work is not None and recovery.sign_in is not None:
         evidence += [*recovery.sign_in.events, *work[0].events]
         came = came_to(reading, work[1])
@@ -166,10 +169,9 @@ def _there(
 def _against(
     reading: Reading, over: int, reason: str, evidence: list[Event | int], by: Operation, recovery: Recovery
 ) -> Finding:
-    if outside_of_range(reading, by.t, over) is None:
-        return Finding.failed(RULE, reason, evidence, at=recovery.registered)
-    reason = f"{reason}; a reading lay just outside the declared range"
-    return Finding.undecided(RULE, reason, evidence, at=recovery.registered)
+    failed = Finding.failed(RULE, reason, evidence, at=recovery.registered)
+    why = need_not_work(reading, by.t, over)
+    return failed if why is None else excused(failed, why)
 
 
 def _work(reading: Reading, recovery: Recovery) -> tuple[Exchange, Operation] | None:

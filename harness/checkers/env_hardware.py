@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.checkers import shown
 from harness.checkers.attribution import refused_by_itself
-from harness.checkers.disturbances import Broken, broken, broken_between, hits_between
+from harness.checkers.disturbances import Broken, broken, broken_between, felt
 from harness.checkers.finding import Finding, checker
 from harness.checkers.messages import code_and_text_in_time
 from harness.checkers.observing import (
@@ -26,9 +26,10 @@ from harness.checkers.observing import (
     went_on,
 )
 from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Operation, Reading
-from harness.checkers.surroundings import outside_of_range
+from harness.checkers.surroundings import outside_of_range, settling
 from harness.checkers.tables import KINDS, STORED
 from harness.checkers.telling import says_97
+from harness.checkers.timeline import LOOKUP_S
 from harness.checkers.told import told, unfounded_between
 from harness.history.events import Event, Power, Screen
 from harness.history.instrument_events import Part
@@ -53,14 +54,15 @@ def said_where_it_is_needed(reading: Reading) -> Iterator[Finding]:
         if operation.name not in (ONLINE_OPERATIONS | STORED | {"reprint"}) or operation.invoked.via == "service":
             continue
         for part in broken_between(reading, operation.t, operation.t):
-            needed = operation.t < part.end and _needed(reading, operation, part)
-            if needed and not _aside(reading, operation.t, operation.done):
+            if _needed(reading, operation, part) and not _aside(reading, operation.t, operation.done):
                 yield _said(reading, operation, part)
 
 
 def _needed(reading: Reading, operation: Operation, part: Broken) -> bool:
-    """The operation needed it, and did without: nothing was sent, no slip came."""
+    """The operation needed it to its end, and did without: nothing was sent, no slip came."""
     if operation.completed is None or reading.power_lost_within(operation.t, operation.done + 1):
+        return False
+    if part.end <= operation.done:
         return False
     if part.part in PRINTS:
         return _prints(reading, operation) and not reading.slips_between(operation.t, _end(reading, operation))
@@ -68,7 +70,9 @@ def _needed(reading: Reading, operation: Operation, part: Broken) -> bool:
         return False
     start, end = operation.t, operation.done + 1
     read = own_exchanges(reading, operation) or reading.connections_between(start, end) or operation.outcome == "ok"
-    return not (read or refused_by_itself(reading, operation)())
+    cancelled = any(start <= t < end for t in reading.invoked_by_name.get("abort", ()))
+    hurt = reading.wire_hurt_within(start - LOOKUP_S * SECOND, end)  # it was read, and could not be sent
+    return not (read or cancelled or hurt or refused_by_itself(reading, operation)())
 
 
 def _prints(reading: Reading, operation: Operation) -> bool:
@@ -85,7 +89,8 @@ def _end(reading: Reading, operation: Operation) -> int:
 
 def _aside(reading: Reading, start: int, end: int) -> bool:
     """Something else may be the reason."""
-    return bool(hits_between(reading, start, end)) or outside_of_range(reading, start, end) is not None
+    outside = outside_of_range(reading, start, end, settling=settling(reading))
+    return bool(felt(reading, start, end)) or outside is not None
 
 
 def _said(reading: Reading, operation: Operation, part: Broken) -> Finding:
@@ -144,6 +149,9 @@ def _unseen(
     """Why it may have been said all the same."""
     if interrupted(reading, operation):
         return "it was interrupted"
+    blind = next((one for one in broken_between(reading, operation.t, operation.done) if one.part in UNSEEN), None)
+    if blind is not None:
+        return f"a part was broken ({blind})"
     if not reading.offers("screen") or not reading.screens:
         return "nobody saw the screen"
     if any(s.unreadable for s in window) or (window and all(is_blank(s) for s in window)):
@@ -157,7 +165,14 @@ def _unseen(
         return f"it was watched for {seconds(operation.done, _end(reading, operation)):.1f} s afterwards"
     if not reading.timing_reliable(operation.t, deadline):
         return f"the bench itself lagged {reading.lag_ms(operation.t, deadline):.0f} ms"
-    return None
+    return "how it ended was not seen" if _broke_off(operation) else None
+
+
+def _broke_off(operation: Operation) -> bool:
+    """Nobody held a card to it, and nobody saw its end: the test did not go on."""
+    needs_card = operation.invoked.args.get("entry", "") in READS
+    held_out = operation.completed is not None and operation.completed.presented
+    return needs_card and operation.outcome == "unknown" and not held_out
 
 
 def _code_without_answer(reading: Reading, operation: Operation) -> tuple[str, list[Event]] | None:
@@ -191,13 +206,16 @@ def said_where_it_is_noticed(reading: Reading) -> Iterator[Finding]:
         if not texts:
             yield Finding.undecided(RULE, f"{part}: the model declares no text for it", evidence, at=part.began)
             continue
-        window = reading.screens_during(part.start, min(_end(reading, used), part.end))
-        found = _first(window, texts)
-        if found is not None:
+        end = min(_end(reading, used), part.end)
+        window = reading.screens_during(part.start, end)
+        found = _first(reading.screens_between(part.start, end), texts) or _first(window[:1], texts)
+        if found is not None and not _stood_there(reading, part, used, found[1]):
             text, screen = found
             yield Finding.passed(RULE, f"{part}: the terminal said {text}", [*evidence, screen], at=part.began)
             continue
-        why = _unseen(reading, used, window)
+        if found is None and _set_again(reading, part, used):
+            continue
+        why = _unseen(reading, used, window) if found is None else f"the screen said {found[0]} before it was broken"
         if why is not None:
             yield Finding.undecided(RULE, f"{part}: {why}", [*evidence, *window[-1:]], at=part.began)
             continue
@@ -226,6 +244,22 @@ def _used(reading: Reading, part: Broken, since: int) -> Operation | None:
         if operation.at_the_terminal and operation.completed and not reading.is_off(operation.t):
             return operation
     return None
+
+
+def _stood_there(reading: Reading, part: Broken, used: Operation, screen: Screen) -> bool:
+    """It is a word of before: the screen went on, or the part had been broken earlier too."""
+    if screen.t >= part.start:
+        return False
+    went_on = reading.screen_at(used.done) is not screen
+    return went_on or any(one.part == part.part and one.start < part.start for one in broken(reading))
+
+
+def _set_again(reading: Reading, part: Broken, used: Operation) -> bool:
+    """A sign-in brought the time before anybody came: there is nothing left to say."""
+    if part.part not in ("clock", "clock_battery"):
+        return False
+    sign_ins = (one.answered_at for one in reading.approved_sign_ins)
+    return any(part.start < t < used.t for t in sign_ins if t is not None)
 
 
 # -- never 97, and 97 all the same -------------------------------------------------------------------------------------

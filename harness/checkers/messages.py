@@ -55,9 +55,12 @@ def code_and_text_in_time(
     deadline = answered + int(limit * SECOND)
     window = reading.screens_between(answered, deadline + 1)
     what = f"{code} to {exchange.name}"
-    own = [s for s in window if s.t < _told_again(reading, exchange, operation, deadline)]
+    again = _told_again(reading, exchange, operation, deadline)
+    alone = _unattended_97(reading, exchange, answered, again)
+    over = alone if _read(operation) and operation.done < alone else again
+    own = [s for s in window if s.t < over]
     right = next((s for s in own if shows(reading.profile, s.lines, code)), None)
-    if right:
+    if right and right.t < alone:
         unverified = " (its MAC can't be verified here)" if exchange.response_mac == "unverifiable" else ""
         reason = f"{what} was shown after {seconds(answered, right.t):.1f} s{unverified}"
         yield Finding.passed(rule, reason, (*exchange.events, operation.invoked, right), at=exchange.response)
@@ -70,7 +73,9 @@ def code_and_text_in_time(
         return Finding.undecided(rule, f"{what}: {why}", evidence, at=exchange.response)
 
     spoiled = next((s for s in window if s.unreadable), None)
-    if not reading.offers("screen") or not reading.screens:
+    if right:
+        yield undecided("another one came unattended before the screen said so")
+    elif not reading.offers("screen") or not reading.screens:
         yield undecided("nobody saw the screen")
     elif spoiled:
         yield undecided(f"{spoiled.unreadable} cells of the screen could not be read")
@@ -87,7 +92,7 @@ def code_and_text_in_time(
     else:
         later = reading.screens_between(deadline, until_text(reading, operation))
         late = next((s for s in later if shows(reading.profile, s.lines, code)), None)
-        last = window[-1] if window else reading.screen_at(deadline)
+        last = own[-1] if own else reading.screen_at(min(over, deadline))
         if late:
             problem = f"was shown only after {seconds(answered, late.t):.1f} s, the limit is {limit:g} s"
         else:
@@ -102,6 +107,13 @@ def _told_again(reading: Reading, exchange: Exchange, operation: Operation, dead
         if another is not None and another.op != operation.op and later.answered_at is not None:
             return min(later.answered_at, deadline + 1)
     return deadline + 1
+
+
+def _unattended_97(reading: Reading, exchange: Exchange, answered: int, end: int) -> int:
+    """When (ns) the terminal got a definite 97 by itself after that one, at most ``end``."""
+    came = (e for e in reading.exchanges_between(exchange.t + 1, end) if e.definite_97)
+    alone = (e.answered_at for e in came if operation_of(reading, e) is None)
+    return min((t for t in alone if t is not None and t > answered), default=end)
 
 
 def _read(operation: Operation) -> bool:

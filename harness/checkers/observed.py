@@ -28,13 +28,23 @@ from harness.history.events import (
     Slip,
     UnitReplaced,
 )
-from harness.history.instrument_events import InstrumentOpened
+from harness.history.instrument_events import (
+    Disturbed,
+    HardwareState,
+    InstrumentOpened,
+    InstrumentsSafe,
+    Readings,
+    StressStep,
+)
 from harness.history.update_events import FirmwareTold
 from harness.protocol.profile import Limits, Profile
 from harness.terminal.model import Model
 
 E = TypeVar("E", bound=Event)
-LASTING = (RunOpened, Key, UnitReplaced, FirmwareTold, InstrumentOpened)  # a part of a log has it of what came before
+LASTING = (  # a part of a log has it of what came before
+    RunOpened, Key, UnitReplaced, FirmwareTold, InstrumentOpened, Disturbed, HardwareState, StressStep, InstrumentsSafe,
+    Readings,
+)  # fmt: skip
 
 
 def _known(stored: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:

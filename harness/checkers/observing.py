@@ -42,11 +42,13 @@ def own_exchanges(reading: Reading, operation: Operation) -> list[Exchange]:
 
 
 def went_on(reading: Reading, exchange: Exchange, operation: Operation) -> bool:
-    """The request was something stored that left on the way, and the operation's own went out after it all the same:
-    its result is that of its own request."""
-    if exchange.transaction not in ON_THE_WAY or exchange.transaction in OWN.get(operation.name, ()):
+    """The request was something stored that left on the way, or another merchant's, and the operation's own went out
+    after it all the same: its result is that of its own request."""
+    if exchange.transaction in OWN.get(operation.name, ()):
         return False
-    return any(e.t > exchange.t for e in own_exchanges(reading, operation))
+    own = [e for e in own_exchanges(reading, operation) if e.t > exchange.t]
+    anothers = any((e.mid, e.tid) != (exchange.mid, exchange.tid) for e in own)
+    return anothers or (bool(own) and exchange.transaction in ON_THE_WAY)
 
 
 def next_actions(reading: Reading, t: int) -> list[Operation]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from harness.checkers.batches import Period, later, matching_batch, periods, telling, totals, totals_of
+from harness.checkers.disturbances import excused, struck
 from harness.checkers.faults import forged_answer
 from harness.checkers.finding import Finding, checker
 from harness.checkers.money import words
@@ -32,18 +33,21 @@ def forged_97s(reading: Reading) -> Iterator[tuple[Exchange, FaultStruck]]:
 
 @checker(RULE)
 def the_next_honest_answer_restores(reading: Reading) -> Iterator[Finding]:
-    """Decided by the first sign-in after it that the host granted: the terminal takes it, and signs with its keys."""
+    """Decided by the first sign-in after it that the host granted: the terminal takes it, and signs with its keys. What
+    need not have worked, for what was done to the terminal, decides only where it did."""
     for forged, strike in forged_97s(reading):
-        sign_in = next((e for e in later(reading, forged) if _granted(reading, e)), None)
         what = f"a forged 97 to {forged.name}"
         evidence: list[Event] = [strike, *forged.events]
-        if sign_in is None:
-            yield Finding.undecided(RULE, f"{what}; no sign-in was granted after it", evidence)
-            continue
-        if visits(reading, forged.answered_at or forged.t, sign_in.t):
-            continue  # somebody helped: whether it was needed can't be told
-        evidence += sign_in.events
-        finding = _restored(reading, what, evidence, sign_in)
+        finding: Finding | None = Finding.undecided(RULE, f"{what}; no sign-in was granted after it", evidence)
+        for sign_in in (e for e in later(reading, forged) if _granted(reading, e)):
+            if visits(reading, forged.answered_at or forged.t, sign_in.t):
+                finding = None  # somebody helped: whether it was needed can't be told
+                break
+            finding = _restored(reading, what, [*evidence, *sign_in.events], sign_in)
+            why = struck(reading, sign_in) if finding is not None and finding.verdict == "FAIL" else None
+            if finding is None or why is None:
+                break
+            finding = excused(finding, why)
         if finding is not None:
             yield finding
 

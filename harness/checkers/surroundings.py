@@ -195,18 +195,19 @@ _outside: WeakKeyDictionary[Reading, dict[str, list[tuple[int, int, int]]]] = We
 
 
 def outside_of_range(
-    reading: Reading, start: int, end: int, *, dips: Collection[tuple[int, int]] = ()
+    reading: Reading, start: int, end: int, *, dips: Collection[tuple[int, int]] = (), settling: int = 0
 ) -> Outside | None:
     """The first value in force in the interval that lay outside the declared range: however little, or, where a step
     of a profile had led it to a value inside, by more than the tolerance. ``dips``: beginnings and ends; a supply that
-    went out of its range in one of them is none."""
+    went out of its range in one of them is none. ``settling``: so long (ns) before the interval the climate counts."""
     declared = reading.model.surroundings
     if declared is None:
         return None
     for quantity, known in measured(reading).items():
+        supply = quantity == "voltage_v"
         for begun, over, index in _spells(reading, declared, known):
-            by_dip = quantity == "voltage_v" and any(since < begun <= until for since, until in dips)
-            if begun < end and over > start and not by_dip:
+            by_dip = supply and any(since < begun <= until for since, until in dips)
+            if begun < end and over > start - (0 if supply else settling) and not by_dip:
                 return Outside(quantity, known.values[index], known.readings[index])
     return None
 

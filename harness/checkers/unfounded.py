@@ -30,6 +30,7 @@ from harness.history.events import Cashier, Screen, Slip
 
 Shown = Screen | Slip | Cashier
 WHERE = {"screen": "the screen", "slip": "a slip", "cashier": "the till"}
+MS = 1_000_000
 UNDER_WAY_S = 60  # real seconds before it in which a request answered in an operation was sent at the earliest
 
 
@@ -64,10 +65,12 @@ def only_on_a_definite_97(reading: Reading) -> Iterator[Finding]:
 def unfounded_97s(reading: Reading) -> Iterator[Shown]:
     """Screens, slips and messages to the till that say 97 with nothing to rest on.
 
-    A definite 97 in an operation carries what is shown until the operation's end, and for as long as the screen goes on
-    saying it. One received unattended carries what is shown until the operator's next action ends, once; where it came
-    in the middle of something done at the terminal, it may be shown there already. What the till is told, or a slip
-    says, within an operation is its result: it rests on what was answered in that operation, and on nothing before.
+    A definite 97 in an operation carries what is shown until the operation's end (or, not shown yet, until the time to
+    show it is over), and for as long as the screen goes on saying it. One received unattended, or in an operation of
+    which nobody saw the end, carries what is shown until the operator's next action ends, once; where it came in the
+    middle of something done at the terminal, it may be shown there already. Once the same terminal was approved
+    something and is idle again, it is old news: for the operator alone. What the till is told, or a slip says, within
+    an operation is its result: it rests on what was answered in that operation, and on nothing before.
     """
     live = _Live(reading)
     since = 0
@@ -82,7 +85,7 @@ def unfounded_97s(reading: Reading) -> Iterator[Shown]:
             continue
         if isinstance(event, Screen):
             if says is None and not event.unreadable and not is_blank(event):
-                live.screen_moved_on(event.t)
+                live.screen_moved_on(event)
             elif says and not live.founded(event.t):
                 yield event
             elif says:
@@ -120,13 +123,22 @@ def _reprinted(reading: Reading, event: Shown) -> bool:
 class _Ground:
     """A definite 97 and what it carries.
 
-    ``action``: it was received unattended; from then on (the operator stands there) it founds one showing, no second.
-    ``displayed``: the screen says it.
+    ``own``: its operation's ``until``; shown in it, nothing after it rests on the 97. ``action``: it was received
+    unattended; from then on (the operator stands there) it founds one showing, no second. ``served``: from then on an
+    idle screen makes it old news (``old``), which founds what the operator is shown and nothing else. ``displayed``:
+    the screen says it.
     """
 
     until: int
+    own: int | None = None
     action: int | None = None
+    served: int = END
+    old: bool = False
     displayed: bool = False
+
+    def founds(self, t: int) -> bool:
+        told_again = self.old and self.action is not None and t < self.action
+        return self.displayed or (t < self.until and not told_again)
 
 
 class _Live:
@@ -144,19 +156,38 @@ class _Live:
         while self._coming and self._coming[0][0] <= t:
             answered, exchange = self._coming.popleft()
             operation = operation_of(self._reading, exchange)
-            if operation is not None:
-                self._grounds.append(_Ground(operation.until))
-                continue
-            present = self._reading.operation_at(answered)
-            actions = next_actions(self._reading, answered)
-            since = actions[0].t if actions else END
-            if present is not None and present.at_the_terminal:
-                since = answered
-            over = bool(actions) and taken_up(actions[-1], answered)
-            self._grounds.append(_Ground(actions[-1].until if over else END, since))
+            if operation is not None and operation.outcome != "unknown":
+                in_time = max(operation.until, self._in_time(answered))
+                self._grounds.append(_Ground(in_time, own=operation.until))
+            else:
+                self._grounds.append(self._unattended(exchange, answered))
+
+    def _in_time(self, answered: int) -> int:
+        """Until then it may be shown for the first time; a bench that lags sees that later."""
+        deadline = answered + int(self._reading.limits.show_s * SECOND)
+        if self._reading.timing_reliable(answered, deadline):
+            return deadline
+        return deadline + int(self._reading.lag_ms(answered, deadline) * MS)
+
+    def _unattended(self, exchange: Exchange, answered: int) -> _Ground:
+        present = self._reading.operation_at(answered)
+        actions = next_actions(self._reading, answered)
+        since = actions[0].t if actions else END
+        if present is not None and present.at_the_terminal:
+            since = answered
+        over = bool(actions) and taken_up(actions[-1], answered)
+        served = max(self._served(exchange, answered), self._in_time(answered))
+        return _Ground(actions[-1].until if over else END, action=since, served=served)
+
+    def _served(self, exchange: Exchange, answered: int) -> int:
+        """When the same terminal was approved something after it."""
+        who = exchange.mid, exchange.tid
+        later = (e for e in self._reading.exchanges_from(answered) if (e.mid, e.tid) == who)
+        approved = (e.answered_at for e in later if e.approved(self._reading.profile))
+        return next((t for t in approved if t is not None), END)
 
     def founded(self, t: int) -> bool:
-        return any(t < ground.until or ground.displayed for ground in self._grounds)
+        return any(ground.founds(t) for ground in self._grounds)
 
     def displayed(self) -> None:
         """The screen says 97. What is answered while it goes on saying so is not yet shown by that."""
@@ -165,13 +196,17 @@ class _Live:
             for ground in self._grounds:
                 ground.displayed = True
 
-    def screen_moved_on(self, t: int) -> None:
+    def screen_moved_on(self, screen: Screen) -> None:
         """The screen says something else: what was displayed is over, unless its own operation still lasts."""
+        t, idle = screen.t, is_idle(self._reading, screen)
         self._showing = False
         seen_at_the_action = [g for g in self._grounds if g.displayed and g.action is not None and t >= g.action]
-        self._grounds = [g for g in self._grounds if t < g.until and g not in seen_at_the_action]
         for ground in self._grounds:
+            if ground.displayed and ground.own is not None:
+                ground.until = ground.own
+            ground.old = ground.old or (idle and t >= ground.served)
             ground.displayed = False
+        self._grounds = [g for g in self._grounds if t < g.until and g not in seen_at_the_action]
 
 
 def _without_97(reading: Reading, operation: Operation) -> Finding | None:

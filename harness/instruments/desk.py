@@ -109,9 +109,15 @@ def done(text: str) -> str:
     word, _, remark = text.strip().partition(" ")
     if word.rstrip(".,!:。，").casefold() in DONE:
         return remark.strip()
-    if word.rstrip(".,!:。，").casefold() in NOT_DONE:
+    if says_no(text):
         raise Declined
     raise ValueError("answer `done`, with what there is to remark, or `no` and why")
+
+
+def says_no(text: str) -> bool:
+    """It was not done."""
+    word = text.strip().partition(" ")[0]
+    return word.rstrip(".,!:。，").casefold() in NOT_DONE
 
 
 def numbers(text: str, at_most: int) -> list[float]:

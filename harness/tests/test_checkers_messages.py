@@ -15,6 +15,8 @@ from harness.protocol import frames
 from harness.protocol.profile import Profile
 from harness.tests.golden import Outcome, World, dropped, flawed, host_closes, late, lost, refused, says
 from harness.tests.golden_parts import profile_data
+from harness.tests.golden_stories import Story
+from harness.tests.histories import shown_97
 from harness.tests.judging import (
     assert_rests_on_evidence,
     assert_verdict,
@@ -25,6 +27,27 @@ from harness.tests.judging import (
 )
 
 LABELS = ["应答码", "返回码"]
+
+
+@pytest.mark.parametrize("story", shown_97.stories.kept, ids=str)
+def test_good_history_passes(story: Story) -> None:
+    shown_97.stories.passes(story)
+    shown_97.stories.rests_on_its_evidence(story)
+
+
+@pytest.mark.parametrize("story", shown_97.stories.broken, ids=str)
+def test_bad_history_fails(story: Story) -> None:
+    shown_97.stories.fails(story)
+
+
+@pytest.mark.parametrize("story", shown_97.stories.open, ids=str)
+def test_open_history_is_undecided(story: Story) -> None:
+    shown_97.stories.stays_open(story)
+
+
+@pytest.mark.parametrize("story", shown_97.stories.silent, ids=str)
+def test_no_occasion_no_finding(story: Story) -> None:
+    shown_97.stories.stays_silent(story)
 
 
 def signed_in() -> World:

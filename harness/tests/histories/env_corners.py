@@ -128,7 +128,7 @@ def what_the_humidity_was_nobody_knows(world: World) -> None:
         recovery(world)
 
 
-@undecided("ENV-04", "a reading lay just outside the declared range")
+@undecided("ENV-04", "(temperature -0.5 °C) may explain it")
 def a_little_colder_than_declared(world: World) -> None:
     with Lab(world) as lab:
         lab.set(temperature_c=-0.5)
@@ -162,3 +162,66 @@ def a_model_that_declares_nothing(world: World) -> None:
     with Lab(world) as lab:
         lab.set(temperature_c=2)
         recovery(world)
+
+
+# -- something else may explain it -------------------------------------------------------------------------------------
+
+
+def shown_late(world: World) -> None:
+    world.quiet = True
+    world.sale(700, "97")
+    world.screen("系统恢复中")
+    world.wait(20)
+
+
+@bad("ENV-04", "cold (2.0 °C): 97 to sale 000002 was not shown with code and text")
+def in_the_cold_it_comes_back_for_ever(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        with lab.hit("burst", level_kv=1):
+            world.wait(0.3)
+        lab.set(temperature_c=2, settle=120)
+        shown_late(world)
+
+
+@no_occasion("ENV-04")
+def in_the_cold_it_comes_back_from_a_burst(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        lab.set(temperature_c=2)
+        with lab.hit("burst", level_kv=1):
+            world.wait(0.3)
+        world.wait(3)
+        shown_late(world)
+
+
+@undecided("ENV-04", "(temperature -30.0 °C) may explain it")
+def it_came_from_far_outside(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        lab.set(temperature_c=-30, settle=600)
+        lab.set(temperature_c=2)
+        shown_late(world)
+
+
+@undecided("ENV-04", "(burst of 1 kV) may explain it")
+def the_sale_of_its_recovery_was_struck(world: World) -> None:
+    with Lab(world) as lab:
+        lab.set(temperature_c=2)
+        meet_97(world)
+        world.register_terminal()
+        world.sign_in()
+        with lab.hit("burst", level_kv=1):
+            world.sale(700)
+            deny_success(world)
+
+
+@undecided("ENV-04", "(tamper switch open) may explain it")
+def its_case_was_opened_before_it_signed_in_again(world: World) -> None:
+    with Lab(world) as lab:
+        lab.set(temperature_c=2)
+        meet_97(world)
+        world.register_terminal()
+        lab.breaks("tamper", "open")
+        world.sign_in()
+        deny_success(world)
