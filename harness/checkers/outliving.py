@@ -23,6 +23,7 @@ from harness.checkers.tables import DOWNLOADS
 from harness.checkers.updates import (
     LOAD,
     Episode,
+    certain,
     due_reversals,
     identities_before,
     in_97,
@@ -47,14 +48,26 @@ class Fate:
     events: Sequence[Event]
 
 
+@dataclass(frozen=True)
+class Over:
+    """An :class:`Episode` from where it was over."""
+
+    t: int
+    settled: int
+    until: int
+    unit: int
+
+
 def fates(reading: Reading, update: Episode) -> Iterator[Fate]:
     """All that there was to keep, and what became of it. What is lost only after another attempt may have been lost by
-    that one: then nothing tells."""
+    that one: then nothing tells. Of money what was held when it was over: what went out, or was settled, before is not
+    lost."""
+    over = Over(update.settled, update.settled, update.until, update.unit)
     yield from (
         *_identity(reading, update), *_keys(reading, update), *_a_97(reading, update),
-        *(_batch(reading, update, p) for p in open_batches(reading, update)),
-        *(_reversal(reading, update, d) for d in due_reversals(reading, update)),
-        *(_stored(reading, update, s) for s in undelivered(reading, update)),
+        *(_batch(reading, over, p) for p in open_batches(reading, over)),
+        *(_reversal(reading, over, d) for d in due_reversals(reading, over)),
+        *(_stored(reading, over, s) for s in undelivered(reading, over)),
         *_parameters(reading, update), *_downloads(reading, update), *_counters(reading, update),
     )  # fmt: skip
 
@@ -183,13 +196,17 @@ def _a_97(reading: Reading, update: Episode) -> Iterator[Fate]:
 
 
 def _batch(reading: Reading, update: Episode, period: Period) -> Fate:
-    """By the next settlement of that batch; a new original of another batch, or a settlement of one, closes it."""
-    held = period.approved(update.t)
+    """By the next settlement of that batch; a new original of another batch, or a settlement of one, closes it. Where
+    it was closed as it should be, without another settlement, its upload goes on: no totals tell."""
+    held = certain(reading, period, update.t)
     what = f"the {len(held)} transactions of batch {period.batch}"
     stored = [e.request for e in held]
     for exchange in after(reading, update):
         if (exchange.mid, exchange.tid) != (period.mid, period.tid):
             continue
+        if period.closed is not None and period.closed.t < exchange.t:
+            reason = f"{what} were stored; the {period.closed.name} closed it, with no settlement after it"
+            return Fate("batch", None, reason, [*stored, period.closed.request])
         if (exchange.asks or exchange.mti == "0500") and exchange.batch != period.batch:
             reason = f"{what} were stored, and {exchange.name} is of batch {exchange.batch}"
             return _perhaps(reading, update, "batch", reason, [*stored, exchange.request], exchange.t)
@@ -225,7 +242,7 @@ def _reversal(reading: Reading, update: Episode, due: Due) -> Fate:
     if sent is not None and (due.breach is None or sent.t < due.breach.t):
         return Fate("reversal", True, f"{name} went out after it", [due.original.request, sent.request])
     breach = due.breach
-    if breach is None or breach.t < update.settled:
+    if breach is None:
         return Fate("reversal", None, f"{name} was due, and nothing shows it afterwards", [due.original.request])
     reason = f"{name} was due, and {breach.name} was sent without it"
     events = [due.original.request, breach.request]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-from harness.checkers.batches import Period, periods
+from harness.checkers.batches import Period, lost_power_while_storing, periods
+from harness.checkers.chip import refused_after_approval
 from harness.checkers.disturbances import reset_explained
 from harness.checkers.money_offline import Stored, stored
 from harness.checkers.money_reversals import Due, dues
@@ -332,13 +333,21 @@ def identities_before(reading: Reading, update: Episode) -> dict[tuple[str, str]
     return found
 
 
+def certain(reading: Reading, period: Period, t: int) -> list[Exchange]:
+    """What was stored in the batch beyond doubt: the power did not go at once, and the card did not refuse it."""
+    return [
+        e for e in period.approved(t)
+        if lost_power_while_storing(reading, e) is None and refused_after_approval(reading, e) is None
+    ]  # fmt: skip
+
+
 def open_batches(reading: Reading, update: Episode) -> list[Period]:
     """The batches in which something approved was stored."""
     unit = reading.unit_at(update.t)
     return [
         p for p in periods(reading)
-        if p.begun < update.t and (p.closed is None or p.closed.t > update.t) and p.approved(update.t)
-        and reading.unit_at(p.begun) == unit
+        if p.begun < update.t and (p.closed is None or p.closed.t > update.t)
+        and reading.unit_at(p.begun) == unit and certain(reading, p, update.t)
     ]  # fmt: skip
 
 
@@ -361,7 +370,7 @@ def undelivered(reading: Reading, update: Episode) -> list[Stored]:
 
 def held(reading: Reading, update: Episode) -> list[Event]:
     """An event for each thing that was stored: what forbids an update that resets. Empty: nothing."""
-    found: list[Event] = [e.request for p in open_batches(reading, update) for e in p.approved(update.t)]
+    found: list[Event] = [e.request for p in open_batches(reading, update) for e in certain(reading, p, update.t)]
     found += [d.original.request for d in due_reversals(reading, update)]
     found += [event for item in undelivered(reading, update) for event in item.made[-1:]]
     return found
