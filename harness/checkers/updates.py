@@ -396,13 +396,9 @@ def _refused(reading: Reading, advice: Exchange) -> bool:
 
 
 def held(reading: Reading, update: Episode) -> list[Event]:
-    """An event for each thing that was stored: what forbids an update that resets. Empty: nothing."""
+    """An event for each thing that was stored: what forbids an update that resets. Empty: nothing. What no slip tells
+    of is known by its request."""
     found: list[Event] = [e.request for p in open_batches(reading, update) for e in certain(reading, p, update.t)]
     found += [d.original.request for d in due_reversals(reading, update)]
-    found += [event for item in undelivered(reading, update) for event in _made(item)]
+    found += [event for item in undelivered(reading, update) for event in item.made[-1:] or [item.sent[0].request]]
     return found
-
-
-def _made(item: Stored) -> list[Event]:
-    """Its slip; without one the request that showed it."""
-    return [*item.made[-1:]] or [item.sent[0].request]
