@@ -46,11 +46,15 @@ def selected_at(reading: Reading, t: int) -> str:
 def merchant_of(reading: Reading, operation: Operation) -> str:
     """The number of the merchant whose key, identity or day the operation is about: by the service port the one that
     was addressed there last (``MERCHANT n``) since the power came, else the one chosen at the terminal."""
-    if operation.invoked.via != "service":
-        return selected_at(reading, operation.t)
-    on = max((p.t for p in reading.powers if p.state == "on" and p.t <= operation.t), default=0)
+    at_terminal = operation.invoked.via != "service"
+    return selected_at(reading, operation.t) if at_terminal else addressed_at(reading, operation.t)
+
+
+def addressed_at(reading: Reading, t: int) -> str:
+    """The number of the merchant that the service port speaks of at ``t``."""
+    on = max((p.t for p in reading.powers if p.state == "on" and p.t <= t), default=0)
     lines = [
-        line.text.removeprefix(ADDRESSED) for line in reading.between(Service, on, operation.t)
+        line.text.removeprefix(ADDRESSED) for line in reading.between(Service, on, t)
         if line.direction == "from_terminal" and line.text.startswith(ADDRESSED)
     ]
     return lines[-1].strip() if lines else FIRST

@@ -15,17 +15,21 @@ from harness.checkers.attribution import refused_by_itself
 from harness.checkers.batches import Period, matching_batch, telling, totals, totals_of
 from harness.checkers.faults import forged_answer
 from harness.checkers.harmed import harmed, in_its_way
+from harness.checkers.identities import addressed_at, several
 from harness.checkers.money import words
+from harness.checkers.money_books import read_slip
 from harness.checkers.money_offline import Stored
 from harness.checkers.money_reversals import Due
 from harness.checkers.observing import noticed
 from harness.checkers.reading import SECOND, Exchange, Operation, Reading
 from harness.checkers.recoveries import operation_of, sound, stale_key
 from harness.checkers.state import host_asked, made_new
-from harness.checkers.tables import DOWNLOADS
+from harness.checkers.tables import DOWNLOADS, OWN
+from harness.checkers.units import stands_since
 from harness.checkers.updates import (
     LOAD,
     Episode,
+    certain,
     due_reversals,
     identities_before,
     in_97,
@@ -33,7 +37,7 @@ from harness.checkers.updates import (
     open_batches,
     undelivered,
 )
-from harness.history.events import Counters, Event, Key, Service
+from harness.history.events import Counters, Event, Key, Service, Slip
 
 COUNTED = ("batch", "sales", "voids", "reversal")
 MONEY = frozenset({"0400", "0500", "0320"})  # beside new requests
@@ -50,14 +54,26 @@ class Fate:
     events: Sequence[Event]
 
 
+@dataclass(frozen=True)
+class Over:
+    """An :class:`Episode` from where it was over."""
+
+    t: int
+    settled: int
+    until: int
+    unit: int
+
+
 def fates(reading: Reading, update: Episode) -> Iterator[Fate]:
     """All that there was to keep, and what became of it. What is lost only after another attempt may have been lost by
-    that one: then nothing tells."""
+    that one: then nothing tells. Of money what was held when it was over: what went out, or was settled, before is not
+    lost."""
+    over = Over(update.settled, update.settled, update.until, update.unit)
     yield from (
         *_identity(reading, update), *_keys(reading, update), *_a_97(reading, update),
-        *(_batch(reading, update, p) for p in open_batches(reading, update)),
-        *(_reversal(reading, update, d) for d in due_reversals(reading, update)),
-        *(_stored(reading, update, s) for s in undelivered(reading, update)),
+        *(_batch(reading, over, p) for p in open_batches(reading, over)),
+        *(_reversal(reading, over, d) for d in due_reversals(reading, over)),
+        *(_stored(reading, over, s) for s in undelivered(reading, over)),
         *_parameters(reading, update), *_downloads(reading, update), *_counters(reading, update),
     )  # fmt: skip
 
@@ -217,13 +233,17 @@ def _a_97(reading: Reading, update: Episode) -> Iterator[Fate]:
 
 
 def _batch(reading: Reading, update: Episode, period: Period) -> Fate:
-    """By the next settlement of that batch; a new original of another batch, or a settlement of one, closes it."""
-    held = period.approved(update.t)
+    """By the next settlement of that batch; a new original of another batch, or a settlement of one, closes it. Where
+    it was closed as it should be, without another settlement, its upload goes on: no totals tell."""
+    held = certain(reading, period, update.t)
     what = f"the {len(held)} transactions of batch {period.batch}"
     stored = [e.request for e in held]
     for exchange in after(reading, update):
         if (exchange.mid, exchange.tid) != (period.mid, period.tid):
             continue
+        if period.closed is not None and period.closed.t < exchange.t:
+            reason = f"{what} were stored; the {period.closed.name} closed it, with no settlement after it"
+            return Fate("batch", None, reason, [*stored, period.closed.request])
         if (exchange.asks or exchange.mti == "0500") and exchange.batch != period.batch:
             reason = f"{what} were stored, and {exchange.name} is of batch {exchange.batch}"
             return _perhaps(reading, update, "batch", reason, [*stored, exchange.request], exchange.t)
@@ -246,7 +266,7 @@ def _batch(reading: Reading, update: Episode, period: Period) -> Fate:
 def _perhaps(reading: Reading, update: Episode, what: str, reason: str, events: Sequence[Event], at: int) -> Fate:
     """Lost, unless a reading of the counters right afterwards still had it: then it went later."""
     pair = _readings(reading, update)
-    if pair is not None and not _differences(*pair):
+    if pair is not None and not _differences(reading, *pair):
         return Fate(what, None, f"{reason}; the counters right afterwards still had it", [*events, *pair])
     return _lost(what, reason, events, update, at)
 
@@ -259,7 +279,7 @@ def _reversal(reading: Reading, update: Episode, due: Due) -> Fate:
     if sent is not None and (due.breach is None or sent.t < due.breach.t):
         return Fate("reversal", True, f"{name} went out after it", [due.original.request, sent.request])
     breach = due.breach
-    if breach is None or breach.t < update.settled:
+    if breach is None:
         return Fate("reversal", None, f"{name} was due, and nothing shows it afterwards", [due.original.request])
     reason = f"{name} was due, and {breach.name} was sent without it"
     events = [due.original.request, breach.request]
@@ -282,8 +302,23 @@ def _stored(reading: Reading, update: Episode, item: Stored) -> Fate:
     for exchange in after(reading, update):
         if exchange.mti == "0500" and item.batch in ("", exchange.batch) and item.made:
             reason = f"{item.name} was stored, and the batch was settled without its delivery"
-            return _perhaps(reading, update, "stored", reason, [*item.made, exchange.request], exchange.t)
+            events = [*item.made, exchange.request]
+            own = _is_of(reading, item, exchange)
+            if own is None:
+                return Fate("stored", None, f"{reason}; of which merchant it is, is not known", events)
+            if own:
+                return _perhaps(reading, update, "stored", reason, events, exchange.t)
     return Fate("stored", None, f"{item.name} was stored, and nothing shows it afterwards", list(item.made))
+
+
+def _is_of(reading: Reading, item: Stored, settlement: Exchange) -> bool | None:
+    """It was made as who settles: by its requests, else by the terminal number on its slip. None: nothing tells."""
+    if item.sent:
+        return (item.sent[0].mid, item.sent[0].tid) == (settlement.mid, settlement.tid)
+    if not several(reading):
+        return True
+    said = read_slip(item.made[-1]) if isinstance(item.made[-1], Slip) else None
+    return said.tid == settlement.tid if said is not None and said.tid else None
 
 
 # -- parameters, counters ----------------------------------------------------------------------------------------------
@@ -292,7 +327,7 @@ def _stored(reading: Reading, update: Episode, item: Stored) -> Fate:
 def _parameters(reading: Reading, update: Episode) -> Iterator[Fate]:
     """What the service port says of a parameter before and after, where nobody set it between."""
     before: dict[str, Service] = {}
-    unit = reading.unit_at(update.t)
+    unit = stands_since(reading, update.t)
     for name, line in _told_parameters(reading, unit.t if unit else 0, update.t):
         before[name] = line
     seen: set[str] = set()
@@ -332,17 +367,27 @@ def _downloads(reading: Reading, update: Episode) -> Iterator[Fate]:
             return
         if exchange.transaction not in DOWNLOADS or reading.operation_at(exchange.t):
             continue
-        if not host_asked(reading, exchange, update.t):
+        if not host_asked(reading, exchange, _last_fetched(reading, update, exchange)):
             reason = f"the terminal asks anew for what it had: {exchange.name}"
             yield Fate("parameters", False, reason, [exchange.request])
             return
+
+
+def _last_fetched(reading: Reading, update: Episode, exchange: Exchange) -> int:
+    """When (ns) the unit had last fetched that, to the end: a demand of the host since then was still open."""
+    unit = stands_since(reading, update.t)
+    start = unit.t if unit else 0
+    kinds = next(kinds for kinds in OWN.values() if exchange.transaction in kinds)
+    ends = {name for name in kinds if name.endswith("_end")} or kinds
+    sent = reading.exchanges_between(start, update.t)
+    return max((e.t for e in sent if e.transaction in ends and e.approved(reading.profile)), default=start)
 
 
 def _counters(reading: Reading, update: Episode) -> Iterator[Fate]:
     pair = _readings(reading, update)
     if pair is None:
         return
-    other = _differences(*pair)
+    other = _differences(reading, *pair)
     reason = f"the service port counts {', '.join(other)}" if other else "the service port counts as before"
     yield Fate("counters", not other, reason, [*pair])
 
@@ -350,7 +395,7 @@ def _counters(reading: Reading, update: Episode) -> Iterator[Fate]:
 def _readings(reading: Reading, update: Episode) -> tuple[Counters, Counters] | None:
     """The last reading of the counters before it and the first after it, where nothing else happened between."""
     before, behind = reading.before(Counters, update.t), reading.after_moment(Counters, update.settled)
-    unit = reading.unit_at(update.t)
+    unit = stands_since(reading, update.t)
     if before is None or behind is None or behind.t >= update.until or (unit and before.t < unit.t):
         return None
     under_way = before.t - int(reading.profile.receive_timeout_s * SECOND)
@@ -359,12 +404,17 @@ def _readings(reading: Reading, update: Episode) -> tuple[Counters, Counters] | 
         if (e.financial and e.t >= before.t) or (e.mti in MONEY and (e.answered_at or e.t) >= before.t)
     )
     acted = (o for o in reading.operations_after(before.t) if o.t < behind.t and o.name not in READS_ONLY)
-    return None if next(money, None) or next(acted, None) else (before, behind)
+    another = addressed_at(reading, before.t) != addressed_at(reading, behind.t)  # merchant of the terminal
+    return None if another or next(money, None) or next(acted, None) else (before, behind)
 
 
-def _differences(before: Counters, behind: Counters) -> list[str]:
+def _differences(reading: Reading, before: Counters, behind: Counters) -> list[str]:
+    """What is counted otherwise. A batch in which nothing is stored may be another one after a sign-in."""
     one, other = before.values, behind.values
-    return [f"{n} {other[n]} instead of {one[n]}" for n in COUNTED if n in one and n in other and one[n] != other[n]]
+    sent = reading.exchanges_between(before.t, behind.t)
+    anew = any(e.is_sign_in(reading.profile) and e.approved(reading.profile) for e in sent)
+    names = [n for n in COUNTED if n in one and n in other and not (anew and n == "batch")]
+    return [f"{n} {other[n]} instead of {one[n]}" for n in names if one[n] != other[n]]
 
 
 def in_service_again(reading: Reading, update: Episode) -> Exchange | None:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-from harness.checkers.batches import Period, periods
+from harness.checkers.batches import Period, lost_power_while_storing, periods
+from harness.checkers.chip import refused_after_approval
 from harness.checkers.disturbances import reset_explained
-from harness.checkers.money_offline import Stored, stored
+from harness.checkers.money_offline import TO_BE_SENT_AGAIN, Stored, stored
 from harness.checkers.money_reversals import Due, dues
+from harness.checkers.observing import is_idle
 from harness.checkers.reading import END, SECOND, Exchange, Operation, Reading
-from harness.checkers.shown import contains_any
+from harness.checkers.shown import contains, contains_any
 from harness.checkers.timeline import LOOKUP_S
+from harness.checkers.units import identities_at, stands_since, stays
 from harness.history.events import Event, Firmware, Power, Service, UnitReplaced
 from harness.history.update_events import CHANGED, FirmwareTold, ImageOffered
 from harness.lab.image_set import TURNED_BACK
@@ -159,7 +162,8 @@ def _updates_of(reading: Reading) -> Iterator[Update]:
         until = min(unit, loads[index + 1].t if index + 1 < len(loads) else END)
         before, was = running(reading, load.t)
         told = _told_after(reading, load, until)
-        settled = max(load.done, _last_boot(reading, load.t, told.t if told else until) or 0)
+        over = _over(reading, offered, load, told.t if told else until)
+        settled = max(load.done, _last_boot(reading, load.t, over) or 0)
         yield Update(offered, load, before, was, told, settled, until, unit)
 
 
@@ -192,10 +196,11 @@ def second_senders(reading: Reading) -> tuple[Second, ...]:
 
 def running(reading: Reading, t: int) -> tuple[FirmwareTold | UnitReplaced | None, Version | None]:
     """What ran at ``t``, and what tells it: the terminal's last word on the service port, or the unit's factory."""
-    unit = reading.unit_at(t)
-    told = next((e for e in reversed(reading.between(FirmwareTold, unit.t if unit else 0, t)) if _own(e)), None)
-    if told is not None:
-        return told, (told.name, told.version)
+    there = stays(reading, t)
+    words = [e for start, end in there for e in reading.between(FirmwareTold, start, end) if _own(e)]
+    if words:
+        return words[-1], (words[-1].name, words[-1].version)
+    unit = next(iter(reading.between(UnitReplaced, there[0][0], there[0][0] + 1)), None)
     if unit is None:
         return None, None
     return unit, version_of(unit.firmware or reading.header.firmware)
@@ -222,6 +227,19 @@ def _restart(reading: Reading, start: int, end: int) -> int | None:
     return back.t if back else None
 
 
+def _over(reading: Reading, offered: ImageOffered, load: Operation, end: int) -> int:
+    """When, up to ``end``, nothing more came of it: refused, or idle or at work after its restart. An image from which
+    the terminal turns back may come as far, and fail then."""
+    if load.outcome == "fail" and reading.power_lost_within(load.t, load.done + 1) is None:
+        return min(end, load.done + 1)
+    restart = _restart(reading, load.t, end)
+    if restart is None or offered.flaw in TURNED_BACK:
+        return end
+    idle = (s.t for s in reading.screens_between(restart, end) if is_idle(reading, s))
+    sent = (e.t for e in reading.exchanges_between(restart, end))
+    return min(next(idle, end), next(sent, end))
+
+
 def _last_boot(reading: Reading, start: int, end: int) -> int | None:
     boots = [p.t for p in reading.between(Power, start, end) if p.state == "on"]
     return boots[-1] if boots else None
@@ -246,7 +264,7 @@ def own_resets(reading: Reading, start: int, end: int) -> list[Power]:
 
 def cut(reading: Reading, update: Update) -> Power | None:
     """The power was taken away in the middle of it."""
-    end = update.told.t if update.told else update.until
+    end = _over(reading, update.offered, update.operation, update.told.t if update.told else update.until)
     events = reading.between(Power, update.t, end)
     return next((p for p in events if p.state == "off" and p.reason != "watchdog"), None)
 
@@ -261,7 +279,8 @@ def disturbed(reading: Reading, update: Update) -> tuple[str, tuple[Event, ...]]
         return "somebody else gave an image meanwhile", tuple(other.events)
     if update.offered.via != "network":
         return None
-    hurt = reading.wire_hurt_within(update.t - LOOKUP_S * SECOND, update.operation.done)
+    before = 0 if update.accepted else LOOKUP_S * SECOND  # a cable just put back is in the way of the look-up alone
+    hurt = reading.wire_hurt_within(update.t - before, update.operation.done)
     if hurt is None:
         return None
     return "the line was hurt", tuple(e for e in (hurt.began,) if e is not None)
@@ -306,8 +325,7 @@ def changed_later(update: Update) -> bool:
 
 def last_word(reading: Reading, update: Episode) -> Exchange | None:
     """The last of the unit's requests before it that the host answered."""
-    unit = reading.unit_at(update.t)
-    sent = reading.exchanges_between(unit.t if unit else 0, update.t)
+    sent = [e for start, end in stays(reading, update.t, restored=True) for e in reading.exchanges_between(start, end)]
     return next((e for e in reversed(sent) if e.outcome == "answered"), None)
 
 
@@ -318,50 +336,69 @@ def in_97(reading: Reading, update: Episode) -> Exchange | None:
 
 
 def identities_before(reading: Reading, update: Episode) -> dict[tuple[str, str], list[Event]]:
-    """Who the unit was: (MID, TID) as it called itself, or as it was set, and the events that tell it."""
-    unit = reading.unit_at(update.t)
-    start = unit.t if unit else 0
-    found: dict[tuple[str, str], list[Event]] = {}
-    for operation in reading.operations:
-        args = operation.invoked.args
-        if operation.name == "set_identity" and operation.outcome == "ok" and start <= operation.t < update.t:
-            who = args.get("mid", ""), args.get("tid", "")
-            found.setdefault(who, []).append(operation.completed or operation.invoked)
-    for exchange in reading.exchanges_between(start, update.t):
-        found.setdefault((exchange.mid, exchange.tid), []).append(exchange.request)
-    return found
+    """Who the unit was."""
+    return identities_at(reading, update.t)
+
+
+def certain(reading: Reading, period: Period, t: int) -> list[Exchange]:
+    """What was stored in the batch beyond doubt: the power did not go at once, and the card did not refuse it."""
+    return [
+        e for e in period.approved(t)
+        if lost_power_while_storing(reading, e) is None and refused_after_approval(reading, e) is None
+    ]  # fmt: skip
 
 
 def open_batches(reading: Reading, update: Episode) -> list[Period]:
     """The batches in which something approved was stored."""
-    unit = reading.unit_at(update.t)
+    unit = stands_since(reading, update.t)
     return [
         p for p in periods(reading)
-        if p.begun < update.t and (p.closed is None or p.closed.t > update.t) and p.approved(update.t)
-        and reading.unit_at(p.begun) == unit
+        if p.begun < update.t and (p.closed is None or p.closed.t > update.t)
+        and stands_since(reading, p.begun) == unit and certain(reading, p, update.t)
     ]  # fmt: skip
 
 
 def due_reversals(reading: Reading, update: Episode) -> list[Due]:
     """The reversals that were due."""
-    unit = reading.unit_at(update.t)
-    return [d for d in dues(reading) if d.original.t < update.t < d.until and reading.unit_at(d.original.t) == unit]
+    unit = stands_since(reading, update.t)
+    return [
+        d for d in dues(reading)
+        if d.original.t < update.t < d.until and stands_since(reading, d.original.t) == unit
+        and not _given_up(reading, d, update.t)
+    ]  # fmt: skip
+
+
+def _given_up(reading: Reading, due: Due, t: int) -> bool:
+    """A slip had recorded its deletion, which the profile allows."""
+    trace = due.original.trace
+    if reading.profile.reversal_exhausted != "delete_recorded" or trace is None:
+        return False
+    slips = reading.slips_between(due.original.t, t)
+    return any(contains(slip.lines, "冲正") and contains(slip.lines, trace) for slip in slips)
 
 
 def undelivered(reading: Reading, update: Episode) -> list[Stored]:
-    """What had been accepted offline and not been delivered."""
-    unit = reading.unit_at(update.t)
+    """What had been accepted offline and not been delivered, nor been refused by the host for good."""
+    unit = stands_since(reading, update.t)
     found = []
     for item in stored(reading):
-        taken = item.delivered(reading)
-        if item.t < update.t and reading.unit_at(item.t) == unit and (taken is None or taken.t > update.t):
+        sent = (e for e in item.sent if e.t <= update.t)
+        gone = any(e.approved(reading.profile) or _refused(reading, e) for e in sent)
+        if item.t < update.t and stands_since(reading, item.t) == unit and not gone:
             found.append(item)
     return found
 
 
+def _refused(reading: Reading, advice: Exchange) -> bool:
+    """The host's last word on it."""
+    later = TO_BE_SENT_AGAIN | {*reading.profile.force_sign_in}
+    return advice.declined(reading.profile) and not advice.definite_97 and advice.code not in later
+
+
 def held(reading: Reading, update: Episode) -> list[Event]:
-    """An event for each thing that was stored: what forbids an update that resets. Empty: nothing."""
-    found: list[Event] = [e.request for p in open_batches(reading, update) for e in p.approved(update.t)]
+    """An event for each thing that was stored: what forbids an update that resets. Empty: nothing. What no slip tells
+    of is known by its request."""
+    found: list[Event] = [e.request for p in open_batches(reading, update) for e in certain(reading, p, update.t)]
     found += [d.original.request for d in due_reversals(reading, update)]
-    found += [event for item in undelivered(reading, update) for event in item.made[-1:]]
+    found += [event for item in undelivered(reading, update) for event in item.made[-1:] or [item.sent[0].request]]
     return found

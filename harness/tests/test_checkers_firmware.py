@@ -13,17 +13,20 @@ from harness.tests.golden import World
 from harness.tests.golden_stories import Stories, Story, findings
 from harness.tests.golden_updates import load, refuse, told, unit_with
 from harness.tests.histories import (
+    firmware_around,
+    firmware_held,
     firmware_hurt,
     firmware_kept,
     firmware_not_looked_at,
     firmware_not_started,
     firmware_reset,
 )
+from harness.tests.histories.firmware_held import load_while
 from harness.tests.judging import assert_verdict
 
 stories = Stories.joined(
-    firmware_kept.stories, firmware_hurt.stories, firmware_not_looked_at.stories, firmware_not_started.stories,
-    firmware_reset.stories,
+    firmware_kept.stories, firmware_held.stories, firmware_around.stories, firmware_hurt.stories,
+    firmware_not_looked_at.stories, firmware_not_started.stories, firmware_reset.stories,
 )  # fmt: skip
 
 
@@ -72,6 +75,17 @@ def test_a_reset_that_no_update_asked_for_is_still_a_crash() -> None:
     world.reboot("watchdog")
     world.close()
     assert_verdict(world.checked(), "STA-06", "FAIL")
+
+
+def test_what_was_settled_while_the_image_came_is_not_lost() -> None:
+    world = World()
+    unit_with(world, "0.9.0")
+    world.sign_in()
+    world.sale(1200)
+    load_while(world, "1.0.0", world.settle)
+    world.sale(700)
+    world.close()
+    assert [f.verdict for f in findings("FWU-01", world.checked())] == ["PASS", "PASS"]  # number and keys
 
 
 def test_pairs_that_were_planned_and_not_decided_are_named() -> None:
