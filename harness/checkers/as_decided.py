@@ -1,19 +1,26 @@
-"""Whether an operation came to what it had to, by what the wire says: for rules that ask if a terminal works at all."""
+"""Whether an operation came to what it had to, by what the wire says, and which fault of its own the terminal reported:
+for rules that ask if a terminal works at all.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from harness.checkers.attribution import refused_by_itself
+from harness.checkers.disturbances import PARTS, broken_between
 from harness.checkers.observing import interrupted, own_exchanges, quoted
 from harness.checkers.reading import SECOND, Operation, Reading
+from harness.checkers.shown import contains_any
 from harness.checkers.told import agrees, known, told
-from harness.history.events import Event
+from harness.history.events import Event, Screen
+from harness.history.instrument_events import Part
 
 # A working terminal sends something for these, unless it says that something else comes first; and not for a chip,
 # which may decline by itself.
 PLAIN = frozenset({"sale", "sign_in", "echo"})
 CANCELLED_NS = 2 * SECOND
+READERS: frozenset[Part] = frozenset({"magnetic_reader", "chip_reader", "contactless_reader"})
+USED_UP: frozenset[Part] = frozenset({"paper", "battery"})  # run out at any temperature
 
 
 @dataclass(frozen=True)
@@ -64,3 +71,30 @@ def _nothing_decided(reading: Reading, operation: Operation, ends: list[Event]) 
     if reading.wire_hurt_within(start, end) or screen is None or screen.unreadable:
         return Came(None, "sent nothing", tuple(ends), decided=False)
     return Came(False, f"sent nothing; the screen said {quoted(screen)}", (*ends, screen))
+
+
+@dataclass(frozen=True)
+class ReportedFault:
+    """``name``: what the screen said, and the part that it means by it."""
+
+    name: str
+    screen: Screen
+
+
+def reported_fault(reading: Reading, operation: Operation, *, nothing_sent: bool) -> ReportedFault | None:
+    """A hardware fault that the screen reports. That a card must be read again is none where it then was; nor is what
+    was broken on purpose earlier, of which a terminal may remember."""
+    declared = reading.model.surroundings
+    end = min(operation.until, operation.done + int(reading.limits.show_s * SECOND), reading.end + 1)
+    window = reading.screens_between(operation.t, end)
+    texts_of = declared.texts if declared else {}
+    on_purpose = {text for one in broken_between(reading, 0, end) for text in texts_of.get(one.part, ())}
+    for part, known_texts in texts_of.items():
+        texts = [text for text in known_texts if text not in on_purpose]
+        if part in USED_UP or (part in READERS and not nothing_sent):
+            continue
+        for screen in window:
+            text = contains_any(screen.lines, texts)
+            if text is not None:
+                return ReportedFault(f"{text} ({PARTS[part]})", screen)
+    return None

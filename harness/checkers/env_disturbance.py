@@ -11,18 +11,21 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 
-from harness.checkers.as_decided import Came, came_to
-from harness.checkers.disturbances import HUNG_S, broken_between
+from harness.checkers.as_decided import Came, came_to, reported_fault
+from harness.checkers.disturbances import HUNG_S, broken_between, criterion_of, hits_between
 from harness.checkers.env_episodes import SWITCHED_NS, Disturbance, episodes, visits_after
+from harness.checkers.env_range import SWITCHING
 from harness.checkers.finding import Finding, checker
+from harness.checkers.harmed import harmed, in_its_way
 from harness.checkers.observing import is_blank, is_idle, quoted, watched
 from harness.checkers.outliving import Fate, fates
-from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Operation, Reading
+from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Operation, Reading
 from harness.checkers.surroundings import Outside, framed, outside_of_range
 from harness.checkers.telling import says_97
 from harness.checkers.told import unfounded_between
-from harness.checkers.updates import belongs_to_an_update
+from harness.checkers.updates import LOAD, belongs_to_an_update
 from harness.history.events import Event, Power, Screen
+from harness.history.instrument_events import InstrumentSet
 
 RULE = "ENV-02"
 _MAKE = {True: Finding.passed, False: Finding.failed, None: Finding.undecided}
@@ -110,29 +113,64 @@ def _finding(episode: Disturbance, came: bool | None, reason: str, *events: Even
 
 
 def _works_on(reading: Reading, episode: Disturbance) -> Finding:
-    """No reset, and what it was doing, or does next, ends as ever."""
+    """No reset, and what it was doing, or does next, ends as ever. What comes after a loss of power of any kind, or
+    after a disturbance that may have reset it, shows nothing."""
     until = min(episode.end + HUNG_S * SECOND, episode.until)
-    lost = next((p for p in reading.between(Power, episode.t, until) if _went_off(reading, p, episode)), None)
+    lost = next((p for p in reading.between(Power, episode.t, until) if _went_off(reading, p)), None)
     if lost is not None and not _of_the_bench(lost) and not _otherwise_lost(reading, episode, lost):
         return _finding(episode, False, "the terminal went off, or reset itself", lost)
-    stop = min(_left_alone(reading, episode), lost.t if lost else episode.unit)
-    for operation, came in _operations(reading, episode, stop):
-        if came.right or (came.right is False and operation.done < episode.until):
-            return _finding(episode, came.right, f"{operation.name} {came.how}", *came.events)
+    gone = reading.power_lost_within(episode.t, episode.unit)
+    stop = min(_left_alone(reading, episode), gone.t if gone else episode.unit)
+    helped = _helped(reading, episode)
+    for operation, came in itertools.takewhile(lambda one: one[0].t < helped, _operations(reading, episode, stop)):
+        bad = _not_as_ever(reading, episode, operation, came)
+        if bad is not None and in_its_way(reading, operation, episode.hits):
+            if operation.t <= episode.end:
+                return _finding(episode, None, f"{operation.name}: something else may have spoiled it", *bad[1])
+        elif bad is not None and operation.done < episode.until:
+            return _finding(episode, False, f"{operation.name} {bad[0]}", *bad[1])
+        elif bad is None and came.right:
+            seen = reading.offers("power")
+            how = came.how if seen else f"{came.how}; whether it reset itself is not seen here"
+            return _finding(episode, True if seen else None, f"{operation.name} {how}", *came.events)
     return _finding(episode, None, "nothing done to the terminal shows whether it works on")
 
 
-def _went_off(reading: Reading, power: Power, episode: Disturbance) -> bool:
+def _helped(reading: Reading, episode: Disturbance) -> int:
+    """When the next disturbance begins that it need not work on under (END: none)."""
+    later = (hit for hit in hits_between(reading, episode.t, reading.end) if hit.start >= episode.t)
+    others = (hit for hit in later if hit not in episode.hits and criterion_of(reading, hit) != "A")
+    return next((hit.start for hit in others), END)
+
+
+def _not_as_ever(
+    reading: Reading, episode: Disturbance, operation: Operation, came: Came
+) -> tuple[str, tuple[Event, ...]] | None:
+    """How an operation ended otherwise than the host decided; or, struck, in a fault that the screen reported."""
+    if came.right is False:
+        return came.how, came.events
+    fault = reported_fault(reading, operation, nothing_sent=not came.decided)
+    if fault is None or operation.t > episode.end:
+        return None
+    return f"was struck, and the screen reported {fault.name}", (*came.events, fault.screen)
+
+
+def _went_off(reading: Reading, power: Power) -> bool:
     return (power.state == "off" or power.reason == "watchdog") and not belongs_to_an_update(reading, power)
 
 
 def _otherwise_lost(reading: Reading, episode: Disturbance, lost: Power) -> bool:
-    """Something else came after the disturbance that explains it: a lower supply, another climate, a broken part."""
+    """Something else that explains it came after the disturbance, or shortly before: a lower supply, another climate, a
+    broken part, a disturbance under which it need not work on."""
     since = min(episode.end + SWITCHED_NS, lost.t)
     if broken_between(reading, since, lost.t) or _outside(reading, episode, since, lost.t):
         return True
+    if harmed(reading, lost.t, lost.t, episode.hits):
+        return True
     if lost.reason == "watchdog" or lost.t <= episode.end + SWITCHED_NS:
         return False
+    if any(told.method in SWITCHING for told in reading.between(InstrumentSet, since, lost.t)):
+        return True
     declared = reading.model.surroundings
     supply = framed(reading, "voltage_v", since, lost.t)
     return declared is None or supply is None or not supply.within(declared.voltage_v)
@@ -140,6 +178,13 @@ def _otherwise_lost(reading: Reading, episode: Disturbance, lost: Power) -> bool
 
 def _of_the_bench(power: Power) -> bool:
     return power.reason in ("operator", "cut")
+
+
+def _lost_by_itself(reading: Reading, episode: Disturbance, start: int, end: int) -> list[Power]:
+    """The losses of power in ``(start, end)`` that nobody caused, before anybody gave it other software."""
+    end = min(end, *(t for t in reading.invoked_by_name.get(LOAD, ()) if t > start), END)
+    lost = (power for power in reading.between(Power, start + 1, end) if _went_off(reading, power))
+    return [one for one in lost if not _of_the_bench(one) and not _otherwise_lost(reading, episode, one)]
 
 
 def _back_by_itself(reading: Reading, episode: Disturbance) -> Finding:
@@ -150,8 +195,11 @@ def _back_by_itself(reading: Reading, episode: Disturbance) -> Finding:
     if broken is not None:
         reason, events = broken
         return _finding(episode, False, f"{episode.limit} later {reason}", *events)
-    back = _service(reading, episode, stop, deadline)
-    if back is not None:
+    looked = min(deadline, stop - 1)
+    away = reading.is_off(looked) if looked < episode.until else None  # what comes then may be of another one
+    again = _lost_by_itself(reading, episode, episode.end, min(stop, episode.until, deadline + HUNG_S * SECOND))
+    back = _service(reading, episode, max([episode.end, *(one.t for one in again)]), stop, deadline)
+    if back is not None and away is None:
         how, events = back
         return _finding(episode, True, how, *events)
     if came_by and came_by[0].t < deadline:
@@ -170,7 +218,7 @@ def _back_with_help(reading: Reading, episode: Disturbance) -> Finding:
     came_by = visits_after(reading, episode)
     since = came_by[-1].t if came_by else episode.end
     stop = min(reading.end + 1, episode.unit)
-    back = _service(reading, episode, stop, stop)
+    back = _service(reading, episode, episode.end, stop, stop)
     if back is not None:
         how, events = back
         return _finding(episode, True, how, *events)
@@ -191,14 +239,16 @@ def _operations(reading: Reading, episode: Disturbance, stop: int) -> Iterator[t
 
 
 def _service(
-    reading: Reading, episode: Disturbance, stop: int, deadline: int
+    reading: Reading, episode: Disturbance, since: int, stop: int, deadline: int
 ) -> tuple[str, tuple[Event, ...]] | None:
-    """What shows that it is in service: an operation that ended as ever, or the idle screen after a restart."""
+    """What shows that it is in service: an operation that ended as ever, or the idle screen after a restart.
+    ``since``: it went off for the last time, or the disturbance was over."""
     for operation, came in _operations(reading, episode, stop):
-        if came.right and operation.t <= deadline and operation.done > episode.end:
+        if came.right and operation.t <= deadline and operation.done > since:
             return f"{operation.name} {came.how}", came.events
     last = reading.before(Power, min(stop, deadline))
-    if last is None or last.t < episode.t or last.state == "off":
+    began = since if since > episode.end else episode.t
+    if last is None or last.t < began or last.state == "off":
         return None
     idle = next((s for s in reading.screens_between(last.t, min(stop, deadline)) if is_idle(reading, s)), None)
     return ("it started again, and is idle", (last, idle)) if idle else None
@@ -210,22 +260,30 @@ def _still_away(
     """What shows that it was not in service at the deadline, though nothing but the terminal was in the way."""
     stop = min(stop, episode.until)  # what comes after another disturbance may be of that
     for operation, came in _operations(reading, episode, stop):
-        if operation.t >= deadline:
-            if came.right is False:
-                return f"{operation.name} {came.how}", came.events
-            if came.right:
-                break
+        if operation.t >= deadline and came.right:
+            break
+        if operation.t >= deadline and came.right is False and not in_its_way(reading, operation, episode.hits):
+            return f"{operation.name} {came.how}", came.events
     if stop <= deadline or not watched(reading, deadline):
+        return None
+    if broken_between(reading, episode.end, deadline) or _outside(reading, episode, episode.end, deadline):
         return None
     off = reading.is_off(deadline)
     if off is not None:
         return _stays_off(reading, episode, deadline, off.began)
+    following = next(reading.operations_after(deadline), None)
+    over = min(stop, deadline + HUNG_S * SECOND, following.t if following else stop)
+    again = next(iter(_lost_by_itself(reading, episode, deadline, over)), None)
+    if again is not None:
+        return "the terminal went off, or reset itself", (again,)
     if reading.operation_at(deadline) or not reading.timing_reliable(episode.end, deadline):
         return None
     screen = reading.screen_at(deadline)
     if screen is None or screen.unreadable or is_idle(reading, screen) or not _stands_long(reading, screen, deadline):
         return None
     if screen.t < episode.t and reading.operation_at(episode.t) is None:  # it stood there before, and nothing went on
+        return None
+    if says_97(reading, screen) and not unfounded_between(reading, screen.t, screen.t + 1):  # as MSG-07 wants it
         return None
     said = "the screen was blank" if is_blank(screen) else f"the screen said {quoted(screen)}"
     return said, (screen,)

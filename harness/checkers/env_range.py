@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.checkers.as_decided import came_to
+from harness.checkers.as_decided import came_to, reported_fault
 from harness.checkers.attribution import refused_by_itself
-from harness.checkers.disturbances import PARTS, aftermath, broken_between, hits_between
+from harness.checkers.disturbances import aftermath, broken_between, hits_between
 from harness.checkers.finding import Finding, checker
 from harness.checkers.reading import ONLINE_OPERATIONS, SECOND, Operation, Reading
-from harness.checkers.shown import contains_any
 from harness.checkers.surroundings import QUANTITIES, Around, around, outside_of_range, settling, steps, steps_at
 from harness.checkers.timeline import LOOKUP_S
 from harness.checkers.updates import belongs_to_an_update
-from harness.history.events import Event, Power, Screen
-from harness.history.instrument_events import InstrumentSet, Part
+from harness.history.events import Event, Power
+from harness.history.instrument_events import InstrumentSet
 from harness.terminal.surroundings import Surroundings
 
 RULE = "ENV-01"
 ABOUT_S = 5  # real seconds around a reset in which readings must frame it
-READERS: frozenset[Part] = frozenset({"magnetic_reader", "chip_reader", "contactless_reader"})
-USED_UP: frozenset[Part] = frozenset({"paper", "battery"})  # run out at any temperature
 SWITCHING = frozenset({"set_voltage", "output", "dip", "switch"})  # methods that may take the power away
 
 
@@ -59,7 +56,7 @@ def _operation(reading: Reading, declared: Surroundings, operation: Operation) -
     name, evidence = operation.name, [operation.invoked, *here.events]
     if here.lacking:
         return Finding.undecided(RULE, f"{name}: {here.unmeasured}", evidence, at=operation.invoked)
-    return _ended(reading, declared, operation, here)
+    return _ended(reading, operation, here)
 
 
 def _troubled(reading: Reading, operation: Operation) -> bool:
@@ -72,40 +69,23 @@ def _troubled(reading: Reading, operation: Operation) -> bool:
     return bool(struck or broken_between(reading, start, end)) or refused_by_itself(reading, operation)()
 
 
-def _ended(reading: Reading, declared: Surroundings, operation: Operation, here: Around) -> Finding | None:
+def _ended(reading: Reading, operation: Operation, here: Around) -> Finding | None:
     came = came_to(reading, operation)
     evidence: list[Event] = [*came.events, *here.events]
-    fault = _reported(reading, declared, operation, nothing_sent=not came.decided or came.right is False)
+    fault = reported_fault(reading, operation, nothing_sent=not came.decided or came.right is False)
     if fault is not None:
-        text, screen = fault
-        reason = f"{operation.name} at {here}: the screen reported {text}"
-        return _against(reading, reason, [*evidence, screen], operation)
+        reason = f"{operation.name} at {here}: the screen reported {fault.name}"
+        return _against(reading, reason, [*evidence, fault.screen], operation)
     if not came.decided:
         return None
     reason = f"{operation.name} at {here} {came.how}"
     if came.right is False:
         return _against(reading, reason, evidence, operation)
+    if came.right and not reading.offers("power"):
+        reason = f"{reason}; whether it reset itself is not seen here"
+        return Finding.undecided(RULE, reason, evidence, at=operation.invoked)
     make = Finding.passed if came.right else Finding.undecided
     return make(RULE, reason, evidence, at=operation.invoked)
-
-
-def _reported(
-    reading: Reading, declared: Surroundings, operation: Operation, *, nothing_sent: bool
-) -> tuple[str, Screen] | None:
-    """A hardware fault that the screen reports. That a card must be read again is none where it then was; nor is what
-    was broken on purpose earlier, of which a terminal may remember."""
-    end = min(operation.until, operation.done + int(reading.limits.show_s * SECOND), reading.end + 1)
-    window = reading.screens_between(operation.t, end)
-    on_purpose = {text for one in broken_between(reading, 0, end) for text in declared.texts.get(one.part, ())}
-    for part, known in declared.texts.items():
-        texts = [text for text in known if text not in on_purpose]
-        if part in USED_UP or (part in READERS and not nothing_sent):
-            continue
-        for screen in window:
-            text = contains_any(screen.lines, texts)
-            if text is not None:
-                return f"{text} ({PARTS[part]})", screen
-    return None
 
 
 def _against(reading: Reading, reason: str, evidence: list[Event], operation: Operation) -> Finding:

@@ -7,11 +7,14 @@ port's counters count only where nothing else happened between two readings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.checkers.attribution import refused_by_itself
 from harness.checkers.batches import Period, matching_batch, telling, totals, totals_of
 from harness.checkers.faults import forged_answer
+from harness.checkers.harmed import harmed, in_its_way
 from harness.checkers.money import words
 from harness.checkers.money_offline import Stored
 from harness.checkers.money_reversals import Due
@@ -30,7 +33,7 @@ from harness.checkers.updates import (
     open_batches,
     undelivered,
 )
-from harness.history.events import Counters, Event, Service
+from harness.history.events import Counters, Event, Key, Service
 
 COUNTED = ("batch", "sales", "voids", "reversal")
 MONEY = frozenset({"0400", "0500", "0320"})  # beside new requests
@@ -81,7 +84,8 @@ def _lost(what: str, reason: str, events: Sequence[Event], update: Episode, at: 
 
 def _identity(reading: Reading, update: Episode) -> Iterator[Fate]:
     known = identities_before(reading, update)
-    following = next(after(reading, update), None)
+    sent = (e for e in after(reading, update) if not _of_another_merchant(reading, update, e, known))
+    following = next(sent, None)
     if not known:
         return
     if following is None or made_new(reading, update.t, following.t):
@@ -102,15 +106,37 @@ def _identity(reading: Reading, update: Episode) -> Iterator[Fate]:
     yield Fate("identity", True, f"{following.name} is from TID {following.tid}, as before", [*only, following.request])
 
 
+def _of_another_merchant(
+    reading: Reading, update: Episode, exchange: Exchange, known: Collection[tuple[str, str]]
+) -> bool:
+    """Merchants share the terminal, and this one had sent nothing before: the back office knows it, or somebody chose
+    one since of whom the log knows no more."""
+    who = (exchange.mid, exchange.tid)
+    if reading.model.identities < 2 or who in known or not exchange.tid.strip():
+        return False
+    named = {(e.mid, e.tid) for e in reading.all(Key) if e.t < exchange.t}
+    named |= {(e.mid, e.tid) for e in reading.host_changes if e.t < exchange.t and e.tid}
+    chosen = any(update.t < t < exchange.t for t in reading.invoked_by_name.get("select_merchant", ()))
+    return who in named or (chosen and len({*named, *known}) < reading.model.identities)
+
+
 def _sends_nothing(reading: Reading, update: Episode) -> Operation | None:
-    """The first sign-in asked for after it, where nothing left although nothing was in the way."""
-    asked = next((o for o in reading.operations_after(update.settled) if o.name == "sign_in"), None)
-    if asked is None or asked.completed is None or asked.outcome != "fail" or asked.t >= update.until:
-        return None
-    if made_new(reading, update.t, asked.t) or reading.exchanges_of(asked):
-        return None
-    hurt = reading.wire_hurt_within(asked.t, asked.done + 1) or reading.power_lost_within(asked.t, asked.done + 1)
-    return None if hurt or reading.connections_during(asked.t, asked.done + 1) else asked
+    """The first sign-in asked for after it, where nothing left although nothing was in the way. One that was refused
+    for another reason, or that something else may have spoiled, is none."""
+    for asked in reading.operations_after(update.settled):
+        if asked.t >= update.until or made_new(reading, update.t, asked.t):
+            return None
+        if asked.name == "sign_in" and not in_its_way(reading, asked) and not refused_by_itself(reading, asked)():
+            return asked if _silent(reading, asked) else None
+    return None
+
+
+def _silent(reading: Reading, asked: Operation) -> bool:
+    """It failed, and nothing was sent for it though the terminal had its power."""
+    if asked.completed is None or asked.outcome != "fail" or reading.exchanges_of(asked):
+        return False
+    lost = reading.power_lost_within(asked.t, asked.done + 1)
+    return not lost and not reading.connections_during(asked.t, asked.done + 1)
 
 
 def _end(operation: Operation) -> list[Event]:
@@ -118,9 +144,10 @@ def _end(operation: Operation) -> list[Event]:
 
 
 def _keys(reading: Reading, update: Episode) -> Iterator[Fate]:
-    """By the first request with a MAC; and by a sign-in that the host grants and the terminal can't use."""
+    """By the first request with a MAC; and by a sign-in that the host grants and the terminal can't use: not while it
+    was disturbed, or still coming back."""
     sign_in: Exchange | None = None
-    refused = False
+    refused = spoiled = False
     for exchange in after(reading, update):
         refused = refused or exchange.definite_97
         if made_new(reading, update.t, exchange.t) or stale_key(reading, exchange.mid, exchange.tid, exchange.t):
@@ -128,18 +155,25 @@ def _keys(reading: Reading, update: Episode) -> Iterator[Fate]:
         if exchange.request_mac != "absent":
             fate = _signed(reading, update, exchange, sign_in)
             if fate is not None:
-                yield fate
+                yield dataclasses.replace(fate, ok=None) if spoiled and fate.ok is False else fate
             return
         if exchange.is_sign_in(reading.profile) and exchange.approved(reading.profile) and sound(reading, exchange):
             sign_in = exchange
             asked = operation_of(reading, exchange)
             lost_power = asked and reading.power_lost_within(exchange.t, asked.done + 1)
+            spoiled = False
             if asked and asked.completed and asked.outcome == "fail" and not lost_power:
                 if refused:  # what it can't do since a 97 is not the update's: STA-03 and REC-01 tell
                     return
+                if harmed(reading, asked.t, asked.done + 1):
+                    spoiled = True
+                    continue
                 reason = "the host grants the sign-in, and the terminal can't use its keys"
                 yield _lost("keys", reason, [*exchange.events, asked.completed], update, exchange.t)
                 return
+    if spoiled and sign_in is not None:
+        reason = "a sign-in was granted and failed, while something else may have spoiled it"
+        yield Fate("keys", None, reason, list(sign_in.events))
 
 
 def _signed(reading: Reading, update: Episode, exchange: Exchange, sign_in: Exchange | None) -> Fate | None:

@@ -12,12 +12,23 @@ from harness.tests.golden_log import PowerReason
 from harness.tests.golden_stories import Stories, Story
 from harness.tests.golden_surroundings import Lab
 from harness.tests.golden_updates import offer, told
-from harness.tests.histories import env_97, env_corners, env_disturbance, env_hardware, env_range
+from harness.tests.histories import (
+    env_97,
+    env_back,
+    env_borne,
+    env_corners,
+    env_disturbance,
+    env_hardware,
+    env_kept,
+    env_range,
+)
 from harness.tests.judging import assert_verdict, verdict
 
-twice, shown = env_disturbance.shown_twice, env_97.stories
+twice = Stories.joined(env_disturbance.shown_twice, env_back.shown_twice, env_kept.shown_twice)
+shown = env_97.stories
 environment = Stories.joined(
-    env_range.stories, env_disturbance.stories, env_hardware.stories, env_corners.stories
+    env_range.stories, env_disturbance.stories, env_back.stories, env_borne.stories,
+    env_kept.stories, env_hardware.stories, env_corners.stories,
 )  # fmt: skip
 
 

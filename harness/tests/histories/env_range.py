@@ -243,3 +243,15 @@ def refused_for_a_reason_of_its_own(world: World) -> None:
     with Lab(world) as lab:
         lab.set(temperature_c=44)
         world.sale(1500)
+
+
+@undecided("ENV-01", "whether it reset itself is not seen here", declaration={"offers": ["wire", "screen", "slip"]})
+def nobody_sees_its_power(world: World) -> None:
+    world.sign_in()
+    with Lab(world) as lab:
+        lab.set(temperature_c=44)
+        world.sale(1500)
+        world.screen()
+        world.screen("正在启动")
+        world.wait(3)
+        world.idle()

@@ -49,3 +49,11 @@ def under_way(world: World, change: Callable[[], object], request: Callable[[], 
     asked = next(e for e in world.events[changed:] if e.kind == "wire.frame")
     for index in range(start, changed):
         world.events[index] = world.events[index].model_copy(update={"t": asked.t + 1 + index - start})
+
+
+def nothing_sent(world: World, name: str, told: str, **args: str) -> None:
+    """Asked for at the keys, and failed with these words on the screen before anything went out."""
+    operation = world.invoke(name, "keypad", **args)
+    world.display(told)
+    world.complete(operation, "fail")
+    world.idle(3)
