@@ -12,10 +12,12 @@ from harness.judge import judge_bench
 from harness.tests.golden import World
 from harness.tests.golden_stories import Stories, Story, findings
 from harness.tests.golden_updates import load, refuse, unit_with
-from harness.tests.histories import firmware_hurt, firmware_kept, firmware_not_looked_at
+from harness.tests.histories import firmware_hurt, firmware_kept, firmware_merchants, firmware_not_looked_at
 from harness.tests.judging import assert_verdict
 
-stories = Stories.joined(firmware_kept.stories, firmware_hurt.stories, firmware_not_looked_at.stories)
+stories = Stories.joined(
+    firmware_kept.stories, firmware_hurt.stories, firmware_not_looked_at.stories, firmware_merchants.stories
+)
 
 
 @pytest.mark.parametrize("story", stories.kept, ids=str)
