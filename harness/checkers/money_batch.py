@@ -19,6 +19,7 @@ from harness.checkers.batches import (
     possible_batches,
     record,
     records_of,
+    replaced_trace,
     result_of,
     telling,
     totals,
@@ -212,16 +213,21 @@ def approvals_outlive_the_97(reading: Reading) -> Iterator[Finding]:
             yield _unfinished(reading, "MON-11", cut, period)
         elif upload.balanced:
             yield _totals_kept(reading, cut, period, batch, "the upload of chip data")
-        elif upload.records is None or not batch:
-            reason = f"nothing tells what the upload of batch {period.batch} must hold"
-            yield Finding.undecided("MON-11", reason, (*cut.events, *upload.events))
         else:
             yield _kept(reading, cut, upload, batch)
 
 
 def _kept(reading: Reading, cut: Exchange, upload: Upload, batch: list[Exchange]) -> Finding:
-    lacking = _missing(batch, set(upload.records or ()))
-    evidence = (*cut.events, *upload.events, *telling(reading, batch))
+    """``batch``: what was there before the cut. What was voided after it, or adjusted, may be left out."""
+    at_end, taken = possible_batches(reading, upload.period, upload.end.t), set(upload.records or ())
+    if upload.records is None or not batch or not at_end:
+        reason = f"nothing tells what the upload of batch {upload.period.batch} must hold"
+        return Finding.undecided("MON-11", reason, (*cut.events, *upload.events))
+    lacking = min((_lost(batch, one, taken) for one in at_end), key=len)
+    left_out = {e.trace for e in batch if record(e) not in taken}
+    since = [e.request for e in at_end[0] if e.t > cut.t and (voided_trace(e) or replaced_trace(e)) in left_out]
+    there = [e for e in batch if record(e) in taken | lacking]
+    evidence = (*cut.events, *upload.events, *telling(reading, there), *since)
     if lacking:
         reason = f"approved before a 97 on the batch upload, and not in it when it ended: {listed(lacking)}"
         return Finding.failed("MON-11", reason, evidence, at=cut.request)
@@ -231,6 +237,12 @@ def _kept(reading: Reading, cut: Exchange, upload: Upload, batch: list[Exchange]
         return Finding.undecided("MON-11", _unexplained(upload, unexplained), evidence, at=cut.request)
     reason = f"what was approved before a 97 on the upload of batch {upload.period.batch} was all delivered after it"
     return Finding.passed("MON-11", reason, evidence, at=cut.request)
+
+
+def _lost(before: list[Exchange], at_end: list[Exchange], taken: set[Record]) -> set[Record]:
+    """What stood in the batch before, or has taken the place of something that did, and is not in the upload."""
+    missing, traces = _missing(at_end, taken), {e.trace for e in before if e.trace}
+    return {record(e) for e in at_end if record(e) in missing and {e.trace, replaced_trace(e)} & traces}
 
 
 @checker("MON-11")
@@ -248,13 +260,13 @@ def follow_ups_undo_nothing(reading: Reading) -> Iterator[Finding]:
 def _follow_up(reading: Reading, cut: Exchange) -> Finding:
     trace = _followed(cut)
     what = f"a 97 on the {cut.transaction} of trace {trace or '(none)'}"
-    original = next(
-        (
-            e for period in periods(reading) for e in period.originals
-            if e.trace == trace and (e.mid, e.tid) == (cut.mid, cut.tid) and e.t < cut.t and e.approved(reading.profile)
-        ),
-        None,
+    unit = reading.unit_at(cut.t)
+    approvals = (
+        e for period in periods(reading) for e in period.originals
+        if e.trace == trace and (e.mid, e.tid) == (cut.mid, cut.tid) and e.t < cut.t and e.approved(reading.profile)
+        and reading.unit_at(e.t) == unit
     )  # fmt: skip
+    original = max(approvals, key=lambda e: e.t, default=None)
     if original is None:
         return Finding.undecided("MON-11", f"{what}: the log shows no approval under it", cut.events)
     for other in later(reading, cut):
@@ -287,8 +299,8 @@ def _followed(cut: Exchange) -> str | None:
 
 def _totals_kept(reading: Reading, cut: Exchange, period: Period, kept: list[Exchange], what: str) -> Finding:
     """``kept`` (approved before the cut) counts in the next settlement; for a cut inside one, in the last before it."""
-    around = [s for s in period.settlements if s.t > cut.t] or period.settlements[-1:]
-    settlement = next(iter(around), None)
+    of_all = [s for s in period.settlements if all(s.t > e.t for e in kept)]
+    settlement = next((s for s in of_all if s.t > cut.t), of_all[-1] if of_all else None)
     evidence = [*cut.events, *frames(kept)]
     claimed = totals_of(settlement) if settlement is not None else None
     if settlement is None or claimed is None:

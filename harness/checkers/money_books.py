@@ -8,15 +8,18 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from harness.checkers.batches import STORING_S, Period, Record, periods, record, replaced_trace, result_of, voided_trace
+from harness.checkers.disturbances import broken_between
 from harness.checkers.faults import falsified, first_falsified
 from harness.checkers.finding import Finding, checker
 from harness.checkers.money_batch import Upload, listed, upload_of
 from harness.checkers.reading import SECOND, Exchange, Reading
 from harness.checkers.shown import contains_any
+from harness.checkers.surroundings import outside_of_range
 from harness.checkers.tables import KINDS, REVERSIBLE, STORED
 from harness.history.events import Event, FaultStruck, HostLedger, LedgerEntry, Slip
 
 NOT_BALANCED = 2
+PRINTS = frozenset({"printer", "paper"})
 REVERSAL = "冲正"  # what a slip is headed with that records one
 _GAP = r"[^0-9\n]{0,24}\n?[^0-9\n]{0,8}"
 _BATCH = re.compile(rf"(?:批次号|批号|BATCH){_GAP}(\d{{6}})(?!\d)")
@@ -211,16 +214,20 @@ def _with_slips(
             continue
         if said.tid not in ("", period.tid):  # of another merchant that shares the terminal
             continue
-        if _of_before(reading, slip, start, booked):
+        if _of_before(reading, slip, start, booked) or _of_another_batch(reading, said, period, booked):
             continue
         if (said.trace, said.amount) not in aside:
             printed.setdefault((said.trace, said.amount), slip)
     evidence = [*evidence, *(slip for told, slip in printed.items() if told in booked or told not in _known(books))]
     allowed = booked | books.reversed | books.replaced | _refused(period)
     cut = booked - set(printed)
-    if cut and cut <= _power_lost(reading, period) and set(printed) <= allowed:
-        reason = f"batch {period.batch}: power was lost before the slips of {listed(cut)} can have been printed"
-        return Finding.undecided("MON-07", reason, evidence, at=end.request)
+    kept = {one: why for one, why in _kept(reading, period, start).items() if one in cut}
+    if cut and cut <= _power_lost(reading, period, start) | set(kept) and set(printed) <= allowed:
+        why = f"power was lost before the slips of {listed(cut)} can have been printed"
+        if kept:
+            why = f"the terminal could not print, and may have kept the slips of {listed(kept)}"
+        reason = f"batch {period.batch}: {why}"
+        return Finding.undecided("MON-07", reason, [*evidence, *kept.values()], at=end.request)
     if cut or not set(printed) <= allowed:
         told = _difference("the slips", set(printed) - (allowed - booked), "the books", booked)
         return Finding.failed("MON-07", f"batch {period.batch}: {told}", evidence, at=end.request)
@@ -243,6 +250,19 @@ def _of_before(reading: Reading, slip: Slip, start: int, booked: Set[Record]) ->
     return any(one is not None and one.of == said.of for one in earlier)
 
 
+def _of_another_batch(reading: Reading, said: SlipRecord, period: Period, booked: Set[Record]) -> bool:
+    """A slip that the terminal had kept: of what the host had approved in the unit's earlier batch of that number."""
+    told, unit = (said.trace, said.amount), reading.unit_at(period.begun)
+    earlier = (
+        p for p in periods(reading)
+        if p.begun < period.begun and (p.mid, p.tid) == (period.mid, period.tid) and said.batch in ("", p.batch)
+        and reading.unit_at(p.begun) == unit
+    )  # fmt: skip
+    return told not in booked and any(
+        record(e) == told and e.approved(reading.profile) for p in earlier for e in p.originals
+    )
+
+
 def _known(books: _Books) -> frozenset[Record]:
     return books.reversed | books.replaced
 
@@ -262,13 +282,36 @@ def _unanswered(period: Period) -> set[Record]:
     }  # fmt: skip
 
 
-def _power_lost(reading: Reading, period: Period) -> set[Record]:
+def _power_lost(reading: Reading, period: Period, start: int) -> set[Record]:
     """Approved, and power went so soon that nothing may have been printed."""
     return {
         record(e) for e in period.originals
-        if e.answered_at is not None
-        and reading.power_lost_within(e.answered_at, e.answered_at + int(STORING_S * SECOND)) is not None
+        if any(reading.power_lost_within(since, until) is not None for since, until in _printing(reading, e, start))
     }  # fmt: skip
+
+
+def _kept(reading: Reading, period: Period, start: int) -> dict[Record, Event]:
+    """Approved, and there was no paper, or the printer could not print: the slip comes when somebody prints it again.
+    With what tells it."""
+    found: dict[Record, Event] = {}
+    for e in period.originals:
+        for since, until in _printing(reading, e, start):
+            part = next((one for one in broken_between(reading, since, until) if one.part in PRINTS), None)
+            outside = outside_of_range(reading, since, until)
+            why = part.began if part else outside.event if outside else None
+            if why is not None:
+                found[record(e)] = why
+    return found
+
+
+def _printing(reading: Reading, e: Exchange, start: int) -> Iterator[tuple[int, int]]:
+    """When its slip is due: from its approval to the end of its operation, in which a customer may have to sign first;
+    of what was accepted offline in the operation that made it."""
+    if e.transaction in STORED:
+        yield from ((o.t, o.done) for o in reading.operations if o.name == e.transaction and start <= o.t <= e.t)
+    elif e.answered_at is not None:
+        operation, soon = reading.attended_by(e), e.answered_at + int(STORING_S * SECOND)
+        yield e.answered_at, max(soon, operation.done) if operation else soon
 
 
 def _no_sale(reading: Reading, slip: Slip, period: Period) -> bool:

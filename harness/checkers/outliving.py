@@ -8,14 +8,14 @@ port's counters count only where nothing else happened between two readings.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.checkers.attribution import refused_by_itself
 from harness.checkers.batches import Period, matching_batch, telling, totals, totals_of
 from harness.checkers.faults import forged_answer
 from harness.checkers.harmed import harmed, in_its_way
-from harness.checkers.identities import addressed_at, several
+from harness.checkers.identities import Identity, addressed_at, several
 from harness.checkers.money import words
 from harness.checkers.money_books import read_slip
 from harness.checkers.money_offline import Stored
@@ -32,8 +32,6 @@ from harness.checkers.updates import (
     certain,
     due_reversals,
     identities_before,
-    in_97,
-    last_word,
     open_batches,
     undelivered,
 )
@@ -91,6 +89,25 @@ def after(reading: Reading, update: Episode) -> Iterator[Exchange]:
         yield exchange
 
 
+def _by_merchant(reading: Reading, update: Episode, sent: Iterable[Exchange]) -> Iterator[Iterator[Exchange]]:
+    """What the unit sent; on a terminal that merchants share what each of them did, up to the next attempt."""
+    if not several(reading):
+        yield iter(sent)
+        return
+    found: dict[Identity, list[Exchange]] = {}
+    for exchange in sent:
+        if found and exchange.t >= update.until:
+            break
+        found.setdefault((exchange.mid, exchange.tid), []).append(exchange)
+    yield from map(iter, found.values())
+
+
+def _before(reading: Reading, update: Episode) -> tuple[Exchange, ...]:
+    """What the unit had sent until then."""
+    unit = reading.unit_at(update.t)
+    return reading.exchanges_between(unit.t if unit else 0, update.t)
+
+
 def _lost(what: str, reason: str, events: Sequence[Event], update: Episode, at: int) -> Fate:
     return Fate(what, False if at < update.until else None, reason, events)
 
@@ -101,25 +118,31 @@ def _lost(what: str, reason: str, events: Sequence[Event], update: Episode, at: 
 def _identity(reading: Reading, update: Episode) -> Iterator[Fate]:
     known = identities_before(reading, update)
     sent = (e for e in after(reading, update) if not _of_another_merchant(reading, update, e, known))
-    following = next(sent, None)
+    firsts = [first for of_one in _by_merchant(reading, update, sent) if (first := next(of_one, None)) is not None]
     if not known:
         return
-    if following is None or made_new(reading, update.t, following.t):
+    if not firsts or made_new(reading, update.t, firsts[0].t):
         silent = _sends_nothing(reading, update)
         if silent is not None:
             known_by = [told[-1] for told in known.values()]
             reason = "asked to sign in it sends nothing any more"
             yield Fate("identity", False, reason, [*known_by, silent.invoked, *_end(silent)])
         return
+    for first in firsts:
+        if not made_new(reading, update.t, first.t):
+            yield _who(update, known, first)
+
+
+def _who(update: Episode, known: dict[Identity, list[Event]], following: Exchange) -> Fate:
     told = known.get((following.mid, following.tid), [])
     if not told:
         mid, tid = next(reversed(known))
         now = f"TID {following.tid.strip() or 'blank'}, MID {following.mid.strip() or 'blank'}"
         reason = f"before it the terminal was TID {tid}, MID {mid}; {following.name} after it is from {now}"
-        yield _lost("identity", reason, [known[mid, tid][-1], following.request], update, following.t)
-        return
+        return _lost("identity", reason, [known[mid, tid][-1], following.request], update, following.t)
     only = told if len(told) == 1 else []  # of many any one would do
-    yield Fate("identity", True, f"{following.name} is from TID {following.tid}, as before", [*only, following.request])
+    reason = f"{following.name} is from TID {following.tid}, as before"
+    return Fate("identity", True, reason, [*only, following.request])
 
 
 def _of_another_merchant(
@@ -162,9 +185,14 @@ def _end(operation: Operation) -> list[Event]:
 def _keys(reading: Reading, update: Episode) -> Iterator[Fate]:
     """By the first request with a MAC; and by a sign-in that the host grants and the terminal can't use: not while it
     was disturbed, or still coming back."""
+    for sent in _by_merchant(reading, update, after(reading, update)):
+        yield from _keys_of(reading, update, sent)
+
+
+def _keys_of(reading: Reading, update: Episode, sent: Iterable[Exchange]) -> Iterator[Fate]:
     sign_in: Exchange | None = None
     refused = spoiled = False
-    for exchange in after(reading, update):
+    for exchange in sent:
         refused = refused or exchange.definite_97
         if made_new(reading, update.t, exchange.t) or stale_key(reading, exchange.mid, exchange.tid, exchange.t):
             return
@@ -179,8 +207,8 @@ def _keys(reading: Reading, update: Episode) -> Iterator[Fate]:
             lost_power = asked and reading.power_lost_within(exchange.t, asked.done + 1)
             spoiled = False
             if asked and asked.completed and asked.outcome == "fail" and not lost_power:
-                if refused:  # what it can't do since a 97 is not the update's: STA-03 and REC-01 tell
-                    return
+                if refused or _without_keys(reading, update, exchange):
+                    return  # what it can't do since a 97 is not the update's: STA-03 and REC-01 tell
                 if harmed(reading, asked.t, asked.done + 1):
                     spoiled = True
                     continue
@@ -190,6 +218,19 @@ def _keys(reading: Reading, update: Episode) -> Iterator[Fate]:
     if spoiled and sign_in is not None:
         reason = "a sign-in was granted and failed, while something else may have spoiled it"
         yield Fate("keys", None, reason, list(sign_in.events))
+
+
+def _without_keys(reading: Reading, update: Episode, sign_in: Exchange) -> bool:
+    """A sign-in that was granted it could not use before either."""
+    for exchange in reversed(_before(reading, update)):
+        if (exchange.mid, exchange.tid) != (sign_in.mid, sign_in.tid):
+            continue
+        if exchange.request_mac == "ok":
+            return False
+        if exchange.is_sign_in(reading.profile) and exchange.approved(reading.profile) and sound(reading, exchange):
+            asked = operation_of(reading, exchange)
+            return asked is not None and asked.done < update.t and asked.outcome == "fail"
+    return False
 
 
 def _signed(reading: Reading, update: Episode, exchange: Exchange, sign_in: Exchange | None) -> Fate | None:
@@ -210,9 +251,14 @@ def _signed(reading: Reading, update: Episode, exchange: Exchange, sign_in: Exch
 def _a_97(reading: Reading, update: Episode) -> Iterator[Fate]:
     """A 97 to a terminal that the host has registered, from the request to its answer, of the host's own mind, where
     there was none before."""
-    word = last_word(reading, update)
-    if word is None or in_97(reading, update) is not None:
-        return
+    answered = (e for e in _before(reading, update) if e.outcome == "answered")
+    words = {(e.mid, e.tid) if several(reading) else None: e for e in answered}
+    for word in words.values():
+        if not word.definite_97:
+            yield from _a_97_after(reading, update, word)
+
+
+def _a_97_after(reading: Reading, update: Episode, word: Exchange) -> Iterator[Fate]:
     for exchange in after(reading, update):
         if exchange.t >= update.until:
             return

@@ -17,6 +17,7 @@ from harness.tests.histories import (
     firmware_held,
     firmware_hurt,
     firmware_kept,
+    firmware_merchants,
     firmware_not_looked_at,
     firmware_not_started,
     firmware_reset,
@@ -26,7 +27,7 @@ from harness.tests.judging import assert_verdict
 
 stories = Stories.joined(
     firmware_kept.stories, firmware_held.stories, firmware_around.stories, firmware_hurt.stories,
-    firmware_not_looked_at.stories, firmware_not_started.stories, firmware_reset.stories,
+    firmware_merchants.stories, firmware_not_looked_at.stories, firmware_not_started.stories, firmware_reset.stories,
 )  # fmt: skip
 
 

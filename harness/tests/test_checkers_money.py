@@ -9,11 +9,12 @@ from harness.checkers.reading import Reading
 from harness.history.events import WireFrame
 from harness.tests.golden import World, lost
 from harness.tests.golden_stories import Stories, Story
-from harness.tests.histories import money_batch, money_cut, money_kinds, money_requests, money_reversals
+from harness.tests.histories import money_batch, money_cut, money_kinds, money_requests, money_reversals, money_slips
 
 stories = Stories.joined(
-    money_requests.stories, money_reversals.stories, money_batch.stories, money_kinds.stories, money_cut.stories
-)
+    money_requests.stories, money_reversals.stories, money_batch.stories, money_kinds.stories, money_cut.stories,
+    money_slips.stories,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("story", stories.kept, ids=str)

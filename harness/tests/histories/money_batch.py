@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from harness.tests.golden import World, lost
-from harness.tests.golden_parts import Stored
+from harness.tests.golden_parts import Stored, TerminalMemory
 from harness.tests.golden_stories import Stories
 
 stories = Stories("MON-")
@@ -139,6 +139,91 @@ def an_upload_that_is_not_completed(world: World) -> None:
     world.sign_in()
     world.sale(1200)
     world.settle(unbalanced=True, upload=["97"])
+
+
+@good("MON-11", "all delivered after it")
+def a_sale_is_voided_after_the_cut_and_both_are_left_out(world: World) -> None:
+    world.sign_in()
+    sale = world.sale(1200)
+    world.sale(1300)
+    world.settle(unbalanced=True, upload=["97"])
+    world.void(sale.trace)
+    world.terminal.log = [one for one in world.terminal.log if one.amount == 1300]
+    world.settle(unbalanced=True)
+
+
+@bad("MON-11", "not in it when it ended: 000002 (12.00)")
+def a_sale_is_voided_after_the_cut_and_only_the_void_is_uploaded(world: World) -> None:
+    world.sign_in()
+    sale = world.sale(1200)
+    world.settle(unbalanced=True, upload=["97"])
+    world.void(sale.trace)
+    del world.terminal.log[0]
+    world.settle(unbalanced=True)
+
+
+def adjusted_after_the_cut(world: World, *, lost: int) -> None:
+    world.sign_in()
+    sale = world.sale(1200)
+    world.settle(unbalanced=True, upload=["97"])
+    world.perform("offline_adjust", 1500, original=sale.trace)
+    world.deliver()
+    del world.terminal.log[:lost]
+    world.settle(unbalanced=True)
+
+
+@good("MON-11", "all delivered after it")
+def a_sale_is_adjusted_after_the_cut(world: World) -> None:
+    adjusted_after_the_cut(world, lost=1)
+
+
+@bad("MON-11", "not in it when it ended")
+def a_sale_is_adjusted_after_the_cut_and_both_are_lost(world: World) -> None:
+    adjusted_after_the_cut(world, lost=2)
+
+
+@undecided("MON-11", "no settlement of batch 000001 followed")
+def the_only_settlement_was_before_what_the_notice_follows(world: World) -> None:
+    world.sign_in()
+    world.sale(1200)
+    world.settle("97")
+    world.sale(1300, entry="chip")
+    world.owe_script_notice()
+    world.deliver("97")
+
+
+def a_notice_of_another_unit(world: World) -> None:
+    """The trace numbers of the second unit begin anew."""
+    world.sign_in()
+    world.sale(1200, entry="chip")
+    world.settle()
+    world.replaced("97000003")
+    world.terminal = TerminalMemory(keys=world.host.keys)
+    world.set_host_batch("000001")
+    world.sign_in()
+    world.sale(1300, entry="chip")
+    world.owe_script_notice()
+    world.deliver("97")
+    world.terminal.script = None
+
+
+@bad("MON-11", "claims no more what it follows")
+def another_units_sale_is_dropped(world: World) -> None:
+    a_notice_of_another_unit(world)
+    world.terminal.log.clear()
+    world.sale(700)
+    world.settle()
+
+
+@undecided("MON-11", "no settlement of batch 000001 followed")
+def nothing_follows_another_units_notice(world: World) -> None:
+    a_notice_of_another_unit(world)
+
+
+@good("MON-11", "claims what was approved")
+def another_units_sale_is_settled(world: World) -> None:
+    a_notice_of_another_unit(world)
+    world.settle()
 
 
 # -- MON-07: books = upload = slips ------------------------------------------------------------------------------------

@@ -90,6 +90,27 @@ def power_goes_before_the_slip_is_printed(world: World) -> None:
     meet_97_and_reconcile(world)
 
 
+@undecided("MON-07", "power was lost before the slips of 000002 (12.00)")
+def power_goes_while_the_customer_signs(world: World) -> None:
+    def sign_here(_: object) -> None:
+        world.display("请签名")
+        world.wait(5)
+        raise Cut
+
+    world.sign_in()
+    cut_in(world, "_print", sign_here, lambda: world.sale(1200))
+    meet_97_and_reconcile(world)
+
+
+@bad("MON-07", "which the slips lack")
+def power_goes_when_what_was_accepted_offline_is_delivered(world: World) -> None:
+    world.sign_in()
+    cut_in(world, "_print", lambda stored: None, lambda: world.perform("offline_sale", 1200))
+    world.deliver()
+    world.reboot("cut")
+    meet_97_and_reconcile(world)
+
+
 @bad("MON-07", "which the slips lack")
 def the_printer_is_forgotten_with_power_on(world: World) -> None:
     world.sign_in()
