@@ -49,3 +49,9 @@ def under_way(world: World, change: Callable[[], object], request: Callable[[], 
     asked = next(e for e in world.events[changed:] if e.kind == "wire.frame")
     for index in range(start, changed):
         world.events[index] = world.events[index].model_copy(update={"t": asked.t + 1 + index - start})
+
+
+def end_unseen(world: World) -> None:
+    """Nobody saw how the operation under way last ended."""
+    index = max(i for i, e in enumerate(world.events) if e.kind == "operation.completed")
+    world.events[index] = world.events[index].model_copy(update={"outcome": "unknown", "code": None, "detail": ""})
