@@ -29,21 +29,22 @@ _selections: WeakKeyDictionary[Reading, list[tuple[int, str]]] = WeakKeyDictiona
 
 
 def selections(reading: Reading) -> list[tuple[int, str]]:
-    """When (ns) which merchant was chosen, in order."""
+    """When (ns) which merchant was chosen, in order; a unit from its box begins with the first."""
     if reading not in _selections:
-        _selections[reading] = [
+        chosen = [
             (o.done, o.invoked.args.get("number", ""))
             for o in reading.operations if o.name == SELECT and o.outcome == "ok"
         ]
+        chosen += [(unit.t, FIRST) for unit in reading.all(UnitReplaced) if not unit.kept]
+        _selections[reading] = sorted(chosen)
     return _selections[reading]
 
 
 def selected_at(reading: Reading, t: int) -> str:
-    """The number of the merchant that was chosen at ``t``; a unit from its box begins with the first."""
+    """The number of the merchant that was chosen at ``t``."""
     chosen = selections(reading)
     index = bisect.bisect_right(chosen, t, key=lambda pair: pair[0])
-    new = max((unit.t for unit in reading.all(UnitReplaced) if unit.t <= t and not unit.kept), default=0)
-    return chosen[index - 1][1] if index and chosen[index - 1][0] > new else FIRST
+    return chosen[index - 1][1] if index else FIRST
 
 
 def merchant_of(reading: Reading, operation: Operation) -> str:
@@ -118,7 +119,8 @@ def _judged(reading: Reading, operation: Operation) -> Finding | None:
     own = own or identity_of(reading, selected_at(reading, operation.t), operation.t)
     if own is None:
         return None
-    blocked, signed_in = _another_in_97(reading, operation, own), _last(reading, operation, own)
+    blocked = _another_in_97(reading, operation, own)
+    signed_in = _last(reading, operation, own) if blocked else None
     if blocked is None or signed_in is None or not signed_in.is_sign_in(reading.profile):
         return None
     evidence = [*blocked.events, *signed_in.events, operation.invoked, operation.completed]
@@ -168,12 +170,24 @@ def _gone(reading: Reading, start: int, end: int) -> set[Identity]:
     return set(list(found)[: -reading.model.identities])
 
 
+_gifts: WeakKeyDictionary[Reading, list[tuple[int, str]]] = WeakKeyDictionary()
+
+
+def _given(reading: Reading) -> list[tuple[int, str]]:
+    """When (ns) which merchant was given a key or a number, or may have been."""
+    if reading not in _gifts:
+        _gifts[reading] = [
+            (o.t, merchant_of(reading, o))
+            for o in reading.operations if o.name in _ENDS_SIGN_IN and o.outcome != "fail"
+        ]
+    return _gifts[reading]
+
+
 def _last(reading: Reading, operation: Operation, own: Identity) -> Exchange | None:
     """The last sign-in of this identity before the operation, where it was approved and nothing declined came since,
     nor was its merchant given a key or a number, which ends a sign-in."""
     unit, mine = reading.unit_at(operation.t), selected_at(reading, operation.t)
-    set_up = (o for o in reading.operations if o.name in _ENDS_SIGN_IN and o.outcome != "fail" and o.t < operation.t)
-    given = max((o.t for o in set_up if merchant_of(reading, o) == mine), default=0)
+    given = max((t for t, number in _given(reading) if number == mine and t < operation.t), default=0)
     for e in reversed(reading.exchanges_between(max(unit.t if unit else 0, given), operation.t)):
         if (e.mid, e.tid) != own or e.outcome != "answered":
             continue
