@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 from harness.checkers.finding import Finding, checker
+from harness.checkers.installing import SIGN_IN_FIRST, told_to
 from harness.checkers.observing import watched
 from harness.checkers.reading import FINANCIAL_OPERATIONS, Exchange, Operation, Reading
 from harness.checkers.recovery_swap import handed_over
@@ -16,6 +17,7 @@ Identity = tuple[str, str]  # MID, TID
 SELECT = "select_merchant"
 ADDRESSED = "OK MERCHANT "
 FIRST = "1"  # the merchant that a terminal begins with
+_ENDS_SIGN_IN = frozenset({"load_tmk", "set_identity", "activate"})
 
 
 def several(reading: Reading) -> bool:
@@ -27,12 +29,14 @@ _selections: WeakKeyDictionary[Reading, list[tuple[int, str]]] = WeakKeyDictiona
 
 
 def selections(reading: Reading) -> list[tuple[int, str]]:
-    """When (ns) which merchant was chosen, in order."""
+    """When (ns) which merchant was chosen, in order; a unit from its box begins with the first."""
     if reading not in _selections:
-        _selections[reading] = [
+        chosen = [
             (o.done, o.invoked.args.get("number", ""))
             for o in reading.operations if o.name == SELECT and o.outcome == "ok"
         ]
+        chosen += [(unit.t, FIRST) for unit in reading.all(UnitReplaced) if not unit.kept]
+        _selections[reading] = sorted(chosen)
     return _selections[reading]
 
 
@@ -60,17 +64,33 @@ def addressed_at(reading: Reading, t: int) -> str:
     return lines[-1].strip() if lines else FIRST
 
 
-_who: WeakKeyDictionary[Reading, dict[str, Identity]] = WeakKeyDictionary()
+def same_merchant(reading: Reading, one: Operation, other: Operation) -> bool:
+    """Both are about one merchant; the host's address is for all of them."""
+    if not several(reading) or one.name == "set_host":
+        return True
+    return merchant_of(reading, one) == merchant_of(reading, other)
 
 
-def identity_of(reading: Reading, number: str) -> Identity | None:
-    """Who merchant ``number`` is: as it called itself in an operation while it was chosen."""
+_who: WeakKeyDictionary[Reading, dict[str, list[tuple[int, Identity]]]] = WeakKeyDictionary()
+
+
+def identity_of(reading: Reading, number: str, t: int) -> Identity | None:
+    """Who merchant ``number`` is at ``t``: as it called itself last in an operation while it was chosen, or was set
+    since; before the first of these, as it is to call itself."""
     if reading not in _who:
         found = _who[reading] = {}
         for e in reading.exchanges:
-            if reading.attended_by(e) is not None:
-                found.setdefault(selected_at(reading, e.t), (e.mid, e.tid))
-    return _who[reading].get(number)
+            if reading.attended_by(e) is not None and e.tid:
+                found.setdefault(selected_at(reading, e.t), []).append((e.t, (e.mid, e.tid)))
+        for o in reading.operations:
+            if o.name == "set_identity" and o.outcome == "ok":
+                named = o.invoked.args.get("mid", ""), o.invoked.args.get("tid", "")
+                found.setdefault(merchant_of(reading, o), []).append((o.done, named))
+        for known in found.values():
+            known.sort()
+    known = _who[reading].get(number, [])
+    index = bisect.bisect_right(known, t, key=lambda pair: pair[0])
+    return known[max(index - 1, 0)][1] if known else None
 
 
 def of_another(reading: Reading, operation: Operation, mine: Identity) -> bool:
@@ -80,7 +100,7 @@ def of_another(reading: Reading, operation: Operation, mine: Identity) -> bool:
     sent = reading.exchanges_of(operation)
     if sent:
         return (sent[-1].mid, sent[-1].tid) != mine
-    here = identity_of(reading, selected_at(reading, operation.t))
+    here = identity_of(reading, selected_at(reading, operation.t), operation.t)
     return here is not None and here != mine
 
 
@@ -100,10 +120,11 @@ def others_go_on(reading: Reading) -> Iterator[Finding]:
 def _judged(reading: Reading, operation: Operation) -> Finding | None:
     sent = [e for e in reading.exchanges_of(operation) if e.financial]
     own: Identity | None = (sent[-1].mid, sent[-1].tid) if sent else None
-    own = own or identity_of(reading, selected_at(reading, operation.t))
+    own = own or identity_of(reading, selected_at(reading, operation.t), operation.t)
     if own is None:
         return None
-    blocked, signed_in = _another_in_97(reading, operation, own), _last(reading, operation, own)
+    blocked = _another_in_97(reading, operation, own)
+    signed_in = _last(reading, operation, own) if blocked else None
     if blocked is None or signed_in is None or not signed_in.is_sign_in(reading.profile):
         return None
     evidence = [*blocked.events, *signed_in.events, operation.invoked, operation.completed]
@@ -119,11 +140,16 @@ def _judged(reading: Reading, operation: Operation) -> Finding | None:
         last = sent[-1]
         reason = f"{what} was sent, and not approved ({last.code or last.outcome})"
         return Finding.undecided("STA-08", reason, [*evidence, *last.events])
-    if operation.outcome == "fail":
-        if handed_over(reading, operation.t):
-            return None
+    tried = reading.exchanges_of(operation) or reading.connections_between(start, end + 1)
+    if operation.outcome == "fail" and (tried or handed_over(reading, operation.t)):
+        return None
+    if operation.outcome == "fail" and _to_sign_in_first(reading, operation):
         return Finding.failed("STA-08", f"{what} was refused by the terminal, and nothing was sent", evidence)
-    return Finding.undecided("STA-08", f"{what}: nothing was sent, and how it ended is not known", evidence)
+    return Finding.undecided("STA-08", f"{what} was not sent, and nothing shows that the 97 is why", evidence)
+
+
+def _to_sign_in_first(reading: Reading, operation: Operation) -> bool:
+    return operation.code == "Z4" or told_to(reading, operation, SIGN_IN_FIRST)
 
 
 def _another_in_97(reading: Reading, operation: Operation, own: Identity) -> Exchange | None:
@@ -148,10 +174,25 @@ def _gone(reading: Reading, start: int, end: int) -> set[Identity]:
     return set(list(found)[: -reading.model.identities])
 
 
+_gifts: WeakKeyDictionary[Reading, list[tuple[int, str]]] = WeakKeyDictionary()
+
+
+def _given(reading: Reading) -> list[tuple[int, str]]:
+    """When (ns) which merchant was given a key or a number, or may have been."""
+    if reading not in _gifts:
+        _gifts[reading] = [
+            (o.t, merchant_of(reading, o))
+            for o in reading.operations if o.name in _ENDS_SIGN_IN and o.outcome != "fail"
+        ]
+    return _gifts[reading]
+
+
 def _last(reading: Reading, operation: Operation, own: Identity) -> Exchange | None:
-    """The last sign-in of this identity before the operation, where it was approved and nothing declined came since."""
-    unit = reading.unit_at(operation.t)
-    for e in reversed(reading.exchanges_between(unit.t if unit else 0, operation.t)):
+    """The last sign-in of this identity before the operation, where it was approved and nothing declined came since,
+    nor was its merchant given a key or a number, which ends a sign-in."""
+    unit, mine = reading.unit_at(operation.t), selected_at(reading, operation.t)
+    given = max((t for t, number in _given(reading) if number == mine and t < operation.t), default=0)
+    for e in reversed(reading.exchanges_between(max(unit.t if unit else 0, given), operation.t)):
         if (e.mid, e.tid) != own or e.outcome != "answered":
             continue
         if e.is_sign_in(reading.profile) and e.approved(reading.profile):

@@ -6,14 +6,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checkers.finding import Finding, checker
-from harness.checkers.installing import Life, binding, could_not_ask, lives, own, told, undisturbed, unit_said
+from harness.checkers.identities import same_merchant
+from harness.checkers.installing import (
+    UNDER_REVIEW,
+    Life,
+    binding,
+    could_not_ask,
+    could_use,
+    granted_and_denied,
+    lives,
+    mistyped,
+    own,
+    told,
+    told_to,
+    under_review,
+    undisturbed,
+    unit_said,
+    unread,
+)
 from harness.checkers.reading import Exchange, Operation, Reading
-from harness.checkers.recoveries import sound, stale_key
 from harness.history.events import Event, HostChanged
 
 _MERCHANT_UNKNOWN = "03"
-_NAMES = frozenset({"set_identity", "activate"})
-_UNDER_REVIEW = ("terminal_pending", "terminal_rejected")
 
 
 def _declined(reading: Reading, operation: Operation) -> Exchange | None:
@@ -47,6 +61,9 @@ def wrong_and_corrected(reading: Reading) -> Iterator[Finding]:
                 continue
             evidence: list[Event | None] = [life.unit, *refused.events, *told(operation)]
             if operation.code != refused.code:
+                if unread(reading, operation):
+                    yield _not_read("INS-03", refused, operation, evidence)
+                    continue
                 said = f"code {operation.code}" if operation.code else operation.completed.detail
                 reason = f"{refused.name} was answered {refused.code}, the terminal said {said}"
                 yield Finding.failed("INS-03", reason, evidence, at=operation.invoked)
@@ -54,6 +71,11 @@ def wrong_and_corrected(reading: Reading) -> Iterator[Finding]:
                 yield from _another_code(reading, life, index, refused, evidence)
             else:
                 yield from _another_identity(reading, life, index, refused, evidence)
+
+
+def _not_read(rule: str, refused: Exchange, operation: Operation, evidence: list[Event | None]) -> Finding:
+    reason = f"{refused.name} was answered {refused.code}; part of what the terminal said could not be read"
+    return Finding.undecided(rule, reason, evidence, at=operation.invoked)
 
 
 def _another_code(
@@ -77,44 +99,58 @@ def _another_code(
 def _another_identity(
     reading: Reading, life: Life, index: int, refused: Exchange, evidence: list[Event | None]
 ) -> Iterator[Finding]:
+    """Of the merchant that was refused: others that share the unit are each given theirs."""
     operation, wrong = life.operations[index], (refused.tid, refused.mid)
-    given_since: dict[tuple[str, str], Operation] = {}  # merchants that share a unit are each given theirs
-    activated = False
+    given = {_named(o): o for o in life.operations if o.name == "set_identity"}
+    others = {names for names, o in given.items() if not same_merchant(reading, o, operation)}
+    possible: dict[tuple[str, str], Operation] = {}  # who it may be: as was set last, or asked for with an unseen end
+    maybe_wrong = True
     for later in life.operations[index + 1 :]:
+        if not same_merchant(reading, later, operation):
+            continue
         if later.name == "set_identity":
-            given = later.invoked.args.get("tid", ""), later.invoked.args.get("mid", "")
-            if given == wrong:
-                continue
-            if later.outcome == "fail" and later.code not in ("03", "90"):
+            named = _named(later)
+            if later.outcome == "fail" and named != wrong and not _may_refuse(reading, later):
                 reason = f"{refused.tid} was answered {refused.code}; the correction was refused: {_detail(later)}"
                 yield Finding.failed("INS-03", reason, [*evidence, *told(later)], at=operation.invoked)
                 return
             if later.outcome == "ok":
-                given_since[given] = later
+                possible, maybe_wrong = {}, named == wrong
+            if later.outcome != "fail" and named != wrong:
+                possible[named] = later
             continue
-        activated = activated or (later.name == "activate" and later.outcome == "ok")
-        if later.name != "sign_in" or not given_since or not undisturbed(reading, later):
+        if later.name == "activate" and later.outcome != "fail":
+            return  # the number comes from the acquirer
+        if later.name != "sign_in" or not possible or not undisturbed(reading, later):
             continue
         sent = own(reading, later)
-        if not sent:
+        named = (sent[-1].tid, sent[-1].mid) if sent else wrong
+        if not sent or named in others - possible.keys() or (named == wrong and maybe_wrong):
             continue
-        last = sent[-1]
-        named = last.tid, last.mid
-        if activated and named not in given_since:
-            return  # which the activation gave
-        set_to = given_since.get(named, list(given_since.values())[-1])
-        args = set_to.invoked.args
-        evidence = [*evidence, *told(set_to), *last.events, *told(later)]
-        if named not in given_since:
-            reason = f"corrected to {args.get('tid')} of {args.get('mid')}, it signed in as {last.tid} of {last.mid}"
-            yield Finding.failed("INS-03", reason, evidence, at=operation.invoked)
+        last, set_to = sent[-1], possible.get(named, list(possible.values())[-1])
+        shows = [*evidence, set_to.invoked, *last.events, *told(later)]
+        if named not in possible:
+            tid, mid = _named(set_to)
+            reason = f"corrected to {tid} of {mid}, it signed in as {last.tid} of {last.mid}"
+            yield Finding.failed("INS-03", reason, [*shows, set_to.completed], at=operation.invoked)
         elif last.approved(reading.profile) and later.outcome == "ok":
             reason = f"a wrong identity was answered {refused.code} and shown so; corrected, it signed in"
-            yield Finding.passed("INS-03", reason, evidence, at=operation.invoked)
-        elif last.approved(reading.profile):
+            yield Finding.passed("INS-03", reason, shows, at=operation.invoked)
+        elif granted_and_denied(reading, later):
             reason = f"corrected, the sign-in was granted, and the terminal said {_detail(later)}"
-            yield Finding.failed("INS-03", reason, evidence, at=operation.invoked)
+            yield Finding.failed("INS-03", reason, shows, at=operation.invoked)
+        elif last.approved(reading.profile):
+            continue
         return
+
+
+def _named(set_identity: Operation) -> tuple[str, str]:
+    args = set_identity.invoked.args
+    return args.get("tid", ""), args.get("mid", "")
+
+
+def _may_refuse(reading: Reading, correction: Operation) -> bool:
+    return correction.code in ("03", "90") or mistyped(correction) or told_to(reading, correction, "终端忙")
 
 
 def _detail(operation: Operation) -> str:
@@ -130,7 +166,7 @@ def until_it_is_approved(reading: Reading) -> Iterator[Finding]:
     what is shown, and by the first sign-in after the approval that could be sent and, where granted, used."""
     for life in lives(reading):
         for change in reading.between(HostChanged, 0, life.end):
-            if change.change in _UNDER_REVIEW:
+            if change.change in UNDER_REVIEW:
                 yield from _under_review(reading, life, change)
 
 
@@ -148,6 +184,9 @@ def _under_review(reading: Reading, life: Life, change: HostChanged) -> Iterator
     if refused is None or (refused.mid, refused.tid) != (change.mid, change.tid):
         return
     evidence: list[Event | None] = [life.unit, change, *refused.events, *told(refused_in)]
+    if refused_in.code != refused.code and unread(reading, refused_in):
+        yield _not_read("INS-05", refused, refused_in, evidence)
+        return
     if refused_in.code != refused.code:
         reason = f"under review {refused.name} was answered {refused.code}, the terminal said {_detail(refused_in)}"
         yield Finding.failed("INS-05", reason, evidence, at=refused_in.invoked)
@@ -157,22 +196,21 @@ def _under_review(reading: Reading, life: Life, change: HostChanged) -> Iterator
     for later in attempts:
         if later.t < approved.t or not undisturbed(reading, later) or could_not_ask(reading, later):
             continue
+        sent = own(reading, later)
+        who = (sent[-1].mid, sent[-1].tid) if sent else None
+        if who not in (None, (change.mid, change.tid)) or not same_merchant(reading, later, refused_in):
+            continue
         granted = _signed_in(reading, later)
-        if granted is not None and later.outcome != "ok" and not _could_use(reading, granted):
+        if granted is not None and later.outcome != "ok" and not could_use(reading, granted):
             continue
         evidence = [*evidence, approved, *(granted.events if granted else ()), *told(later)]
         if later.outcome == "ok" and granted is not None:
             reason = f"{change.change[9:]}, it was answered {refused.code} and shown so; approved, it signed in"
             yield Finding.passed("INS-05", reason, evidence, at=refused_in.invoked)
-        elif granted is not None or not own(reading, later):
+        elif granted is not None or not sent:
             reason = f"the application was approved, and the sign-in ended so: {_detail(later)}"
             yield Finding.failed("INS-05", reason, evidence, at=refused_in.invoked)
         return
-
-
-def _could_use(reading: Reading, granted: Exchange) -> bool:
-    """The answer has sound keys under the master key that was loaded."""
-    return sound(reading, granted) and not stale_key(reading, granted.mid, granted.tid, granted.t)
 
 
 # -- INS-06 ------------------------------------------------------------------------------------------------------------
@@ -196,14 +234,19 @@ def another_unit_is_not_registered(reading: Reading) -> Iterator[Finding]:
         what = f"unit {unit_said(refused)} as {refused.tid} of {refused.mid} was answered {refused.code}"
         if operation.code == refused.code:
             yield Finding.passed("INS-06", f"{what} and showed it", evidence, at=operation.invoked)
+        elif unread(reading, operation):
+            yield _not_read("INS-06", refused, operation, evidence)
         else:
             said = f"code {operation.code}" if operation.code else operation.completed.detail
             yield Finding.failed("INS-06", f"{what}, and said {said}", evidence, at=operation.invoked)
 
 
 def _bound_elsewhere(reading: Reading, refused: Exchange) -> HostChanged | None:
-    """The change that bound the number to another unit, or this unit to another number; None: neither."""
+    """The change that bound the number to another unit, or this unit to another number; None: neither, or the number is
+    under review, which is answered so whatever unit asks."""
     serial = unit_said(refused)
+    if under_review(reading, refused.mid, refused.tid, refused.t):
+        return None
     bound = binding(reading, refused.mid, refused.tid, refused.t)
     if bound is not None:
         return bound if serial and bound.detail["serial"] != serial else None

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from harness.checkers.attribution import DO_FIRST
+from harness.checkers.chip import refused_after_approval
 from harness.checkers.observing import interrupted, own_exchanges
 from harness.checkers.reading import SECOND, Exchange, Operation, Reading
+from harness.checkers.recoveries import sound, stale_key
+from harness.checkers.shown import contains_any
 from harness.checkers.timeline import LOOKUP_S
-from harness.history.events import Event, HostChanged, Power, Service, TestOpened, UnitReplaced, WireLink
+from harness.checkers.updates import own_resets
+from harness.history.events import Event, HostChanged, Power, Screen, Service, TestOpened, UnitReplaced, WireLink
 from harness.protocol.frames import FrameError
 from harness.protocol.nested import serial_number
 from harness.terminal.contracts import NOT_CONNECTED
@@ -18,7 +24,9 @@ from harness.terminal.contracts import NOT_CONNECTED
 KEY, IDENTITY = frozenset({"load_tmk", "activate"}), frozenset({"set_identity", "activate"})
 SETTINGS = KEY | IDENTITY | {"set_host"}
 ONLINE = ("sign_in", "parameter_download", "capk_update", "echo", "sale", "void", "settle")
+UNDER_REVIEW = ("terminal_pending", "terminal_rejected")
 AFTER = ("back_up", "load_firmware")  # what is done with a unit that is installed
+SIGN_IN_FIRST, SETTLE_FIRST = DO_FIRST
 _CERTIFICATE = 4  # characters before a serial number in F62
 
 
@@ -86,12 +94,19 @@ def network_set(reading: Reading, life: Life, before: int) -> list[Event]:
 
 def interruption(reading: Reading, life: Life, before: int) -> Event | None:
     """What cut the installation first: the power, the cable, or an answer that did not come; after the first setting
-    was asked for."""
-    begun = next((o.t for o in life.operations if o.name in SETTINGS), before)
-    found: list[Event] = [p for p in reading.between(Power, begun, before) if p.state == "off"]
+    was asked for. A unit that somebody switches off between two steps is not cut, nor one that resets itself."""
+    begun = begun_at(life, before)
+    own = own_resets(reading, begun, before)
+    off = (p for p in reading.between(Power, begun, before) if p.state == "off" and p not in own)
+    found: list[Event] = [p for p in off if p.reason != "operator" or any(o.covers(p.t) for o in life.operations)]
     found += [link for link in reading.between(WireLink, begun, before) if link.state == "down"]
     found += [e.request for e in reading.exchanges_between(begun, before) if e.response is None]
     return min(found, key=lambda event: event.t, default=None)
+
+
+def begun_at(life: Life, before: int) -> int:
+    """When the first setting was asked for; ``before``: not until then."""
+    return next((o.t for o in life.operations if o.name in SETTINGS), before)
 
 
 def own(reading: Reading, operation: Operation) -> list[Exchange]:
@@ -118,6 +133,48 @@ def in_vain(operation: Operation) -> bool:
     return operation.code == "Z1" or any(reason in detail for reason in NOT_CONNECTED)
 
 
+def told_to(reading: Reading, operation: Operation, *first: str) -> bool:
+    """The terminal wants something else done before, in one of these words (to sign in, to settle)."""
+    if operation.completed is not None and contains_any(operation.completed.detail, first):
+        return True
+    screens = reading.screens_between(operation.t, operation.done + 1)
+    return any(contains_any(screen.lines[1:], first) for screen in screens)
+
+
+def mistyped(operation: Operation) -> bool:
+    """The number that was to be set is none: a terminal need not take it."""
+    args = operation.invoked.args
+    return operation.name == "set_identity" and not all(
+        re.fullmatch(f"[0-9A-Za-z]{{{length}}}", args.get(name, "")) for name, length in (("tid", 8), ("mid", 15))
+    )
+
+
+def granted_and_denied(reading: Reading, operation: Operation) -> bool:
+    """It failed, the acquirer had granted all that was asked for, and nothing but the terminal can be the reason."""
+    sent = own(reading, operation)
+    if operation.outcome != "fail" or not sent or in_vain(operation) or not undisturbed(reading, operation):
+        return False
+    if not all(e.approved(reading.profile) and could_use(reading, e) for e in sent):
+        return False
+    begun = reading.connections_between(operation.t, operation.done + 1)
+    return not any(c.fate != "used" for c in begun) and not any(refused_after_approval(reading, e) for e in sent)
+
+
+def could_use(reading: Reading, granted: Exchange) -> bool:
+    """The answer has sound keys under the master key that was loaded, where it is to have keys."""
+    if not granted.is_sign_in(reading.profile):
+        return True
+    return sound(reading, granted) and not stale_key(reading, granted.mid, granted.tid, granted.t)
+
+
+def unread(reading: Reading, operation: Operation) -> Screen | None:
+    """A screen of an operation without a code on which something could not be read: the code may have been there."""
+    if operation.code is not None:
+        return None
+    screens = reading.screens_between(operation.t, operation.done + 1)
+    return next((screen for screen in screens if screen.unreadable), None)
+
+
 def could_not_ask(reading: Reading, operation: Operation) -> bool:
     """Nothing of it was sent, and something shows why: the terminal said so, a connection did not come about or was
     under way for something else, or the line had been hurt a moment before."""
@@ -142,8 +199,15 @@ def binding(reading: Reading, mid: str, tid: str, t: int) -> HostChanged | None:
     for change in reading.host_changes:
         if change.t > t or (change.mid, change.tid) != (mid, tid):
             continue
-        if change.change == "terminal_removed":
+        if change.change in ("terminal_removed", *UNDER_REVIEW):
             found = None
         elif "serial" in change.detail:
             found = change
     return found
+
+
+def under_review(reading: Reading, mid: str, tid: str, t: int) -> bool:
+    """The application for this terminal is under review at ``t``, or was rejected."""
+    changes = [c.change for c in reading.registration.changes(mid, tid) if c.t <= t and c.tid == tid]
+    states = [change for change in changes if change in (*UNDER_REVIEW, "terminal_registered", "terminal_removed")]
+    return bool(states) and states[-1] in UNDER_REVIEW

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness.tests.golden_stories import Stories, Story
-from harness.tests.histories import install, install_identity, installation
+from harness.tests.histories import install, install_identity, install_merchants, install_steps, installation
 
-stories = Stories.joined(install.stories, installation.stories, install_identity.stories)
+stories = Stories.joined(
+    install.stories, installation.stories, install_identity.stories, install_merchants.stories, install_steps.stories
+)
 
 
 @pytest.mark.parametrize("story", stories.kept, ids=str)

@@ -91,12 +91,13 @@ def a_code_that_is_not_known_is_no_failure(world: World) -> None:
     activate(world, "97", "service")
 
 
-@good("INS-03", "a wrong identity was answered 97 and shown so; corrected, it signed in")
+@good("INS-03", "a wrong identity was answered 97 and shown so; corrected, it signed in", declaration={"identities": 2})
 def the_other_merchant_is_given_its_number_too(world: World) -> None:
     """Who shares the unit, after the correction; it signs in as the first."""
     wrongly_set(world, tid=WRONG_TID)
     world.sign_in("97")
     identify(world)
+    world.service("from_terminal", "OK MERCHANT 2")
     world.complete(world.invoke("set_identity", "service", tid=TID_2, mid=MID_2), "ok")
     world.sign_in()
 
@@ -151,6 +152,72 @@ def corrected_it_still_says_no(world: World) -> None:
     identify(world)
     world.sign_in()
     deny_success(world)
+
+
+@no_occasion("INS-03")
+def corrected_and_another_master_key_is_given(world: World) -> None:
+    wrongly_set(world, tid=WRONG_TID)
+    world.sign_in("97")
+    identify(world)
+    world.register_terminal(new_tmk=True)
+    world.sign_in()
+
+
+@no_occasion("INS-03")
+def corrected_and_set_back_by_hand(world: World) -> None:
+    wrongly_set(world, tid=WRONG_TID)
+    world.host.registered = False
+    world.sign_in()
+    identify(world)
+    identify(world, WRONG_TID)
+    world.sign_in()
+
+
+@bad("INS-03", "corrected to 10000001")
+def the_second_correction_is_forgotten(world: World) -> None:
+    """It signs in as it was set before."""
+    wrongly_set(world, tid=WRONG_TID)
+    world.host.registered = False
+    world.sign_in()
+    identify(world, "97000779")
+    identify(world)
+    world.tid = "97000779"
+    world.sign_in()
+
+
+@good("INS-03", "a wrong identity was answered 97 and shown so; corrected, it signed in")
+def the_second_correction_was_stored_and_nobody_heard_so(world: World) -> None:
+    wrongly_set(world, tid=WRONG_TID)
+    world.sign_in("97")
+    identify(world, "97000779")
+    world.complete(world.invoke("set_identity", "service", tid=TID, mid=MID), "unknown")
+    world.tid = TID
+    world.sign_in()
+
+
+@good("INS-03", "a wrong identity was answered 97 and shown so; corrected, it signed in")
+def the_correction_is_mistyped_first(world: World) -> None:
+    wrongly_set(world, tid=WRONG_TID)
+    world.sign_in("97")
+    operation = world.invoke("set_identity", tid="1", mid=MID)
+    world.display("设置失败")
+    world.complete(operation, "fail", None, "设置失败")
+    identify(world)
+    world.sign_in()
+
+
+def half_read(world: World) -> None:
+    """A sign-in that is answered 97, and the code on the screen can't be read."""
+    with world._operation("sign_in", "keypad") as operation:
+        world._sign_in(Reply(code="97"))
+        world.screen("交易失败", "应?码:9?", "终端未登记", unreadable=2)
+        world.complete(operation, "fail", None, "应?码:9? 终端未登记")
+
+
+@undecided("INS-03", "part of what the terminal said could not be read")
+def the_code_can_not_be_read(world: World) -> None:
+    wrongly_set(world, tid=WRONG_TID)
+    half_read(world)
 
 
 @bad("INS-03", "the right one was granted, and the terminal said")
@@ -228,6 +295,22 @@ def the_second_unit_claims_to_be_signed_in(world: World) -> None:
     unit(world, "97000010")
     world.sign_in("97")
     says_other(world, None)
+
+
+@undecided("INS-06", "part of what the terminal said could not be read")
+def the_second_units_code_can_not_be_read(world: World) -> None:
+    bound(world, "97000009")
+    unit(world, "97000010")
+    half_read(world)
+
+
+@no_occasion("INS-06")
+def another_unit_while_the_number_is_under_review(world: World) -> None:
+    """It would be answered so whatever unit asks."""
+    bound(world, "97000009")
+    world.leave_registration("pending")
+    unit(world, "97000010")
+    world.sign_in()
 
 
 @no_occasion("INS-06")

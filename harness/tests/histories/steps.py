@@ -57,3 +57,9 @@ def nothing_sent(world: World, name: str, told: str, **args: str) -> None:
     world.display(told)
     world.complete(operation, "fail")
     world.idle(3)
+
+
+def end_unseen(world: World) -> None:
+    """Nobody saw how the operation under way last ended."""
+    index = max(i for i, e in enumerate(world.events) if e.kind == "operation.completed")
+    world.events[index] = world.events[index].model_copy(update={"outcome": "unknown", "code": None, "detail": ""})
