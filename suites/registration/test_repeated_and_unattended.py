@@ -25,4 +25,5 @@ def test_left_alone_after_power_on(bench: Bench) -> None:
     bench.power.cycle()
     bench.await_frame("0810", deadline_s=30)
     bench.observe_terminal_time(65, "unattended requests in the first minute after a 97")
+    bench.observe_terminal_time(bench.plan.time_scale, "a second, in which it takes up what came at the minute's end")
     assert bench.terminal.acknowledge().code == "97"
