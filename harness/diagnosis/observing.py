@@ -59,8 +59,8 @@ def signs_in(events: Sequence[AnyEvent], broken: Sequence[Finding] = ()) -> list
     found = [Seen("rule_broken", one.evidence, one.t, one.rule) for one in broken if one.verdict == "FAIL"]
     observers: tuple[Observer, ...] = (
         observing_wire.answers, observing_wire.connections, observing_wire.packets, observing_self.told,
-        observing_self.screens, observing_self.unanswered, observing_self.power, observing_self.service,
-        observing_self.readings,
+        observing_self.screens, observing_self.unread, observing_self.unanswered, observing_self.power,
+        observing_self.service, observing_self.readings,
         observing_host.journal, observing_host.registry, observing_host.ways,
     )
     for observer in observers:

@@ -40,6 +40,11 @@ class Sign:
         """It treats all causes alike."""
         return len(self.row) == len(CAUSES) and len(set(self.row.values())) == 1
 
+    @property
+    def permits(self) -> bool:
+        """Something worked, which any trouble could have kept from working."""
+        return self.row.get("nothing", 0.0) == max(self.row.values())
+
 
 def _sign(words: str, others: float | None = None, *, of_host: bool = False, **row: float) -> Sign:
     full: dict[Cause, float] = {}
@@ -187,8 +192,11 @@ SIGNS: dict[str, Sign] = {
         _("the terminal says that its software is damaged: {about}"),
         tampering=0.5, firmware=0.4, hardware=0.3, environment=0.02,
     ),
+    "told_again": _sign(
+        _("the terminal did not read a card at once: {about}"), 0.2, hardware=0.6, environment=0.6,
+    ),
     "told_unread": _sign(
-        _("the terminal could not read the card: {about}"),
+        _("the terminal could not read the card, again and again: {about}"),
         hardware=0.7, environment=0.4, firmware=0.02, nothing=0.004,
     ),
     "restarted": _sign(
@@ -231,7 +239,7 @@ SIGNS: dict[str, Sign] = {
         firmware=0.02, environment=0.01,
     ),
     "dhcp_refused": _sign(
-        _("its line refuses it an address (DHCP)"), line=0.8, network_settings=0.2, firmware=0.02,
+        _("its line refuses it an address (DHCP)"), line=0.8, network_settings=0.2, firmware=0.01,
     ),
     "name_unknown": _sign(
         _("the name server knows no such name ({about})"), network_settings=0.8, line=0.35, firmware=0.01,

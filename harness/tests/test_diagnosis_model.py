@@ -377,6 +377,47 @@ def test_screens_of_the_model_tell_a_broken_part() -> None:
         assert of_looking(world.events).causes[0] == cause, text
 
 
+def swiped(world: World, *texts: str, detail: str = "") -> None:
+    """A balance enquiry whose card is not read; the screen asks for it so often."""
+    operation = world.invoke("balance", entry="magnetic")
+    for text in ("请刷卡", *texts):
+        world.display(text)
+        world.wait(1)
+    world.complete(operation, "fail", detail=detail)
+    world.idle()
+
+
+def test_a_swipe_that_was_not_read_at_once_is_no_fault() -> None:
+    world = World()
+    world.sign_in()
+    swiped(world, "请重新刷卡")
+    world.sale(100)
+    assert of_looking(world.events).healthy
+    world = World(registered=False)
+    swiped(world, "请重新刷卡", "请重新刷卡(2)")
+    world.sign_in()
+    assert of_looking(world.events).causes[0] == "not_registered"
+
+
+def test_a_card_that_is_never_read_is_a_fault() -> None:
+    for texts in (("请重新刷卡", "请重新刷卡(2)", "请重新刷卡(3)"), ("读卡错误", "请插卡") * 3):
+        world = World()
+        world.sign_in()
+        swiped(world, *texts)
+        assert of_looking(world.events).causes[0] == "hardware"
+
+
+def test_a_run_that_somebody_stopped_says_nothing_of_the_terminal() -> None:
+    world = World()
+    world.sign_in()
+    before = of_looking(world.events).fits
+    operation = world.invoke("sale", amount="1", entry="magnetic")
+    world.complete(operation, "unknown", detail="KeyboardInterrupt")
+    assert of_looking(world.events).fits == before
+    world.complete(world.invoke("echo"), "unknown", detail="waited 24.0 s for the result on the screen")
+    assert of_looking(world.events).causes[0] == "hardware"
+
+
 def test_the_story_ends_where_something_changed() -> None:
     healthy = [Seen("sign_in_approved", (1,), 1), Seen("money_approved", (2,), 2)]
     trouble = [Seen("told_no_connection", (3,), 3), Seen("told_no_connection", (4,), 4)]
