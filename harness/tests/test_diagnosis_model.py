@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,7 @@ def test_likelihoods_are_shares_and_the_likeliest_comes_first(names: list[str]) 
     found = diagnose_signs([Seen(name, (1,), 1) for name in names], "host")
     shares = [fit.likelihood for fit in found.fits]
     assert shares == sorted(shares, reverse=True)
-    assert not shares or found.contradictory == (len(shares) == 1 and not found.certain)
+    assert not shares or found.contradictory <= (len(shares) == 1 or found.two_likelier)
     assert not shares or sum(shares) == pytest.approx(1)
     assert found.certain <= (len(shares) == 1)
 
@@ -137,6 +138,28 @@ def test_what_merely_survives_two_strong_signs_is_not_certain() -> None:
     found = diagnose_signs([Seen("host_silent", (1,), 1), Seen("way_wrong", (2,), 2, "10.97.0.9")], "host")
     assert found.causes == ("line",) and not found.certain and not found.known
     assert "no single cause" in next(iter(lines(found)))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["dhcp_refused", "told_broken"], ["dhcp_refused", "told_hot"], ["unanswered", "identity_blank"],
+        ["told_software", "sign_in_approved", "dhcp_refused"], ["code_not_registered", "wire_connected", "told_broken"],
+        ["code_not_registered", "told_broken", "host_tid_missing"],
+    ],
+)  # fmt: skip
+def test_two_troubles_at_once_are_not_a_defect_that_merely_survives_both(names: list[str]) -> None:
+    """However many causes of that kind are left."""
+    found = diagnose_signs([Seen(name, (1,), 1) for name in names], "host")
+    assert found.causes[0] == "firmware" and found.contradictory and not found.known
+    assert "no single cause" in next(iter(lines(found)))
+
+
+def test_of_two_signs_no_defect_is_certain() -> None:
+    """A broken rule beside one is the judge's word, and is never seen with what the line does."""
+    for pair in combinations((name for name in SIGNS if name != "rule_broken"), 2):
+        found = diagnose_signs([Seen(name, (1,), 1) for name in pair], "host")
+        assert not (found.certain and found.causes == ("firmware",)), pair
 
 
 def assert_wider(few: Diagnosis, many: Diagnosis) -> None:
