@@ -20,12 +20,13 @@ CORE, MOST_IN_CORE = 0.95, 6  # more causes than these to make up so much of the
 @dataclass(frozen=True)
 class Seen:
     """A sign that was seen: its name in :data:`SIGNS`, ``about`` its detail, ``events`` their ``seq``, ``t`` the last
-    moment (ns)."""
+    moment (ns). ``of``: MID and TID of the merchant whose it is, where several share the terminal."""
 
     sign: str
     events: tuple[int, ...]
     t: int
     about: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,15 @@ def usable(seen: Iterable[Seen], level: Level) -> list[Seen]:
     return [one for one in seen if level == "host" or not SIGNS[one.sign].of_host]
 
 
+def of_those_in_trouble(seen: Sequence[Seen]) -> list[Seen]:
+    """Without what says only of one merchant that it is well, where another one that shares the terminal is in
+    trouble. What that would rule out is left: the sets of causes never get smaller by it."""
+    merchants = {one.of for one in seen if one.of}
+    troubled = {one.of for one in seen if one.of and SIGNS[one.sign].says_trouble}
+    well = merchants - troubled if troubled else set()
+    return [one for one in seen if one.of not in well or len(SIGNS[one.sign].row) < len(CAUSES)]
+
+
 def weights(signs: Iterable[str]) -> dict[Cause, float]:
     """Natural logarithm of prior and all signs together, of each cause that none of them rules out."""
     found = {cause: math.log(TOLD[cause].prior) for cause in CAUSES}
@@ -152,19 +162,20 @@ def weight_of_two(signs: Iterable[str]) -> float:
 
 def diagnose_signs(seen: Sequence[Seen], level: Level = "outside") -> Diagnosis:
     """Each sign counts once, however often it was seen: what is the matter stays the matter while one looks."""
-    evidence = evidence_of(usable(seen, level))
-    found = weights(one.sign for one in evidence)
+    kept = usable(seen, level)
+    evidence, weighed = evidence_of(kept), evidence_of(of_those_in_trouble(kept))
+    found = weights(one.sign for one in weighed)
     if not found:
         return Diagnosis(level, (), evidence)
     most = max(found.values())
     share = {cause: math.exp(weight - most) for cause, weight in found.items()}
     total = sum(share.values())
     fits = [
-        Fit(cause, value / total, _speaking_for(cause, evidence), _unexplained(cause, evidence))
+        Fit(cause, value / total, _speaking_for(cause, weighed), _unexplained(cause, weighed))
         for cause, value in share.items()
     ]
     fits.sort(key=lambda fit: (-fit.likelihood, CAUSES.index(fit.cause)))
-    two = weight_of_two(one.sign for one in evidence) - most
+    two = weight_of_two(one.sign for one in weighed) - most
     return Diagnosis(level, tuple(fits), evidence, two > (LAST_LEFT if len(fits) == 1 else 0.0))
 
 

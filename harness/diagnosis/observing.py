@@ -7,7 +7,8 @@ instruments - is no evidence here, nor are the keys that the bench knows: the ob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from harness.checkers.finding import Finding
 from harness.checkers.reading import Reading
@@ -44,6 +45,11 @@ NEVER: tuple[type[Event], ...] = (
     InstrumentSet, InstrumentsSafe, OperatorAnswered, Key, WireLink, Radio, UpdateCut, StoredChanged, BenchFailed,
     Measurement, Felt,
 )  # fmt: skip
+OF_ONE: Mapping[str, str] = {  # what they say at a terminal that several merchants share: it is said of one of them
+    "sign_in_approved": "one_sign_in_approved", "sign_in_done": "one_sign_in_done",
+    "money_approved": "one_money_approved", "echo_approved": "one_echo_approved", "code_card": "one_code_card",
+    "host_registered": "one_registered",
+}  # fmt: skip
 Observer = Callable[[Reading], Iterator[Seen]]
 
 
@@ -65,4 +71,11 @@ def signs_in(events: Sequence[AnyEvent], broken: Sequence[Finding] = ()) -> list
     )
     for observer in observers:
         found += observer(reading)
+    if reading.model.identities > 1:
+        found = [_of_its_merchant(one) for one in found]
     return sorted(found, key=lambda one: one.t)
+
+
+def _of_its_merchant(one: Seen) -> Seen:
+    about = f"{one.about}, TID {one.of.split()[1]}" if one.of and one.about else one.about
+    return replace(one, sign=OF_ONE.get(one.sign, one.sign), about=about)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from math import inf
 
@@ -11,7 +11,7 @@ from harness.checkers.observing import STOPPED, quoted
 from harness.checkers.reading import FINANCIAL_OPERATIONS, Reading
 from harness.checkers.shown import codes_shown, contains_any
 from harness.diagnosis.judging import Seen
-from harness.diagnosis.observing_wire import sign_of_code
+from harness.diagnosis.observing_wire import askers, last_asker, sign_of_code
 from harness.history.diagnosis_events import Asked
 from harness.history.events import OperationCompleted, OperationInvoked, Screen, Service
 from harness.history.instrument_events import Readings
@@ -51,6 +51,7 @@ def screens(reading: Reading) -> Iterator[Seen]:
     """What each screen says."""
     surroundings = reading.model.surroundings
     parts = {} if surroundings is None else surroundings.texts
+    asked = askers(reading)
     for screen in reading.screens:
         for sign, texts in SAYS.items():
             if contains_any(screen.lines, texts):
@@ -61,16 +62,16 @@ def screens(reading: Reading) -> Iterator[Seen]:
                 yield Seen("told_tampered" if part == "tamper" else "told_broken", (screen.seq,), screen.t, part)
         if screen.unreadable >= UNREADABLE:
             yield Seen("unreadable", (screen.seq,), screen.t)
-        yield from _codes(reading, screen)
+        yield from _codes(reading, screen, asked)
 
 
-def _codes(reading: Reading, screen: Screen) -> Iterator[Seen]:
+def _codes(reading: Reading, screen: Screen, asked: Sequence[tuple[int, str]]) -> Iterator[Seen]:
     for code in codes_shown(screen.lines, reading.profile.texts.code_labels):
         if code in reading.profile.success:
             continue
         sign = sign_of_code(code, reading.profile, card=False)
         if sign is not None:
-            yield Seen(sign, (screen.seq,), screen.t, code)
+            yield Seen(sign, (screen.seq,), screen.t, code, last_asker(asked, 0, screen.t))
 
 
 def unread(reading: Reading) -> Iterator[Seen]:
@@ -87,6 +88,7 @@ def unread(reading: Reading) -> Iterator[Seen]:
 
 def told(reading: Reading) -> Iterator[Seen]:
     """How operations ended, by the terminal's own word."""
+    asked = askers(reading)
     names = {event.op: event for event in reading.all(OperationInvoked)}
     signing_in = min((event.t for event in names.values() if event.name == "sign_in"), default=reading.end + 1)
     for event in reading.all(OperationCompleted):
@@ -94,12 +96,11 @@ def told(reading: Reading) -> Iterator[Seen]:
         if event.detail in STOPPED:
             continue
         if event.outcome == "ok" and invoked is not None:
-            if invoked.name == "sign_in":
-                yield Seen("sign_in_done", (invoked.seq, event.seq), event.t)
-            elif invoked.name in FINANCIAL_OPERATIONS:
-                yield Seen("money_approved", (invoked.seq, event.seq), event.t)
-                if event.t < signing_in:
-                    yield Seen("money_at_once", (invoked.seq, event.seq), event.t)
+            signs = ["sign_in_done"] if invoked.name == "sign_in" else []
+            if invoked.name in FINANCIAL_OPERATIONS:
+                signs = ["money_approved", *(["money_at_once"] if event.t < signing_in else [])]
+            of = last_asker(asked, invoked.t, event.t) if signs else ""
+            yield from (Seen(sign, (invoked.seq, event.seq), event.t, "", of) for sign in signs)
         elif event.outcome == "unknown":
             yield Seen("told_nothing", (event.seq,), event.t, "" if invoked is None else invoked.name)
         elif (event.code or "") in RESULTS:

@@ -42,6 +42,7 @@ from harness.i18n import catalogue
 from harness.judge import judge_bench
 from harness.tests.golden import MID, TID, World, says
 from harness.tests.golden_stories import Story
+from harness.tests.golden_wire import MID_2, TID_2
 from harness.tests.histories import money_cut, network_97, network_after, recovery_registration, recovery_sign_in
 
 LEVELS: tuple[Level, ...] = ("outside", "host")
@@ -61,7 +62,8 @@ def told(number: int) -> tuple[AnyEvent, ...]:
 def looked(world: World, **found: object) -> World:
     """The back office was asked, and has everything in order but for ``found``."""
     values: dict[str, object] = {"merchant": "active", "terminal": "active", "heard": 1, "ways": ["10.97.0.1:8583"]}
-    world.append(HostLookedUp(t=0, since=0, mid=MID, tid=TID, **{**values, **found}))  # type: ignore[arg-type]
+    values |= {"mid": MID, "tid": TID}
+    world.append(HostLookedUp(t=0, since=0, **{**values, **found}))  # type: ignore[arg-type]
     return world
 
 
@@ -456,3 +458,80 @@ def test_several_codes_of_one_host_are_told_apart() -> None:
         world.sign_in()
         world.sale(700, says(code))
         assert of_log(world.events).causes[0] == cause, code
+
+
+# -- merchants that share a terminal -----------------------------------------------------------------------------------
+
+
+def a_shared_day() -> World:
+    """The second merchant works all the time; the first has worked, and is unknown then."""
+    world = World(model="HT-200")
+    world.share()
+    for number in ("1", "2"):
+        world.select(number)
+        world.sign_in()
+        world.sale(100)
+    world.select("1")
+    world.remove_terminal()
+    world.sign_in()
+    world.select("2")
+    world.sign_in()
+    world.sale(300)
+    return world
+
+
+def its_end(world: World) -> list[AnyEvent]:
+    """A look at it, from the change on."""
+    changed = max(event.seq for event in world.events if isinstance(event, HostChanged))
+    return [event for event in world.events if isinstance(event, RunOpened) or event.seq > changed]
+
+
+def test_that_one_merchant_works_says_nothing_of_another() -> None:
+    world = a_shared_day()
+    for found in (of_log(world.events), of_looking(its_end(world))):
+        assert {"not_registered", "under_review", "wrong_tid"} <= set(found.alike()) and not found.certain
+        words = "\n".join(lines(found))
+        assert f"(97, TID {TID})" in words and "one of its merchants was approved" in words
+    looked(world, mid=MID_2, tid=TID_2)
+    found = of_looking(its_end(world), "host")
+    assert found.causes[0] == "not_registered" and not found.certain, "only the one that works was asked about"
+    looked(world, terminal="removed", heard=0)
+    found = of_looking(its_end(world), "host")
+    assert found.certain and found.causes == ("not_registered",)
+
+
+def test_the_story_of_a_merchant_ends_where_it_works_again() -> None:
+    world = a_shared_day()
+    world.select("1")
+    world.register_terminal()
+    world.sign_in()
+    assert of_log(world.events).healthy
+    world.select("2")
+    world.remove_terminal()
+    world.sale(100)
+    found = of_log(world.events)
+    assert found.causes[0] == "not_registered" and f"TID {TID_2}" in "\n".join(lines(found))
+
+
+def test_of_two_merchants_each_with_a_trouble_of_its_own_nothing_is_certain() -> None:
+    world = World(model="HT-200")
+    world.share()
+    world.remove_terminal()
+    world.sign_in()
+    world.select("2")
+    world.sign_in()
+    world.sale(100, says("58"))
+    looked(world, terminal="removed")
+    found = of_looking(looked(world, mid=MID_2, tid=TID_2, terminal="suspended").events, "host")
+    assert not found.known
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from(LEVELS), st.booleans())
+@settings(max_examples=60)
+def test_events_taken_away_from_a_shared_day_rule_nothing_out(chance, level: Level, asked: bool) -> None:  # type: ignore[no-untyped-def]
+    world = a_shared_day()
+    if asked:
+        looked(looked(world, mid=MID_2, tid=TID_2), terminal="removed", heard=0)
+    share, events = chance.random(), its_end(world) if chance.random() < 0.5 else world.events
+    kept = [event for event in events if isinstance(event, RunOpened) or chance.random() < share]
+    assert_wider(of_looking(kept, level), of_looking(events, level))
