@@ -20,7 +20,7 @@ CORE, MOST_IN_CORE = 0.95, 6  # more causes than these to make up so much of the
 @dataclass(frozen=True)
 class Seen:
     """A sign that was seen: its name in :data:`SIGNS`, ``about`` its detail, ``events`` their ``seq``, ``t`` the last
-    moment (ns). ``of``: MID and TID of the merchant whose it is, where several share the terminal."""
+    moment (ns). ``of``: MID/TID of the merchant whose it is, where several share the terminal."""
 
     sign: str
     events: tuple[int, ...]

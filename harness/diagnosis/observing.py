@@ -77,5 +77,5 @@ def signs_in(events: Sequence[AnyEvent], broken: Sequence[Finding] = ()) -> list
 
 
 def _of_its_merchant(one: Seen) -> Seen:
-    about = f"{one.about}, TID {one.of.split()[1]}" if one.of and one.about else one.about
+    about = f"{one.about}, TID {one.of.rpartition('/')[2]}" if one.of and one.about else one.about
     return replace(one, sign=OF_ONE.get(one.sign, one.sign), about=about)

@@ -53,8 +53,8 @@ def answers(reading: Reading) -> Iterator[Seen]:
 
 
 def whose(reading: Reading, mid: str, tid: str) -> str:
-    """Which merchant that is, where several share the terminal."""
-    return f"{mid} {tid}" if reading.model.identities > 1 and mid and tid else ""
+    """Which merchant that is, MID and TID, where several share the terminal; a blank number is nobody's."""
+    return f"{mid.strip()}/{tid.strip()}" if reading.model.identities > 1 and mid.strip() and tid.strip() else ""
 
 
 def askers(reading: Reading) -> list[tuple[int, str]]:

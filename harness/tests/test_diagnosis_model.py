@@ -212,9 +212,10 @@ WILD = st.one_of(
 )  # fmt: skip
 
 
-@given(st.lists(WILD, max_size=12), st.sampled_from(LEVELS))
-def test_whatever_stands_in_a_history_there_is_an_answer(wild: list[AnyEvent], level: Level) -> None:
-    opened = next(event for event in told(0) if isinstance(event, RunOpened))
+@given(st.lists(WILD, max_size=12), st.sampled_from(LEVELS), st.booleans())
+def test_whatever_stands_in_a_history_there_is_an_answer(wild: list[AnyEvent], level: Level, shared: bool) -> None:
+    log = World(model="HT-200").events if shared else told(0)
+    opened = next(event for event in log if isinstance(event, RunOpened))
     events = [opened, *(event.model_copy(update={"seq": 2 + number}) for number, event in enumerate(wild))]
     for found in (of_looking(events, level), of_log(events, level), of_test(events, (), level)):
         assert "\n".join(lines(found)) and as_json(found)
@@ -498,6 +499,13 @@ def test_that_one_merchant_works_says_nothing_of_another() -> None:
     looked(world, terminal="removed", heard=0)
     found = of_looking(its_end(world), "host")
     assert found.certain and found.causes == ("not_registered",)
+
+
+def test_a_blank_number_is_nobodys() -> None:
+    world = World(model="HT-200")
+    for mid, tid in ((" " * 15, " " * 8), ("", ""), (MID, ""), (f"{MID[:7]} {MID[:7]}", "10 00/01")):
+        looked(world, mid=mid, tid=tid, terminal="removed")
+    assert of_looking(world.events, "host").causes == ("not_registered",)
 
 
 def test_the_story_of_a_merchant_ends_where_it_works_again() -> None:
