@@ -37,11 +37,20 @@ class Look:
             t=time.monotonic_ns(), since=self.since, first=found.first, last=found.last, counts=dict(found.counts),
             slowest_ms=round(found.slowest_ms, 1), asked_for=found.asked_for, names=found.names, peers=found.peers,
         ))  # fmt: skip
-        mid, tid = self._identity()
-        bench.history.append(HostLookedUp(
-            t=time.monotonic_ns(), since=self.since, mid=mid, tid=tid, heard=self._heard(tid),
-            ways=self._ways(), line=[ROUTER_ADDRESS], **bench.host.look_up(mid, tid),
-        ))  # fmt: skip
+        for mid, tid in self._identities():
+            bench.history.append(HostLookedUp(
+                t=time.monotonic_ns(), since=self.since, mid=mid, tid=tid, heard=self._heard(tid),
+                ways=self._ways(), line=[ROUTER_ADDRESS], **bench.host.look_up(mid, tid),
+            ))  # fmt: skip
+
+    def _identities(self) -> list[tuple[str, str]]:
+        """(MID, TID) of each merchant whose terminal it is: those that it sent for, and those of its sheet."""
+        if self._bench.model.identities < 2:
+            return [self._identity()]
+        sent = [_fields(e.hex) for e in self._bench.history.since(self.first)
+                if isinstance(e, WireFrame) and e.direction == "to_acquirer"]
+        sheet = [(host.mid, host.tid) for host in self._bench.host.merchants]
+        return list(dict.fromkeys([*((mid, tid) for mid, tid in sent if mid and tid), self._identity(), *sheet]))
 
     def _identity(self) -> tuple[str, str]:
         """(MID, TID) that the terminal says it has, or sends; else what stands on its sheet."""

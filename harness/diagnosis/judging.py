@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from harness.diagnosis.causes import CAUSES, TOLD, Cause
 from harness.diagnosis.signs import HEALTH, SIGNS, Level
 
 MOST_EVENTS = 12  # named for one sign; of many alike the first and the last
+TWO_AT_ONCE = math.log(0.01)  # that something else is the matter as well is as likely as this, times its prior
+LAST_LEFT = math.log(0.3)  # two causes speak against a cause that is the only one left where they are as likely as this
 HARDLY_EXPLAINED = 0.02  # of what the likeliest cause of a sign makes of it: with less, a sign is not explained
 CORE, MOST_IN_CORE = 0.95, 6  # more causes than these to make up so much of the likelihood are no answer
 
@@ -17,12 +20,13 @@ CORE, MOST_IN_CORE = 0.95, 6  # more causes than these to make up so much of the
 @dataclass(frozen=True)
 class Seen:
     """A sign that was seen: its name in :data:`SIGNS`, ``about`` its detail, ``events`` their ``seq``, ``t`` the last
-    moment (ns)."""
+    moment (ns). ``of``: MID/TID of the merchant whose it is, where several share the terminal."""
 
     sign: str
     events: tuple[int, ...]
     t: int
     about: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,17 +52,19 @@ class Fit:
 @dataclass(frozen=True)
 class Diagnosis:
     """``fits``: the causes that fit the evidence, the likeliest first. ``known`` False: none fits, or what was seen
-    says nothing. ``certain``: one is left. ``evidence``: all signs, in the order in which they were first seen."""
+    says nothing. ``certain``: one is left. ``evidence``: all signs, in the order in which they were first seen.
+    ``two_likelier``: that two causes came together is likelier than any single one."""
 
     level: Level
     fits: tuple[Fit, ...]
     evidence: tuple[Evidence, ...]
+    two_likelier: bool = False
 
     @property
     def contradictory(self) -> bool:
-        """No single cause explains all that was seen: none fits, or one that merely survives where strong evidence for
-        others met, and hardly would have brought it."""
-        return not self.fits or (len(self.fits) == 1 and bool(self.fits[0].unexplained))
+        """No single cause explains all that was seen: none fits, or only such as merely survive where strong evidence
+        for others met, and hardly would have brought it."""
+        return not self.fits or self.two_likelier or (len(self.fits) == 1 and bool(self.fits[0].unexplained))
 
     @property
     def known(self) -> bool:
@@ -118,6 +124,15 @@ def usable(seen: Iterable[Seen], level: Level) -> list[Seen]:
     return [one for one in seen if level == "host" or not SIGNS[one.sign].of_host]
 
 
+def of_those_in_trouble(seen: Sequence[Seen]) -> list[Seen]:
+    """Without what says only of one merchant that it is well, where another one that shares the terminal is in
+    trouble. What that would rule out is left: the sets of causes never get smaller by it."""
+    merchants = {one.of for one in seen if one.of}
+    troubled = {one.of for one in seen if one.of and SIGNS[one.sign].says_trouble}
+    well = merchants - troubled if troubled else set()
+    return [one for one in seen if one.of not in well or len(SIGNS[one.sign].row) < len(CAUSES)]
+
+
 def weights(signs: Iterable[str]) -> dict[Cause, float]:
     """Natural logarithm of prior and all signs together, of each cause that none of them rules out."""
     found = {cause: math.log(TOLD[cause].prior) for cause in CAUSES}
@@ -127,21 +142,41 @@ def weights(signs: Iterable[str]) -> dict[Cause, float]:
     return found
 
 
+def weight_of_two(signs: Iterable[str]) -> float:
+    """Of the two causes that explain all signs together the best, as :func:`weights` has that of one; -inf: none do.
+
+    What is the matter shows by either of them; what works would work with both."""
+    rows = [SIGNS[sign] for sign in set(signs)]
+
+    def together(first: Cause, second: Cause) -> float:
+        weight = math.log(TOLD[first].prior) + math.log(TOLD[second].prior) + TWO_AT_ONCE
+        for one in rows:
+            seen = (min if one.permits else max)(one.row.get(first, 0.0), one.row.get(second, 0.0))
+            if not seen:
+                return -math.inf
+            weight += math.log(seen)
+        return weight
+
+    return max(together(*pair) for pair in combinations((cause for cause in CAUSES if cause != "nothing"), 2))
+
+
 def diagnose_signs(seen: Sequence[Seen], level: Level = "outside") -> Diagnosis:
     """Each sign counts once, however often it was seen: what is the matter stays the matter while one looks."""
-    evidence = evidence_of(usable(seen, level))
-    found = weights(one.sign for one in evidence)
+    kept = usable(seen, level)
+    evidence, weighed = evidence_of(kept), evidence_of(of_those_in_trouble(kept))
+    found = weights(one.sign for one in weighed)
     if not found:
         return Diagnosis(level, (), evidence)
     most = max(found.values())
     share = {cause: math.exp(weight - most) for cause, weight in found.items()}
     total = sum(share.values())
     fits = [
-        Fit(cause, value / total, _speaking_for(cause, evidence), _unexplained(cause, evidence))
+        Fit(cause, value / total, _speaking_for(cause, weighed), _unexplained(cause, weighed))
         for cause, value in share.items()
     ]
     fits.sort(key=lambda fit: (-fit.likelihood, CAUSES.index(fit.cause)))
-    return Diagnosis(level, tuple(fits), evidence)
+    two = weight_of_two(one.sign for one in weighed) - most
+    return Diagnosis(level, tuple(fits), evidence, two > (LAST_LEFT if len(fits) == 1 else 0.0))
 
 
 def _speaking_for(cause: Cause, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:

@@ -7,7 +7,8 @@ instruments - is no evidence here, nor are the keys that the bench knows: the ob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from harness.checkers.finding import Finding
 from harness.checkers.reading import Reading
@@ -44,6 +45,11 @@ NEVER: tuple[type[Event], ...] = (
     InstrumentSet, InstrumentsSafe, OperatorAnswered, Key, WireLink, Radio, UpdateCut, StoredChanged, BenchFailed,
     Measurement, Felt,
 )  # fmt: skip
+OF_ONE: Mapping[str, str] = {  # what they say at a terminal that several merchants share: it is said of one of them
+    "sign_in_approved": "one_sign_in_approved", "sign_in_done": "one_sign_in_done",
+    "money_approved": "one_money_approved", "echo_approved": "one_echo_approved", "code_card": "one_code_card",
+    "host_registered": "one_registered",
+}  # fmt: skip
 Observer = Callable[[Reading], Iterator[Seen]]
 
 
@@ -59,10 +65,17 @@ def signs_in(events: Sequence[AnyEvent], broken: Sequence[Finding] = ()) -> list
     found = [Seen("rule_broken", one.evidence, one.t, one.rule) for one in broken if one.verdict == "FAIL"]
     observers: tuple[Observer, ...] = (
         observing_wire.answers, observing_wire.connections, observing_wire.packets, observing_self.told,
-        observing_self.screens, observing_self.unanswered, observing_self.power, observing_self.service,
-        observing_self.readings,
+        observing_self.screens, observing_self.unread, observing_self.unanswered, observing_self.power,
+        observing_self.service, observing_self.readings,
         observing_host.journal, observing_host.registry, observing_host.ways,
     )
     for observer in observers:
         found += observer(reading)
+    if reading.model.identities > 1:
+        found = [_of_its_merchant(one) for one in found]
     return sorted(found, key=lambda one: one.t)
+
+
+def _of_its_merchant(one: Seen) -> Seen:
+    about = f"{one.about}, TID {one.of.rpartition('/')[2]}" if one.of and one.about else one.about
+    return replace(one, sign=OF_ONE.get(one.sign, one.sign), about=about)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from harness.checkers.decoding import decoded
 from harness.checkers.reading import Reading
 from harness.diagnosis.judging import Seen
+from harness.diagnosis.observing_wire import whose
 from harness.history.diagnosis_events import HostLookedUp, WireLooked
-from harness.history.events import Service, WireConnection
+from harness.history.events import HostJournal, Service, WireConnection
 
 _ELSEWHERE = re.compile(r"leads elsewhere")
 _SILENT = re.compile(r"withheld|not decided|connection closed instead of an answer")
@@ -40,15 +42,23 @@ def journal(reading: Reading) -> Iterator[Seen]:
             yield Seen("host_damaged", (row.seq,), row.t, row.note)
         for sign, pattern in _NOTED.items():
             if row.direction == "out" and pattern.search(row.note):
-                yield Seen(sign, (row.seq,), row.t, row.note)
+                yield Seen(sign, (row.seq,), row.t, row.note, _of_row(reading, row))
+
+
+def _of_row(reading: Reading, row: HostJournal) -> str:
+    frame = decoded(row.hex)
+    return whose(reading, frame.fields.get(42, ""), frame.fields.get(41, "")) if frame else ""
 
 
 def registry(reading: Reading) -> Iterator[Seen]:
     """What the back office says of merchant and terminal."""
-    for look in reading.all(HostLookedUp):
+    looks = reading.all(HostLookedUp)
+    another_heard = reading.model.identities > 1 and any(look.heard for look in looks)
+    for look in looks:
+        of = whose(reading, look.mid, look.tid)
         for sign, about in (*_of_merchant(look), *_of_terminal(look), *_of_unit(reading, look)):
-            yield Seen(sign, (look.seq,), look.t, about)
-        if not look.heard:
+            yield Seen(sign, (look.seq,), look.t, about, of)
+        if not look.heard and not another_heard:
             yield Seen("host_heard_nothing", (look.seq,), look.t)
 
 

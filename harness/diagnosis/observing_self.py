@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from math import inf
 
-from harness.checkers.observing import quoted
+from harness.checkers.observing import STOPPED, quoted
 from harness.checkers.reading import FINANCIAL_OPERATIONS, Reading
 from harness.checkers.shown import codes_shown, contains_any
 from harness.diagnosis.judging import Seen
-from harness.diagnosis.observing_wire import sign_of_code
+from harness.diagnosis.observing_wire import askers, last_asker, sign_of_code
 from harness.history.diagnosis_events import Asked
 from harness.history.events import OperationCompleted, OperationInvoked, Screen, Service
 from harness.history.instrument_events import Readings
@@ -33,11 +34,13 @@ SAYS: Mapping[str, tuple[str, ...]] = {  # sign -> texts of the screen, in the w
     "told_broken": ("存储故障",),
     "told_software": ("固件损坏", "自检失败", "数据被改"),
     "told_hot": ("过热",),
-    "told_unread": ("读卡错误",),
+    "told_again": ("请重新刷卡", "读卡错误"),
 }
+NO_FAULT = (*SAYS["told_hot"], *SAYS["told_again"])  # of a part, and not that it is broken
 RESULTS: Mapping[str, str] = {  # at the till, where no screen says more
     "Z1": "told_no_connection", "Z2": "told_no_answer", "Z3": "told_invalid", "Z4": "told_sign_in_first",
 }
+MISREAD = 3  # so often in one operation is more than a hasty hand
 UNREADABLE = 8  # cells of a screen that no one can read
 _NET = re.compile(r"OK NET (?P<how>NONE|STATIC|DHCP)(?: (?P<rest>.*))?$")
 _IDENTITY = re.compile(r"OK TID=(?P<tid>\S*) MID=(?P<mid>\S*) SN=(?P<serial>\S*)")
@@ -48,41 +51,56 @@ def screens(reading: Reading) -> Iterator[Seen]:
     """What each screen says."""
     surroundings = reading.model.surroundings
     parts = {} if surroundings is None else surroundings.texts
+    asked = askers(reading)
     for screen in reading.screens:
         for sign, texts in SAYS.items():
             if contains_any(screen.lines, texts):
                 yield Seen(sign, (screen.seq,), screen.t, quoted(screen))
         for part, words in parts.items():
             text = contains_any(screen.lines, words)
-            if text is not None and not contains_any([text], SAYS["told_hot"]):
+            if text is not None and not contains_any([text], NO_FAULT):
                 yield Seen("told_tampered" if part == "tamper" else "told_broken", (screen.seq,), screen.t, part)
         if screen.unreadable >= UNREADABLE:
             yield Seen("unreadable", (screen.seq,), screen.t)
-        yield from _codes(reading, screen)
+        yield from _codes(reading, screen, asked)
 
 
-def _codes(reading: Reading, screen: Screen) -> Iterator[Seen]:
+def _codes(reading: Reading, screen: Screen, asked: Sequence[tuple[int, str]]) -> Iterator[Seen]:
     for code in codes_shown(screen.lines, reading.profile.texts.code_labels):
         if code in reading.profile.success:
             continue
         sign = sign_of_code(code, reading.profile, card=False)
         if sign is not None:
-            yield Seen(sign, (screen.seq,), screen.t, code)
+            yield Seen(sign, (screen.seq,), screen.t, code, last_asker(asked, 0, screen.t))
+
+
+def unread(reading: Reading) -> Iterator[Seen]:
+    """A card that it did not read, however often it was held out in one operation."""
+    for operation in reading.operations:
+        if operation.completed is None:
+            continue
+        during = reading.screens_between(operation.t, operation.done + 1)
+        texts = [(contains_any(screen.lines, SAYS["told_again"]), screen) for screen in during]
+        again = [next(screens)[1] for text, screens in groupby(texts, key=lambda pair: pair[0]) if text is not None]
+        if len(again) >= MISREAD:
+            yield Seen("told_unread", tuple(screen.seq for screen in again), again[-1].t, quoted(again[-1]))
 
 
 def told(reading: Reading) -> Iterator[Seen]:
     """How operations ended, by the terminal's own word."""
+    asked = askers(reading)
     names = {event.op: event for event in reading.all(OperationInvoked)}
     signing_in = min((event.t for event in names.values() if event.name == "sign_in"), default=reading.end + 1)
     for event in reading.all(OperationCompleted):
         invoked = names.get(event.op)
+        if event.detail in STOPPED:
+            continue
         if event.outcome == "ok" and invoked is not None:
-            if invoked.name == "sign_in":
-                yield Seen("sign_in_done", (invoked.seq, event.seq), event.t)
-            elif invoked.name in FINANCIAL_OPERATIONS:
-                yield Seen("money_approved", (invoked.seq, event.seq), event.t)
-                if event.t < signing_in:
-                    yield Seen("money_at_once", (invoked.seq, event.seq), event.t)
+            signs = ["sign_in_done"] if invoked.name == "sign_in" else []
+            if invoked.name in FINANCIAL_OPERATIONS:
+                signs = ["money_approved", *(["money_at_once"] if event.t < signing_in else [])]
+            of = last_asker(asked, invoked.t, event.t) if signs else ""
+            yield from (Seen(sign, (invoked.seq, event.seq), event.t, "", of) for sign in signs)
         elif event.outcome == "unknown":
             yield Seen("told_nothing", (event.seq,), event.t, "" if invoked is None else invoked.name)
         elif (event.code or "") in RESULTS:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 
 from harness.checkers.exchanges import Exchange, exchanges_of
 from harness.checkers.reading import Reading
@@ -47,7 +48,26 @@ def answers(reading: Reading) -> Iterator[Seen]:
         sign = _sign_of(exchange, reading.profile)
         if sign is not None:
             about = "" if exchange.code in reading.profile.success else exchange.code
-            yield Seen(sign, (exchange.request.seq, exchange.response.seq), exchange.response.t, about)
+            of = whose(reading, exchange.mid, exchange.tid)
+            yield Seen(sign, (exchange.request.seq, exchange.response.seq), exchange.response.t, about, of)
+
+
+def whose(reading: Reading, mid: str, tid: str) -> str:
+    """Which merchant that is, MID and TID, where several share the terminal; a blank number is nobody's."""
+    return f"{mid.strip()}/{tid.strip()}" if reading.model.identities > 1 and mid.strip() and tid.strip() else ""
+
+
+def askers(reading: Reading) -> list[tuple[int, str]]:
+    """When (ns) which merchant asked the host, in order; none where the terminal is one merchant's."""
+    if reading.model.identities < 2:
+        return []
+    return [(one.t, whose(reading, one.mid, one.tid)) for one in exchanges_of(reading.connections, (), ())]
+
+
+def last_asker(asked: Sequence[tuple[int, str]], start: int, end: int) -> str:
+    """The last of them in that time, "" where none did."""
+    index = bisect_right(asked, end, key=lambda pair: pair[0])
+    return asked[index - 1][1] if index and asked[index - 1][0] >= start else ""
 
 
 def _sign_of(exchange: Exchange, profile: Profile) -> str | None:

@@ -18,7 +18,9 @@ from harness.diagnosis.causes import CAUSES, Cause
 Level = Literal["outside", "host"]
 HEALTH = frozenset({
     "sign_in_approved", "sign_in_done", "money_approved", "money_at_once", "echo_approved", "code_card",
+    "one_sign_in_approved", "one_sign_in_done", "one_money_approved", "one_echo_approved", "one_code_card",
 })  # it works; whatever else may be the matter
+OF_ANOTHER = 0.02  # one merchant works, and the trouble is another's that shares the terminal
 LEAST = 0.002  # what only an attack, a second fault or a strange coincidence could bring
 
 
@@ -39,6 +41,16 @@ class Sign:
     def says_nothing(self) -> bool:
         """It treats all causes alike."""
         return len(self.row) == len(CAUSES) and len(set(self.row.values())) == 1
+
+    @property
+    def says_trouble(self) -> bool:
+        """With nothing wrong it would hardly be seen."""
+        return self.row.get("nothing", 0.0) < 0.1 * max(self.row.values())
+
+    @property
+    def permits(self) -> bool:
+        """Something worked, which any trouble could have kept from working."""
+        return self.row.get("nothing", 0.0) == max(self.row.values())
 
 
 def _sign(words: str, others: float | None = None, *, of_host: bool = False, **row: float) -> Sign:
@@ -187,8 +199,11 @@ SIGNS: dict[str, Sign] = {
         _("the terminal says that its software is damaged: {about}"),
         tampering=0.5, firmware=0.4, hardware=0.3, environment=0.02,
     ),
+    "told_again": _sign(
+        _("the terminal did not read a card at once: {about}"), 0.2, hardware=0.6, environment=0.6,
+    ),
     "told_unread": _sign(
-        _("the terminal could not read the card: {about}"),
+        _("the terminal could not read the card, again and again: {about}"),
         hardware=0.7, environment=0.4, firmware=0.02, nothing=0.004,
     ),
     "restarted": _sign(
@@ -231,7 +246,7 @@ SIGNS: dict[str, Sign] = {
         firmware=0.02, environment=0.01,
     ),
     "dhcp_refused": _sign(
-        _("its line refuses it an address (DHCP)"), line=0.8, network_settings=0.2, firmware=0.02,
+        _("its line refuses it an address (DHCP)"), line=0.8, network_settings=0.2, firmware=0.01,
     ),
     "name_unknown": _sign(
         _("the name server knows no such name ({about})"), network_settings=0.8, line=0.35, firmware=0.01,
@@ -378,3 +393,20 @@ SIGNS: dict[str, Sign] = {
         _("the terminal looks for the host where it is ({about})"), 1.0, of_host=True, network_settings=0.12,
     ),
 }  # fmt: skip
+
+
+def _one(name: str, words: str) -> Sign:
+    """The sign of that name at a terminal that several merchants share: it rules out nothing of what may be the matter
+    with another one."""
+    sign = SIGNS[name]
+    return Sign(words, {cause: max(sign.row.get(cause, 0.0), OF_ANOTHER) for cause in CAUSES}, sign.of_host)
+
+
+SIGNS |= {
+    "one_sign_in_approved": _one("sign_in_approved", _("a sign-in of one of its merchants was approved")),
+    "one_sign_in_done": _one("sign_in_done", _("the terminal says that one of its merchants is signed in")),
+    "one_money_approved": _one("money_approved", _("a transaction of one of its merchants was approved")),
+    "one_echo_approved": _one("echo_approved", _("the host answered an echo of one of its merchants")),
+    "one_code_card": _one("code_card", _("the host declined a card of one of its merchants ({about})")),
+    "one_registered": _one("host_registered", _("the back office has one of its merchants, with its terminal, active")),
+}
