@@ -39,9 +39,11 @@ from harness.history.events import (
     WireFrame,
     WireLink,
 )
+from harness.history.instrument_events import InstrumentKind
 from harness.history.recorder import Recorder
 from harness.instruments.modem import Modem
 from harness.lab.firmware_images import Image
+from harness.lab.instrument_entry import OPERATOR
 from harness.lab.process import Child
 from harness.lab.scratch import scratch_folder
 from harness.terminal.contracts import AGAIN_S, Completion
@@ -59,6 +61,7 @@ SESSION_KEYS = "wire.keys"  # beside wire.pcapng
 FAULTS_CAPTURE = "faults.pcapng"
 INJECTOR_CONTROL = "injector.sock"  # in the scratch folder
 TAPPED_AS = {"tcp": "tcp", "tcp_standing": "tcp", "tls": "tls", "http": "http"}
+MEASURING: tuple[InstrumentKind, ...] = ("chamber", "supply")  # what surrounds the terminal
 
 
 class Bench:
@@ -321,6 +324,17 @@ class Bench:
             seconds / self.plan.time_scale + 30,
             f"the bench's clock: {what}",
         )
+
+    def measure_surroundings(self) -> None:
+        """A reading of climate and supply, where instruments measure them: up to now it was so. Nobody is asked for
+        one. Raises BenchError."""
+        if self.instruments is None:
+            return
+        by_person = {entry.name for entry in self.plan.instruments if entry.address == OPERATOR}
+        for kind in MEASURING:
+            instrument = self.instruments.of_kind(kind)
+            if instrument is not None and instrument.name not in by_person:
+                instrument.read()
 
     def stress(
         self, profile: str, *, during: str | None = None, at_most: int | None = None, only: Collection[int] = (),

@@ -63,6 +63,7 @@ class TestSpan:
                 trouble = trouble or late
         try:
             self.bench.check()
+            self.bench.measure_surroundings()
             self.bench.sync()  # what the tap or the acquirer has not told yet must not look like silence
         except BenchError as dead:
             trouble = dead

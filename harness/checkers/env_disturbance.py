@@ -15,10 +15,11 @@ from harness.checkers.as_decided import Came, came_to, reported_fault
 from harness.checkers.disturbances import HUNG_S, broken_between, criterion_of, hits_between
 from harness.checkers.env_episodes import SWITCHED_NS, Disturbance, episodes, visits_after
 from harness.checkers.env_range import SWITCHING
+from harness.checkers.fate import Fate
 from harness.checkers.finding import Finding, checker
 from harness.checkers.harmed import harmed, in_its_way
 from harness.checkers.observing import is_blank, is_idle, quoted, watched
-from harness.checkers.outliving import Fate, fates
+from harness.checkers.outliving import fates
 from harness.checkers.reading import END, ONLINE_OPERATIONS, SECOND, Operation, Reading
 from harness.checkers.surroundings import Outside, framed, outside_of_range
 from harness.checkers.telling import says_97

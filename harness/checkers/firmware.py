@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from harness.checkers.fate import after
 from harness.checkers.finding import Finding, checker
 from harness.checkers.firmware_started import loaded, only_loaded, stored_then
-from harness.checkers.outliving import after, fates
+from harness.checkers.outliving import fates
 from harness.checkers.reading import SECOND, Exchange, Operation, Reading
 from harness.checkers.recoveries import recoveries, restoration, sound, stale_key
 from harness.checkers.refusals import (

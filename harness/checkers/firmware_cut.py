@@ -55,7 +55,7 @@ def _wrong(event: UpdateCut) -> str:
     if event.runs not in (event.old.version, event.new.version):
         return f"{event.runs} runs, which is neither"
     wiped = event.resets and event.runs == event.new.version
-    changed = _remains(event.after) if wiped else _changes(event.before, event.after)
+    changed = remains(event.after) if wiped else _changes(event.before, event.after)
     return f"{event.runs} runs, and {', '.join(changed)}" if changed else ""
 
 
@@ -65,7 +65,7 @@ def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     return [f"{n} is {after.get(n, '') or 'gone'} instead of {before[n] or 'nothing'}" for n in differing]
 
 
-def _remains(after: Mapping[str, str]) -> list[str]:
+def remains(after: Mapping[str, str]) -> list[str]:
     """What an update that resets should have left nothing of."""
     return [f"{n} is still {value}" for n, value in after.items() if _remained(n.rpartition(".")[2], value)]
 

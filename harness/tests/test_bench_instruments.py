@@ -16,7 +16,7 @@ from harness.campaigns.keeper import BenchKeeper
 from harness.campaigns.plan import RunPlan
 from harness.campaigns.span import TestSpan
 from harness.errors import BenchError
-from harness.history.events import BenchFailed, Power, UnitReplaced
+from harness.history.events import BenchFailed, OperationCompleted, Power, UnitReplaced
 from harness.history.instrument_events import InstrumentOpened, InstrumentsSafe, InstrumentTrouble, Readings
 from harness.judge_run import judge_run
 from harness.lab.inventory import load_lab
@@ -86,6 +86,17 @@ def test_the_terminal_feels_the_supply_and_a_tests_end_gives_it_back(opened: Ben
     assert (safe.why, safe.unsafe) == ("test_ended", {}) and safe_file(opened)["unsafe"] == {}
     measured = {(e.instrument, e.span) for e in opened.history.events if isinstance(e, Readings)}
     assert ("supply", "t::low") in measured
+
+
+def test_what_surrounds_a_terminal_is_measured_when_a_test_is_over(opened: Bench) -> None:
+    """What it does last is framed by readings, whatever comes after; else it would be undecided."""
+    span = TestSpan(opened, "t::last", "an ordinary day", [])
+    span.begin()
+    assert span.end(None).outcome == "passed"
+    events = opened.history.events
+    last = max(event.seq for event in events if isinstance(event, OperationCompleted))
+    behind = {event.instrument for event in events if isinstance(event, Readings) and event.seq > last}
+    assert {"chamber", "supply"} <= behind
 
 
 def test_another_unit_stands_amid_the_same_instruments(opened: Bench) -> None:

@@ -15,12 +15,11 @@ from typing import Literal, NoReturn
 from harness.campaigns.sweep.journal import Cut, Journal, Path
 from harness.campaigns.sweep.starting import Starter
 from harness.campaigns.sweep.unit import Unit
+from harness.checkers.firmware_cut import remains
 from harness.errors import BenchError
 
 CHUNK = 48  # cuts of one process: what one start leaves in memory reaches no further
 _WORKERS = 2
-
-_WHO = ("tid", "mid", "tmk_kcv")  # gone after an update that resets by design
 
 Outcome = Literal["old", "new", "neither"]
 
@@ -32,7 +31,7 @@ def judge(found: Unit, before: Unit, new: str, *, resets: bool = False) -> tuple
     if found.version not in (before.version, new):
         return "neither", f"version {found.version or '?'} runs"
     if resets and found.version == new:
-        left = [f"{name} is still {found.held[name]}" for name in _WHO if found.held.get(name)]
+        left = remains(found.held)
         return ("neither", f"it resets by design; {', '.join(left)}") if left else ("new", "")
     lost = [f"{name} is {found.held.get(name, 'not told')!r}, was {value!r}"
             for name, value in before.held.items() if found.held.get(name) != value]
