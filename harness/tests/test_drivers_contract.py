@@ -48,8 +48,8 @@ def thermotron() -> Lines:
 
 def hmp4040() -> Lines:
     table = {
-        "INST:NSEL?": "1", "MEAS:VOLT?": "9.001", "MEAS:CURR?": "0.412", "VOLT?": "9.000", "OUTP:SEL?": "1",
-        "OUTP:GEN?": "1",
+        "INST:NSEL?": "1", "MEAS:VOLT?": "9.001", "MEAS:CURR?": "0.412", "VOLT?": "9.000", "CURR?": "2.000",
+        "OUTP:SEL?": "1", "OUTP:GEN?": "1",
     }
     return Lines(scpi(table, idn="ROHDE&SCHWARZ,HMP4040,100001,HW50020001/SW2.70"))
 
