@@ -27,7 +27,7 @@ from harness.checkers.recoveries import (
 from harness.checkers.tables import DECLARED_AS, FOLLOW_UPS, KINDS, TYPE_OF, UNKNOWN
 from harness.checkers.telling import says_97
 from harness.checkers.timeline import LOOKUP_S
-from harness.checkers.updates import own_resets
+from harness.checkers.updates import own_resets, updates
 from harness.history.events import Cashier, Event, HostJournal, Key, Measurement, Power, Screen
 from harness.protocol.profile import Profile
 
@@ -63,9 +63,13 @@ def _sent_nothing(reading: Reading, recovery: Recovery) -> Operation | None:
 
 
 def _could_not_send(reading: Reading, asked: Operation) -> bool:
-    """Power or wire explain that nothing left: the wire also where it was hurt a moment ago."""
+    """Power or wire explain that nothing left, the wire also where it was hurt a moment ago; or an update that begins
+    with nothing stored was taken, and nobody has set the terminal up since."""
     hurt = reading.wire_hurt_within(asked.t - LOOKUP_S * SECOND, asked.done + 1)
-    return hurt is not None or reading.power_lost_within(asked.t, asked.done + 1) is not None
+    if hurt is not None or reading.power_lost_within(asked.t, asked.done + 1) is not None:
+        return True
+    resets = [one.t for one in updates(reading) if one.offered.resets and not one.kept and one.t < asked.t]
+    return bool(resets) and not loads(reading, resets[-1], asked.t)
 
 
 def _never_granted(reading: Reading, recovery: Recovery) -> Iterator[Finding]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from harness.tests.golden import World, lost, says, withheld
 from harness.tests.golden_stories import Stories
+from harness.tests.golden_updates import load
+from harness.tests.histories.firmware_kept import provision, wiped
 from harness.tests.histories.steps import claim_success, deny_success, meet_97
 
 stories = Stories("REC-")
@@ -18,6 +20,35 @@ def the_next_sign_in_succeeds(world: World) -> None:
     meet_97(world)
     world.register_terminal()
     world.sign_in()
+
+
+def reset_by_an_update(world: World) -> None:
+    load(world, "3.0.0", resets=True)
+    wiped(world)
+    operation = world.invoke("sign_in")
+    world.display("请先设置")
+    world.complete(operation, "fail", None, "请先设置")
+
+
+@no_occasion("REC-01")
+def an_update_resets_it_in_between(world: World) -> None:
+    meet_97(world)
+    world.register_terminal()
+    reset_by_an_update(world)
+    provision(world)
+    world.sign_in()
+
+
+@bad("REC-01", "was asked to sign in and sent nothing")
+def it_sends_nothing_though_it_was_set_up_after_the_reset(world: World) -> None:
+    meet_97(world)
+    load(world, "3.0.0", resets=True)
+    wiped(world)
+    provision(world)
+    world.register_terminal()
+    operation = world.invoke("sign_in")
+    world.display("请先设置")
+    world.complete(operation, "fail", None, "请先设置")
 
 
 @good("REC-01", "is signed under its keys")
