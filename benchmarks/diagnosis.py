@@ -67,9 +67,10 @@ benches:
                     surge: {{driver: scpi-surge, address: emulated}},
                     field: {{driver: scpi-field, address: emulated}}}}}}
 """
-# held-1 to held-3 were kept apart too, until one of them showed that what merely survives must not be certain
-TRAINING = ("train-1", "train-2", "held-1", "held-2", "held-3")
-HELD_OUT = ("apart-1", "apart-2")
+# held-1 to held-3 were kept apart too, until one of them showed that what merely survives must not be certain; apart-3
+# until it showed that a terminal to whose number another unit is bound is told to sign in first
+TRAINING = ("train-1", "train-2", "held-1", "held-2", "held-3", "apart-3")
+HELD_OUT = ("apart-1", "apart-2", "apart-4")
 LEVELS: tuple[Level, ...] = ("outside", "host")
 IN_SET, FIRST = 0.98, 0.90
 SET_UP = 0.97  # of the cases: what can't be set up says nothing, and must not be much

@@ -81,7 +81,7 @@ SIGNS: dict[str, Sign] = {
     ),
     "code_sign_in": _sign(
         _("the host answered that the terminal has to sign in ({about})"),
-        not_signed_in=0.9, not_registered=0.02, under_review=0.02, wrong_tid=0.02, keys=0.02, firmware=0.02,
+        not_signed_in=0.9, not_registered=0.2, under_review=0.02, wrong_tid=0.02, keys=0.02, firmware=0.02,
         line=LEAST, network_settings=LEAST, environment=LEAST, hardware=LEAST, host_down=0.01, tampering=LEAST,
     ),
     "code_keys": _sign(
