@@ -54,8 +54,11 @@ def said_where_it_is_needed(reading: Reading) -> Iterator[Finding]:
         if operation.name not in (ONLINE_OPERATIONS | STORED | {"reprint"}) or operation.invoked.via == "service":
             continue
         for part in broken_between(reading, operation.t, operation.t):
-            if _needed(reading, operation, part) and not _aside(reading, operation.t, operation.done):
-                yield _said(reading, operation, part)
+            if not _needed(reading, operation, part):
+                continue
+            finding = _said(reading, operation, part)
+            if finding.verdict == "PASS" or not _aside(reading, operation.t, operation.done):
+                yield finding
 
 
 def _needed(reading: Reading, operation: Operation, part: Broken) -> bool:
@@ -88,7 +91,7 @@ def _end(reading: Reading, operation: Operation) -> int:
 
 
 def _aside(reading: Reading, start: int, end: int) -> bool:
-    """Something else may be the reason."""
+    """Something else may be the reason, where it is not as it should be."""
     outside = outside_of_range(reading, start, end, settling=settling(reading))
     return bool(felt(reading, start, end)) or outside is not None
 
@@ -200,10 +203,11 @@ def said_where_it_is_noticed(reading: Reading) -> Iterator[Finding]:
         if since is None:
             continue
         used = _used(reading, part, since)
-        if used is None or _aside(reading, since, used.done):
+        if used is None:
             continue
         texts, evidence = _texts(reading, part), [part.began, used.invoked]
-        if not texts:
+        aside = _aside(reading, since, used.done)
+        if not texts and not aside:
             yield Finding.undecided(RULE, f"{part}: the model declares no text for it", evidence, at=part.began)
             continue
         end = min(_end(reading, used), part.end)
@@ -213,7 +217,7 @@ def said_where_it_is_noticed(reading: Reading) -> Iterator[Finding]:
             text, screen = found
             yield Finding.passed(RULE, f"{part}: the terminal said {text}", [*evidence, screen], at=part.began)
             continue
-        if found is None and _set_again(reading, part, used):
+        if aside or (found is None and _set_again(reading, part, used)):
             continue
         why = _unseen(reading, used, window) if found is None else f"the screen said {found[0]} before it was broken"
         if why is not None:
@@ -282,10 +286,11 @@ def a_97_is_shown_all_the_same(reading: Reading) -> Iterator[Finding]:
         if operation is None or answered is None:
             continue
         parts = broken_between(reading, answered, answered)
-        if not parts or any(part.part in UNSEEN for part in parts) or _aside(reading, answered, operation.done):
+        if not parts or any(part.part in UNSEEN for part in parts):
             continue
+        excused = _aside(reading, answered, operation.done)
         for found in code_and_text_in_time(reading, exchange, operation, answered):
-            if found.verdict == "PASS" or not went_on(reading, exchange, operation):
+            if found.verdict == "PASS" or not (excused or went_on(reading, exchange, operation)):
                 evidence = tuple(sorted({*found.evidence, parts[0].began.seq}))
                 reason = f"{parts[0]}: {found.reason}"
                 yield dataclasses.replace(found, rule=RULE, reason=reason, evidence=evidence)

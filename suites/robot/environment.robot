@@ -19,6 +19,15 @@ Weak mains and strong ones
     [Tags]    ENV-01
     At each step of the stress profile supply-range    The shop sold something
 
+A printer that is out of order hides no 97
+    [Tags]    ENV-03
+    The printer is broken: dead
+    The acquirer forgets the terminal
+    The shop sells for 97.00 yuan by magnetic card
+    It is refused with code 97
+    The printer is whole again
+    The terminal was registered again and works
+
 A burst while the answer is on its way costs nobody anything
     [Tags]    ENV-02
     It will strike during the response to 0200
@@ -42,12 +51,3 @@ The mains fail for a moment when a shop comes back from 97
     It is approved
     The shop sells for 12.00 yuan by chip card
     It is approved
-
-A printer that is out of order hides no 97
-    [Tags]    ENV-03
-    The printer is broken: dead
-    The acquirer forgets the terminal
-    The shop sells for 97.00 yuan by magnetic card
-    It is refused with code 97
-    The printer is whole again
-    The terminal was registered again and works
