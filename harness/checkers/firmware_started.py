@@ -6,23 +6,11 @@ to begin, not when the image began to come.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harness.checkers.reading import Reading
-from harness.checkers.updates import Update, held
+from harness.checkers.updates import Later, Update, held
 from harness.history.events import Event, Power, Service
 
 LOADED, INSTALL = "LOADED", "INSTALL"  # what a terminal says that has the whole image; the command that comes then
-
-
-@dataclass(frozen=True)
-class Installation:
-    """The moment at which an update was to be installed: an episode as the update itself, begun later."""
-
-    t: int
-    settled: int
-    until: int
-    unit: int
 
 
 def starts(reading: Reading, update: Update) -> list[Power]:
@@ -58,7 +46,7 @@ def stored_then(reading: Reading, update: Update) -> list[Event]:
     """An event for each thing that was stored when it was installed or refused: what forbids an update that resets."""
     lost = None if update.kept else reading.power_lost_within(update.t, _end(update))
     moment = update.operation.done if lost is None else lost.t
-    return held(reading, Installation(moment, update.settled, update.until, update.unit))
+    return held(reading, Later(moment, update.settled, update.until, update.unit))
 
 
 def _end(update: Update) -> int:

@@ -8,7 +8,6 @@ port's counters count only where nothing else happened between two readings.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from harness.checkers.batches import Period, matching_batch, telling, totals, totals_of
 from harness.checkers.fate import Fate, after, lost
@@ -25,6 +24,7 @@ from harness.checkers.units import stands_since
 from harness.checkers.updates import (
     LOAD,
     Episode,
+    Later,
     certain,
     due_reversals,
     open_batches,
@@ -37,21 +37,11 @@ MONEY = frozenset({"0400", "0500", "0320"})  # beside new requests
 READS_ONLY = frozenset({LOAD, "read_counters", "acknowledge", "abort"})
 
 
-@dataclass(frozen=True)
-class Over:
-    """An :class:`Episode` from where it was over."""
-
-    t: int
-    settled: int
-    until: int
-    unit: int
-
-
 def fates(reading: Reading, update: Episode) -> Iterator[Fate]:
     """All that there was to keep, and what became of it. What is lost only after another attempt may have been lost by
     that one: then nothing tells. Of money what was held when it was over: what went out, or was settled, before is not
     lost."""
-    over = Over(update.settled, update.settled, update.until, update.unit)
+    over = Later(update.settled, update.settled, update.until, update.unit)
     yield from (
         *identity(reading, update), *keys(reading, update), *a_97(reading, update),
         *(_batch(reading, over, p) for p in open_batches(reading, over)),

@@ -46,6 +46,16 @@ class Episode(Protocol):
 
 
 @dataclass(frozen=True)
+class Later:
+    """An :class:`Episode` looked at from a later moment ``t`` of it: when it was installed, or over."""
+
+    t: int
+    settled: int
+    until: int
+    unit: int
+
+
+@dataclass(frozen=True)
 class Update:
     """One attempt to give a unit other software.
 
