@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.checkers.attribution import DO_FIRST
 from harness.checkers.batches import Period, Sums, period_of, periods, possible_batches, telling, totals, totals_of
 from harness.checkers.finding import Finding, checker
+from harness.checkers.identities import Identity
 from harness.checkers.installing import could_not_ask, in_vain, own, told, undisturbed
 from harness.checkers.reading import END, Exchange, Operation, Reading
 from harness.checkers.shown import contains_any
@@ -16,7 +17,6 @@ from harness.history.events import Event, Service, UnitReplaced
 from harness.history.update_events import BackupTaken
 
 RULE = "REC-09"
-Identity = tuple[str, str]  # MID, TID
 _HANDED_OVER = frozenset({"0100", "0200", "0220", "0320", "0400", "0500", "0620"})  # what only one unit may send
 _SIGN_IN_FIRST = "Z4"  # at the till
 
