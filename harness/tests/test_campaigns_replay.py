@@ -13,7 +13,7 @@ import pytest
 
 from harness.campaigns.recorded import Recorded, recorded
 from harness.campaigns.replay import KEY, WRONG_KEY, Replay
-from harness.errors import BadInput
+from harness.errors import BadInput, TerminalTimeout
 from harness.history.events import (
     AnyEvent,
     FaultArmed,
@@ -308,3 +308,49 @@ def test_the_unit_that_stood_there_and_an_idle_screen_are_known(tmp_path: Path) 
         folder = tmp_path / str(at_rest)
         found = only(folder, Screen(t=12, image="", lines=[text], unreadable=0), sale)
         assert found.steps[0].idle is at_rest and found.serial == ""
+
+
+class Silent:
+    """A bench whose terminal sends nothing by itself: every wait is over at once."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.plan = SimpleNamespace(timeout_s=1.0)
+        self.history = SimpleNamespace(seq=0, since=lambda _seq: [], wait_for=self._wait_for)
+        self.terminal = _Notes("terminal", self.calls)
+
+    def sync(self) -> None:
+        pass
+
+    def _wait_for(self, _matches: object, seconds: float, what: str, **_more: object) -> None:
+        raise TerminalTimeout(what, seconds)
+
+
+def ended(op: int, t: int) -> OperationCompleted:
+    return OperationCompleted(t=t, op=op, outcome="ok")
+
+
+def test_what_the_terminal_sent_by_itself_between_operations_is_waited_for_and_may_stay_out(tmp_path: Path) -> None:
+    """A notice that was answered 97 and went again in the recorded run goes once today."""
+    found = only(
+        tmp_path, OperationInvoked(t=10, op=1, name="sign_in", via="keypad", args={}), ended(1, 11),
+        frame("0820", "000001", 12), OperationInvoked(t=13, op=2, name="echo", via="keypad", args={}), ended(2, 14),
+    )
+    bench: Any = Silent()
+    replay = Replay(bench, found)
+    replay._finish = lambda number: replay._running.pop(number, None)  # type: ignore[method-assign, assignment]
+    with pytest.warns(UserWarning, match="frame 0820 to_acquirer; the replay goes on without it"):
+        replay.play()
+    assert [call[1].name for call in bench.calls] == ["sign_in", "echo"]
+
+
+def test_a_moment_in_the_middle_of_an_operation_must_come(tmp_path: Path) -> None:
+    """A cable that was pulled once the request was on the wire is pulled nowhere else."""
+    found = only(
+        tmp_path, OperationInvoked(t=10, op=1, name="sign_in", via="keypad", args={}), frame("0800", "000001", 11),
+        WireLink(t=12, state="down"), ended(1, 13),
+    )
+    bench: Any = Silent()
+    with pytest.raises(TerminalTimeout, match="frame 0800 to_acquirer"):
+        Replay(bench, found).play()
+    assert [call[1].name for call in bench.calls] == ["sign_in"]

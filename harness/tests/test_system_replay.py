@@ -53,7 +53,7 @@ def test_a_run_again_does_and_shows_the_same(system_lab: SystemLab) -> None:
     assert again.status in (0, 4), again.text
     folder = system_lab.results / "again"
     before, after = done(run), done(folder)
-    assert sorted(before.values(), key=str) == sorted(after.values(), key=str) and len(before) >= 4
+    assert sorted(before.values(), key=str) == sorted(after.values(), key=str) and len(before) >= 4, again.text
     info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert info["replay"]["run"] == "run" and all("hil97 replay" in test["rerun"] for test in info["tests"])
     page = (folder / "index.html").read_text(encoding="utf-8")
@@ -71,7 +71,7 @@ def test_what_instruments_did_is_done_again(system_lab: SystemLab) -> None:
     again = system_lab.hil97("replay", str(system_lab.results / "run"), *where)
     assert again.status in (0, 4), again.text
     before, after = done(system_lab.results / "run"), done(system_lab.results / "again")
-    assert sorted(before.values(), key=str) == sorted(after.values(), key=str) and len(before) >= 2
+    assert sorted(before.values(), key=str) == sorted(after.values(), key=str) and len(before) >= 2, again.text
     assert any(("disturbance", "burst", "ended") in steps for steps in after.values())
     assert any(("paper", "out") in steps for steps in after.values())
 
