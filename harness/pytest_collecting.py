@@ -122,7 +122,7 @@ def _has(entry: BenchEntry, test: pytest.Item) -> bool:
 def cases_of(config: pytest.Config, entries: Sequence[BenchEntry], asked: str = "case") -> Sequence[AnyCase]:
     """The cases of this run that a test asks for by that name: pairwise by the seed, or with ``--cases`` a part of
     all."""
-    from harness.campaigns.cases import KINDS
+    from harness.campaigns.cases import KINDS, part_of
 
     seed, part = config.getoption("--seed"), config.getoption("--cases")
     if config.getoption("--quick"):
@@ -131,14 +131,6 @@ def cases_of(config: pytest.Config, entries: Sequence[BenchEntry], asked: str = 
     if part is None:
         return KINDS[asked].pairwise(entries, seed)
     return KINDS[asked].whole(entries, seed, *part_of(part))
-
-
-def part_of(text: str) -> tuple[int, int]:
-    """ "500:100" -> the first, and how many. Raises pytest.UsageError."""
-    start, colon, count = text.partition(":")
-    if not (colon and start.isascii() and start.isdigit() and count.isascii() and count.isdigit() and int(count)):
-        raise pytest.UsageError(f"--cases is {text!r}, expected two numbers such as 500:100")
-    return int(start), int(count)
 
 
 @pytest.hookimpl(trylast=True)

@@ -19,7 +19,6 @@ from harness.campaigns.choosing import declared_rules
 from harness.pytest_collecting import (
     LABELS,
     PLAN,
-    part_of,
     pytest_collection_modifyitems,
     pytest_generate_tests,
     recorded_in,
@@ -121,6 +120,8 @@ def _configure_controller(config: pytest.Config) -> None:
             rootless.enter_in_place()
         _check_selection(config)
         if config.getoption("--cases") is not None:
+            from harness.campaigns.cases import part_of
+
             part_of(config.getoption("--cases"))
         results = Path(config.invocation_params.dir) / config.getoption("--results")
         plan = RunPlan.make(

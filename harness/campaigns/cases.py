@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.campaigns import matrix, troubles
 from harness.campaigns.matrix import Case
 from harness.campaigns.troubles import Trouble
+from harness.errors import BadInput
 from harness.lab.inventory import BenchEntry
 
 AnyCase = Case | Trouble
@@ -41,3 +42,11 @@ KINDS: dict[str, Kind] = {
     "trouble": _of_troubles("suites/network/test_troubles.py", "network"),
     "attack": _of_troubles("suites/security/test_attacks.py", "security"),
 }
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """ "500:100" -> the first, and how many. Raises :class:`BadInput`."""
+    start, colon, count = text.partition(":")
+    if not (colon and start.isascii() and start.isdigit() and count.isascii() and count.isdigit() and int(count)):
+        raise BadInput(f"{text!r} is no part of all cases: two numbers such as 500:100 were expected", where="--cases")
+    return int(start), int(count)

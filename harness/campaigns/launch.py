@@ -48,6 +48,7 @@ class Request:
 
 def check(request: Request) -> None:
     """What can be said at once. Raises BadInput."""
+    from harness.campaigns.cases import part_of
     from harness.campaigns.plan import check_from_images, check_results, check_startable, open_lab
     from harness.lab import rootless
     from harness.lab.firmware_images import split
@@ -58,6 +59,8 @@ def check(request: Request) -> None:
                 _("there is no suite {suite}").format(suite=suite),
                 remedy=_("start hil97 run in the project's folder, or name a path"),
             )
+    if request.part is not None:
+        part_of(request.part)
     lab = open_lab(Path(request.lab), request.firmware)
     check_startable(lab)
     check_from_images(lab, split(request.from_versions), by_update=request.by_update)

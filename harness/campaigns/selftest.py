@@ -126,8 +126,12 @@ def self_test(
     """Runs the suites on each of ``names`` (shipped defects, or "reference"), ``workers`` at the same time.
 
     ``finished`` is called, from other threads, as each ends. Writes :data:`FILE` into ``plan.folder``. Raises
-    :class:`BadInput` for a name that is none, a source that can't be built, a folder that exists.
+    :class:`BadInput` for a name that is none, a source that can't be built, a folder that exists, no suites.
     """
+    for suite in plan.suites:
+        if not Path(suite).exists():
+            raise BadInput("there are no suites here", where=str(Path(suite).absolute()),
+                           remedy="start hil97 gate in the project's folder")
     sources = {name: source_of(name) for name in names}
     try:
         plan.folder.mkdir(parents=True)

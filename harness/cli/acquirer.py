@@ -67,6 +67,9 @@ def _settings(args: argparse.Namespace) -> Settings:
 
     if args.dormant_days < 0:
         raise BadInput(f"{args.dormant_days} is no number of days", where="--dormant-days")
+    profile = DEFAULT_PROFILE if args.profile is None else _profile(args.profile)
+    cards = read_cards(args.cards) if args.cards else {}
+    downloads = read_downloads(args.downloads) if args.downloads else None
     listen = address_of(args.listen, "--listen")
     also = tuple(address_of(text, "--also") for text in args.also)
     api = None
@@ -81,9 +84,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         api = ApiSettings(*address, tokens)
     return Settings(
         listen=listen, also=also, link=links.settings_of(args, [address for address, _port in (listen, *also)]),
-        profile=DEFAULT_PROFILE if args.profile is None else _profile(args.profile), database=args.db,
-        cards=read_cards(args.cards) if args.cards else {}, api=api,
-        downloads=read_downloads(args.downloads) if args.downloads else None,
+        profile=profile, database=args.db, cards=cards, api=api, downloads=downloads,
     )
 
 

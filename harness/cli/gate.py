@@ -67,7 +67,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--lab", metavar="FILE", help=_("inventory of benches (default: lab_config/emulated.yaml)")
     )
     parser.add_argument("-n", dest="workers", metavar="N", type=_number,
-                        help=_("how many benches at the same time (default: all; 0: one process)"))
+                        help=_(
+                            "how many benches at the same time (default: all; 0: one process); "
+                            "with --self-test: how many firmwares (default: 2)"
+                        ))
     parser.add_argument(
         "--seed", metavar="NAME", help=_(
             "another pairwise set of transaction cases (default: hil97); with --soak its gates have NAME-1, NAME-2 and "

@@ -86,7 +86,7 @@ def read_key(text: str, source: str, lengths: tuple[int, ...]) -> bytes:
     """A key in hex of one of ``lengths`` bytes. The message of a wrong length does not hold the key."""
     key = read_hex(text, source)
     if len(key) not in lengths:
-        wanted = " or ".join(str(2 * length) for length in lengths)
+        wanted = "/".join(str(2 * length) for length in lengths)
         raise BadInput(f"a key of {wanted} hexadecimal digits was expected, these are {2 * len(key)}", where=source)
     return key
 

@@ -109,8 +109,11 @@ def _model(folder: Path, name: str) -> Model:
 
     path = folder / "models" / f"{name}.yaml"
     if not path.is_file():
-        raise BadInput(_("there is no model {name}").format(name=name), where=str(folder),
-                       remedy=_("There are: {names}.").format(names=", ".join(names(folder, Model)) or "-"))
+        known = names(folder, Model)
+        remedy = _("There are: {names}.").format(names=", ".join(known)) if known else _(
+            "There is no such folder. Start it in the project's folder, or give a path."
+        )
+        raise BadInput(_("there is no model {name}").format(name=name), where=str(folder), remedy=remedy)
     return load_model(path)
 
 

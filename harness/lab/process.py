@@ -23,7 +23,7 @@ from harness.lab.kernel import CLONE_NEWNET, die_with_parent, setns
 if TYPE_CHECKING:
     import subprocess  # imported where it is used: settle_in starts every process of ours and must be cheap
 
-START_S = 60.0  # what a process of ours may take to begin: a bench has four, and eleven benches may begin together
+START_S = 60.0  # what a process of ours may take to begin: a bench has four, and a dozen benches may begin together
 _LAST_LINES = 12
 
 

@@ -246,6 +246,11 @@ def test_what_is_given_wrongly_is_said_in_a_sentence(tmp_path: Path) -> None:
     }.items():
         assert says in refused(tmp_path, *options), options
     assert "this is no token" in refused(tmp_path, HIL97_API_TOKEN="short")
+    clean = tmp_path / "clean"
+    clean.mkdir()
+    for options in (("--profile", "nobody"), ("--cards", "none"), ("--downloads", "none"), ("--listen", "nowhere")):
+        refused(clean, *options)
+    assert list(clean.iterdir()) == []  # no token was made for a server that never was
 
 
 def test_books_belong_to_one_acquirer_at_a_time(tmp_path: Path) -> None:

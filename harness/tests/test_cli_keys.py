@@ -92,8 +92,8 @@ def test_every_layout_is_opened(hil97: Run, code: str, mak_length: int, told: bo
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--tmk", "44" * 15, "--f62", F62], "--tmk: a key of 16 or 32 hexadecimal digits was expected, these are 30"),
-        (["--tmk", "44" * 24, "--f62", F62], "--tmk: a key of 16 or 32 hexadecimal digits was expected, these are 48"),
+        (["--tmk", "44" * 15, "--f62", F62], "--tmk: a key of 16/32 hexadecimal digits was expected, these are 30"),
+        (["--tmk", "44" * 24, "--f62", F62], "--tmk: a key of 16/32 hexadecimal digits was expected, these are 48"),
         (["--tmk", "44" * 8, "--f62", F62, "--network-code", "005"], "--tmk: a key of 32 hexadecimal digits"),
         (["--tmk", "4x", "--f62", F62], "--tmk:1:2: offset 0: 'x' is no hexadecimal digit"),
         (["--tmk", "444", "--f62", F62], "--tmk: offset 1: the last byte has one digit only"),
@@ -157,7 +157,7 @@ def test_an_sm4_mac(hil97: Run) -> None:
         (["--key", "15" * 8, "--data", "2020zz"], "--data:1:5: offset 2: 'z' is no hexadecimal digit"),
         (["--key", "15" * 8, "--data", "20", "--algorithm", "x9.19"], "--key: a key of 32 hexadecimal digits was"),
         (["--key", "15" * 8, "--data", "20", "--algorithm", "sm4"], "--key: a key of 32 hexadecimal digits was"),
-        (["--key", "15" * 9, "--data", "20"], "--key: a key of 16 or 32 hexadecimal digits was expected, these are 18"),
+        (["--key", "15" * 9, "--data", "20"], "--key: a key of 16/32 hexadecimal digits was expected, these are 18"),
         (["--key", "-", "--data", "-"], "--key and --data can't both be read from stdin"),
         (["--key", "15" * 8, "--data", " "], "--data: it is empty"),
     ],

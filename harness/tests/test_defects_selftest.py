@@ -149,6 +149,9 @@ def test_names_and_folders_are_checked_before_anything_runs(tmp_path: Path) -> N
         self_test(["perfect"], plan)
     with pytest.raises(BadInput, match="is there already"):
         self_test(["reference"], plan)
+    elsewhere = Plan(tmp_path / "runs", ROOT / "lab_config", "HT-200", suites=(str(tmp_path / "suites"),))
+    with pytest.raises(BadInput, match="there are no suites here"):
+        self_test(["reference"], elsewhere)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,12 +4,15 @@ made of the bytes of their protocol. And the kit itself finds what is wrong with
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from harness.errors import BadInput
 from harness.history.instrument_events import Quantity
 from harness.instruments import drivers
 from harness.instruments.contract_kit import DriverContract, elsewhere
@@ -165,3 +168,20 @@ def test_an_address_moved(address: str, moved: str) -> None:
     assert elsewhere(address, 9) == moved
 
 
+@pytest.mark.parametrize(("module", "said"), [
+    ("import notthere", "the instrument driver our-chamber of this package can't be imported: ModuleNotFoundError"),
+    ("class OurChamber:\n    kind = name = tried = safe = 'x'", "is none: it lacks quantities, identity, read, "),
+    ("OurChamber = 97", "is none: it lacks a class"),
+])  # fmt: skip
+def test_a_package_whose_driver_is_none_is_named(
+    module: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passed over, a driver of ours of the same name would have been taken in its place."""
+    (tmp_path / "our_lab.py").write_text(module, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "our_lab", raising=False)
+    point = importlib.metadata.EntryPoint("our-chamber", "our_lab:OurChamber", drivers.GROUP)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_group: [point])
+    with pytest.raises(BadInput) as refused:
+        drivers.known.__wrapped__()
+    assert said in str(refused.value) and "our_lab:OurChamber" in str(refused.value)

@@ -130,6 +130,8 @@ def test_an_image_for_another_model_is_refused_before_a_run(
         launch_check(Request(str(LAB), ["suites"], str(tmp_path / "results"), firmware=str(other)))
     with pytest.raises(BadInput, match=said):
         launch_check(Request(str(LAB), ["suites"], str(tmp_path / "results"), from_versions=str(other)))
+    with pytest.raises(BadInput, match="--cases: '500' is no part of all cases"):
+        launch_check(Request(str(LAB), ["suites"], str(tmp_path / "results"), part="500"))
 
 
 def test_an_image_for_another_python_is_refused(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
