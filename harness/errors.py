@@ -7,6 +7,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
 
 class Hil97Error(Exception):
     """The root of what this project raises on purpose."""
@@ -55,3 +59,14 @@ class TerminalTimeout(Hil97Error):
         if evidence:
             text += f"\n  evidence: {evidence}"
         super().__init__(text)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What is written inside goes to ``path``: an OSError of a full disk names none, and is given this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise

@@ -98,15 +98,29 @@ def pytest_configure(config: pytest.Config) -> None:
         _configure_controller(config)
 
 
+class Refused(pytest.exit.Exception):  # type: ignore[name-defined, misc]
+    """Ends pytest before its first test with one message, as the command line says it, and that status."""
+
+    def __init__(self, error: Exception, status: int) -> None:
+        from harness.i18n import set_language
+        from harness.i18n_errors import translated
+
+        set_language(None)
+        super().__init__(translated(error), status)
+
+
+Refused.__name__ = "hil97"  # what pytest puts before the message
+
+
 def _configure_controller(config: pytest.Config) -> None:
+    from harness.campaigns.finish import write_placeholder
     from harness.campaigns.launch import outside_of
     from harness.campaigns.plan import RunPlan, check_startable, open_lab
-    from harness.errors import BadInput
-    from harness.i18n import set_language
-    from harness.i18n_errors import translated
+    from harness.errors import BadInput, BenchError
     from harness.lab import rootless
     from harness.lab.firmware_images import split
 
+    results = Path(config.invocation_params.dir) / config.getoption("--results")
     try:
         path = Path(config.getoption("--lab") or config.rootpath / DEFAULT_LAB)
         lab = open_lab(path, config.getoption("--firmware"))
@@ -123,7 +137,6 @@ def _configure_controller(config: pytest.Config) -> None:
             from harness.campaigns.cases import part_of
 
             part_of(config.getoption("--cases"))
-        results = Path(config.invocation_params.dir) / config.getoption("--results")
         plan = RunPlan.make(
             lab, results, name=config.getoption("--run-name"), from_versions=split(config.getoption("--from")),
             by_update=config.getoption("--by-update"),
@@ -132,14 +145,16 @@ def _configure_controller(config: pytest.Config) -> None:
             config.invocation_params.args, seed=config.getoption("--seed"), part=config.getoption("--cases"),
             replay=config.getoption("--replay"),
         )
+        write_placeholder(plan)
     except (BadInput, pytest.UsageError) as error:
-        set_language(None)
-        pytest.exit(translated(error), returncode=2)  # not pytest's own status for this, 4, which says "undecided" here
+        raise Refused(error, 2) from None  # not pytest's own status for this, 4, which says "undecided" here
+    except OSError as error:
+        told = BenchError(f"a run can't be begun here: {error.strerror}", evidence=error.filename or str(results),
+                          remedy="make room on this disk, or name another folder with --results")
+        raise Refused(told, 3) from None
     config.stash[PLAN] = plan
-    from harness.campaigns.finish import write_placeholder
     from harness.campaigns.session import Session
 
-    write_placeholder(plan)
     config.pluginmanager.register(Session(config, plan), "hil97-session")
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.diagnosis.records import DiagnosisRecord
-from harness.errors import BadInput
+from harness.errors import BadInput, writing
 from harness.history.events import Firmware
 
 VERSION = 2  # 1 had no diagnoses, and is read as having none
@@ -123,8 +123,9 @@ class RunVerdict(_Value):
         """Replace ``verdicts.json`` in one step."""
         path = run_dir / FILE
         half = run_dir / f".{FILE}.new"
-        half.write_text(self.to_json(), encoding="utf-8")
-        return half.replace(path)
+        with writing(path):
+            half.write_text(self.to_json(), encoding="utf-8")
+            return half.replace(path)
 
 
 def read(run_dir: Path) -> RunVerdict:

@@ -101,7 +101,7 @@ class Bench:
         self._stack.callback(self.history.close)
         self.history.add_listener(self._lasting.note)
         self.history.append(plan.opened())
-        self._stack.callback(lambda: self.history.append(RunClosed(t=time.monotonic_ns())))
+        self._stack.callback(self._close_log)
         self._scratch = self._stack.enter_context(scratch_folder())
         (self._scratch / "profile.json").write_text(plan.profile.model_dump_json(), encoding="utf-8")
         (self._scratch / "model.json").write_text(plan.model.model_dump_json(), encoding="utf-8")
@@ -373,6 +373,11 @@ class Bench:
     def close(self) -> None:
         """Everything stopped and released; the history ends with run.closed."""
         self._stack.close()
+
+    def _close_log(self) -> None:
+        """A log that lacks its last line, on a full disk say, is judged as one that was not closed."""
+        with contextlib.suppress(BenchError):
+            self.history.append(RunClosed(t=time.monotonic_ns()))
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Bench]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from harness.errors import BenchError
 from harness.history.events import Heartbeat
 from harness.history.recorder import Recorder
 
@@ -23,7 +24,10 @@ def start_heartbeat(bench: str, history: Recorder, allowed_lag_ms: float) -> Cal
             lag = (time.monotonic() - due) * 1000
             quiet += 1
             if lag > allowed_lag_ms / 2 or quiet * TICK_S >= 1.0:
-                history.append(Heartbeat(t=time.monotonic_ns(), lag_ms=round(lag, 1)))
+                try:
+                    history.append(Heartbeat(t=time.monotonic_ns(), lag_ms=round(lag, 1)))
+                except BenchError:
+                    return  # a log that takes no more (a full disk, say) tells whoever drives the bench
                 quiet = 0
             due = max(due + TICK_S, time.monotonic())
 

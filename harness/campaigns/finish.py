@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.campaigns.plan import RunPlan
+from harness.errors import BenchError
 from harness.i18n import _
+from harness.i18n_errors import translated
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +52,16 @@ def finish(plan: RunPlan, pytest_status: int) -> int:
     return status
 
 
+def cannot_write(folder: Path, error: OSError) -> int:
+    """Says that the end of a run could not be written, on a full disk say. The exit status: an ERROR of ours."""
+    told = BenchError(
+        f"the results of this run can't be written: {error.strerror}", evidence=str(folder),
+        remedy=f"make room on this disk; what was recorded is kept, and judged by: hil97 judge {folder}",
+    )
+    print(f"hil97: {translated(told)}", file=sys.stderr)
+    return 3
+
+
 def finish_killed(folder: Path) -> int:
     """The same for a run whose pytest was killed: what was seen is judged. The exit status, which is never 0."""
     from harness.judge_run import judge_run
@@ -58,11 +70,14 @@ def finish_killed(folder: Path) -> int:
     if not seen(folder):
         print(_("hil97: the run was killed before anything was seen"), file=sys.stderr)
         return 3
-    merge_robot(folder)
-    verdict = judge_run(folder)
-    verdict.write(folder)
-    page.write(folder)
-    junit.write(folder)
+    try:
+        merge_robot(folder)
+        verdict = judge_run(folder)
+        verdict.write(folder)
+        page.write(folder)
+        junit.write(folder)
+    except OSError as error:
+        return cannot_write(folder, error)
     summary.print_summary(folder, _console())
     return verdict.status or 3
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 
 from harness.bench.bench import Bench
 from harness.campaigns.plan import RunPlan
@@ -40,8 +39,7 @@ class BenchKeeper:
             stack.callback(bench.close)
 
     def close_all(self) -> None:
-        for label in self._labels():
-            self.close(label)
-
-    def _labels(self) -> Iterable[str]:
-        return tuple(self._open)
+        """Every one, whatever becomes of another."""
+        with contextlib.ExitStack() as stack:
+            for label in self._open:
+                stack.callback(self.close, label)

@@ -275,7 +275,7 @@ def new_run_name() -> str:
 def check_results(results: Path, name: str | None) -> None:
     """BadInput where a run can't be kept in ``results``, or has a ``name`` that is taken or can't be one."""
     if name is not None:
-        if name != Path(name).name or name in (".", "..", "latest"):
+        if not name or name != Path(name).name or name in (".", "..", "latest"):
             raise BadInput(f"{name!r} can't be the name of a run", remedy="a name for a folder, such as nightly-7")
         if (results / name).exists():
             raise _taken(results / name)

@@ -26,8 +26,9 @@ from harness.campaigns.matrix import FOLLOW_UPS, REVERSAL_OF, UPLOADS
 from harness.emulator.shipped import REFERENCE_SOURCE, REFERENCE_VERSION, defect_sources, version_sources
 from harness.emulator.source import Source, load_source
 from harness.errors import BadInput
+from harness.lab.catalogue import load_named
 from harness.protocol.transactions import REVERSIBLE
-from harness.terminal.model import Transaction
+from harness.terminal.model import Model, Transaction
 from harness.verdicts import FindingRecord, RunVerdict
 
 REFERENCE = "reference"
@@ -133,6 +134,8 @@ def self_test(
             raise BadInput("there are no suites here", where=str(Path(suite).absolute()),
                            remedy="start hil97 gate in the project's folder")
     sources = {name: source_of(name) for name in names}
+    for model in dict.fromkeys(source.model or plan.model for source in sources.values()):
+        load_named(plan.catalogue, Model, model)
     try:
         plan.folder.mkdir(parents=True)
     except FileExistsError:

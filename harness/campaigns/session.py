@@ -46,11 +46,14 @@ class Session:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge the run, write the reports, set the exit status."""
-        from harness.campaigns.finish import finish
+        from harness.campaigns.finish import cannot_write, finish
 
-        if self._outside:
-            self._plan.note_outside(self._outside)
-        session.exitstatus = finish(self._plan, int(exitstatus))
+        try:
+            if self._outside:
+                self._plan.note_outside(self._outside)
+            session.exitstatus = finish(self._plan, int(exitstatus))
+        except OSError as error:
+            session.exitstatus = cannot_write(self._plan.folder, error)
 
 
 def _last_line(text: str) -> str:

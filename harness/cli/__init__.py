@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 2
     except OSError as error:  # ours or the machine's, never the terminal's: not 1
-        print(f"hil97: {f'{error.filename}: ' if error.filename else ''}{translated(error)}", file=sys.stderr)
+        told = BadInput(error.strerror or str(error), where=str(error.filename or ""))
+        print(f"hil97: {translated(told)}", file=sys.stderr)
         return 3
     return status
 

@@ -21,7 +21,7 @@ from harness.emulator.image import DATA_FORMAT, MANIFEST, MODELS, PYTHON_TAG, RE
 from harness.emulator.image_key import Algorithm
 from harness.emulator.nor import LARGEST_IMAGE
 from harness.emulator.source import Source, load_source
-from harness.errors import BadInput
+from harness.errors import BadInput, writing
 
 _UNCHECKED_HASH = struct.pack("<I", 0b01)  # PEP 552: hash-based, not to be compared with a source
 
@@ -149,7 +149,7 @@ def sign(content: Content, key: Path | None, folder: Path, *, largest: int = LAR
     tlvs = {MODELS: ",".join(content.models).encode(), DATA_FORMAT: struct.pack("<I", content.data_format)}
     if content.resets:
         tlvs[RESETS] = TRUE
-    with _temporary(folder) as temporary, contextlib.redirect_stdout(io.StringIO()):
+    with writing(folder), _temporary(folder) as temporary, contextlib.redirect_stdout(io.StringIO()):
         path = Path(temporary) / "payload.bin"
         path.write_bytes(pack(entries))
         image.load(str(path))

@@ -16,6 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from harness import __version__
+from harness.errors import writing
 from harness.reports import gate, mask, reasons, views, words
 from harness.reports.bilingual import Both, _, joined, language, same
 from harness.reports.images import Album
@@ -85,7 +86,8 @@ def write(run_dir: Path) -> Path:
     run = load(run_dir)
     path = run.folder / FILE
     half = path.with_name(f".{FILE}.new")
-    half.write_text(render(run), encoding="utf-8")
+    with writing(path):
+        half.write_text(render(run), encoding="utf-8")
     return half.replace(path)
 
 

@@ -152,6 +152,10 @@ def test_names_and_folders_are_checked_before_anything_runs(tmp_path: Path) -> N
     elsewhere = Plan(tmp_path / "runs", ROOT / "lab_config", "HT-200", suites=(str(tmp_path / "suites"),))
     with pytest.raises(BadInput, match="there are no suites here"):
         self_test(["reference"], elsewhere)
+    with pytest.raises(BadInput, match="there is no model HT-999; known: HT-100"):
+        self_test(["reference"], Plan(tmp_path / "runs", ROOT / "lab_config", "HT-999"))
+    with pytest.raises(BadInput, match="There is no such folder"):
+        self_test(["reference"], Plan(tmp_path / "runs", tmp_path / "lab_config", "HT-200"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -139,6 +139,7 @@ def test_a_damaged_image(system_lab: SystemLab, image: Path, damage: str) -> Non
         (["-k", "nothing_is_called_this", "-n", "0"], "no test was selected"),
         (["-k", "(("], "Wrong expression passed to '-k'"),
         (["--run-name", "../outside"], "'../outside' can't be the name of a run"),
+        (["--run-name", ""], "'' can't be the name of a run"),
         (["--results", "/proc/self/nothing"], "this user must not write there"),
     ],
 )
