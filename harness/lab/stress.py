@@ -19,7 +19,7 @@ from harness.errors import BadInput
 from harness.history.instrument_events import Criterion, Disturbance
 from harness.lab.documents import Place, Problem, read_document
 from harness.lab.schema import Name
-from harness.terminal.surroundings import Range, Surroundings
+from harness.terminal.surroundings import POSSIBLE, Range, Surroundings
 from harness.wire.moments import parse_moment
 
 FOLDER = "stress"
@@ -32,8 +32,8 @@ DISTURBANCES: Mapping[str, tuple[str, ...]] = {
 }
 OF_SUPPLY = ("dip", "interruption")
 LOWEST: Mapping[str, tuple[float, float]] = {  # what can be asked for at all; a bench's own limits are the guard's
-    "temperature_c": (-70, 150), "humidity_pct": (0, 100), "voltage_v": (0, 300), "dip": (0.1, 99), "burst": (0.1, 5),
-    "interruption": (0, 0), "esd": (0.1, 15), "surge": (0.1, 6), "field": (0.1, 30),
+    **POSSIBLE, "dip": (0.1, 99), "burst": (0.1, 5), "interruption": (0, 0), "esd": (0.1, 15), "surge": (0.1, 6),
+    "field": (0.1, 30),
 }
 _MEANINGLESS: Mapping[str, frozenset[str]] = {  # of the keys of disturbances
     "esd": frozenset({"duration_ms"}), "surge": frozenset({"duration_ms"}),
