@@ -104,7 +104,7 @@ def _configure_controller(config: pytest.Config) -> None:
     from harness.errors import BadInput
     from harness.i18n import set_language
     from harness.i18n_errors import translated
-    from harness.lab import rootless
+    from harness.lab import rootless, stress
     from harness.lab.firmware_images import split
 
     try:
@@ -114,6 +114,7 @@ def _configure_controller(config: pytest.Config) -> None:
         if config.option.collectonly:
             return
         check_startable(lab)
+        stress.check_all(lab.emulated)
         if not rootless.already_inside():
             rootless.probe()
             os.environ.update(outside_of(lab))

