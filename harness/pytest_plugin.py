@@ -117,7 +117,7 @@ def _configure_controller(config: pytest.Config) -> None:
     from harness.campaigns.launch import outside_of
     from harness.campaigns.plan import RunPlan, check_startable, open_lab
     from harness.errors import BadInput, BenchError
-    from harness.lab import rootless
+    from harness.lab import rootless, stress
     from harness.lab.firmware_images import split
 
     results = Path(config.invocation_params.dir) / config.getoption("--results")
@@ -128,6 +128,7 @@ def _configure_controller(config: pytest.Config) -> None:
         if config.option.collectonly:
             return
         check_startable(lab)
+        stress.check_all(lab.emulated)
         if not rootless.already_inside():
             rootless.probe()
             os.environ.update(outside_of(lab))

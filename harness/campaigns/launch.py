@@ -50,7 +50,7 @@ def check(request: Request) -> None:
     """What can be said at once. Raises BadInput."""
     from harness.campaigns.cases import part_of
     from harness.campaigns.plan import check_from_images, check_results, check_startable, open_lab
-    from harness.lab import rootless
+    from harness.lab import rootless, stress
     from harness.lab.firmware_images import split
 
     for suite in request.suites:
@@ -63,6 +63,7 @@ def check(request: Request) -> None:
         part_of(request.part)
     lab = open_lab(Path(request.lab), request.firmware)
     check_startable(lab)
+    stress.check_all(lab.emulated)
     check_from_images(lab, split(request.from_versions), by_update=request.by_update)
     check_results(Path(request.results), None)
     rootless.probe()

@@ -13,7 +13,7 @@ from typing import Literal
 from harness.bench.bench import Bench
 from harness.bench.ready import conclude, make_ready
 from harness.checkers.finding import Finding
-from harness.errors import BenchError
+from harness.errors import BadInput, BenchError
 from harness.history.events import AnyEvent, TestClosed, TestOpened, TestPhase
 from harness.judge import SURROUNDING, judge_bench
 
@@ -74,7 +74,7 @@ class TestSpan:
         findings = [finding for finding in self._judge() if finding.verdict == "FAIL"]
         outcome: Outcome = "passed"
         message = ""
-        if isinstance(trouble, BenchError):
+        if isinstance(trouble, BenchError | BadInput):  # what nobody can do is not the terminal's doing
             outcome, message = "error", str(trouble)
         elif findings:
             outcome = "failed"

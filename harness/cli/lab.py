@@ -46,8 +46,10 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _check(args: argparse.Namespace) -> int:
     from harness.lab.inventory import load_lab
+    from harness.lab.stress import check_all
 
     lab = load_lab(args.file)
+    check_all(lab.benches)
     if args.open:
         from harness.lab.ports import missing
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from harness.instruments import drivers
 from harness.instruments.contracts import InstrumentError
-from harness.instruments.guard.limits import Limits, unit_of, unlimited
+from harness.instruments.emulated.plan import HIGH_V, SPANS, WHOLE
+from harness.instruments.guard.limits import Limits, unit_of, unlimited, untenable
 from harness.instruments.guard.limits import problems as limit_problems
 from harness.lab.instrument_entry import EMULATED, FULL_SET, OPERATOR, InstrumentEntry, Limit, Option
 from harness.terminal.surroundings import Surroundings
@@ -54,6 +55,7 @@ def problems(
             text = str(driver.address_problem(one.address))
             found += [((one.name, "address"), text)] if text else []
         limits = limit_problems(driver.kind, driver.quantities, one.limits)
+        limits = limits or untenable(Limits.of(driver.kind, driver.quantities, around, one.limits))
         found += [((one.name, "limits", name), text) for name, text in limits]
         found += [
             (
@@ -69,6 +71,8 @@ def problems(
             for name in one.options if name not in options
         ]
         wrong = _option_problems(one, driver)
+        if not wrong and one.emulated:
+            wrong = _built_problems(one, driver, around)
         if not wrong:
             wrong = [(("options", option), text) for option, text in _left_at_problems(one, driver, around)]
         found += [((one.name, *place), text) for place, text in wrong]
@@ -88,10 +92,37 @@ def _option_problems(one: InstrumentEntry, driver: type[Any]) -> list[tuple[tupl
             found.append(((), f"{one.driver} needs the option {name}: put it under `options`"))
         elif value is not None and sort is not None and sort in _SORTS and not _fits(value, sort):
             found.append((("options", name), f"{name} must be {_SORTS[sort]}"))
+        elif isinstance(value, float) and not math.isfinite(value):
+            found.append((("options", name), f"{name} must be {_SORTS[float]}"))
         elif isinstance(value, int | float) and name in spans:
             low, high = spans[name]
             if not low <= value <= high:
                 found.append((("options", name), f"{name} must be from {low:g} to {high:g}, not {value:g}"))
+    return found
+
+
+def _built_problems(
+    one: InstrumentEntry, driver: type[Any], around: Surroundings | None
+) -> list[tuple[tuple[str, ...], str]]:
+    """What an emulated instrument can't be built with: of its own options, and of what follows from the model."""
+    if driver.kind not in _SERVER_OPTIONS:
+        return []
+    found: list[tuple[tuple[str, ...], str]] = []
+    told = emulated_options(one, driver, around)
+    for name, value in told.items():
+        if name not in SPANS:
+            continue
+        sort, (low, high) = int if name in WHOLE else float, SPANS[name]
+        if not _fits(value, sort):
+            found.append((("options", name), f"{name} must be {_SORTS[sort]}"))
+        elif not low <= value <= high and name in one.options:
+            found.append((("options", name), f"{name} must be from {low:g} to {high:g}, not {value:g}"))
+        elif not low <= value <= high:
+            text = f"{name} must be from {low:g} to {high:g}, and `nominal` of the model is {value:g}: give the option"
+            found.append((("options",), text))
+    if not found and driver.kind == "supply" and told.get("high_v", HIGH_V) < told.get(NOMINAL_V, 0):
+        text = f"high_v {told.get('high_v', HIGH_V):g} is below nominal_v {told[NOMINAL_V]:g}"
+        found.append((("options", "high_v"), text))
     return found
 
 

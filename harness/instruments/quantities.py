@@ -38,8 +38,8 @@ def is_switch(quantity: str) -> bool:
 
 
 @functools.cache
-def _possible(quantity: str) -> tuple[float, float]:
-    """Its lowest and highest value."""
+def possible(quantity: str) -> tuple[float, float]:
+    """The lowest and the highest value that it can have at all."""
     return (0.0, 1.0) if is_switch(quantity) else _KNOWN.get(quantity, (0.0, -math.inf, math.inf, 0.0))[1:3]
 
 
@@ -48,7 +48,7 @@ def impossible(values: Mapping[str, float]) -> str:
     for quantity, value in values.items():
         if not isinstance(value, int | float) or not math.isfinite(value):
             return f"it reads {value} for {quantity}, which is no number"
-        low, high = _possible(quantity)
+        low, high = possible(quantity)
         if not low <= value <= high:
             return f"it reads {value:g} for {quantity}, which can only be {low:g} to {high:g}"
     return ""

@@ -21,6 +21,8 @@ def load_model(path: Path) -> Model:
     model = document.value
     problems = _same_name(path, model.name)
     problems += _of_menu(model)
+    if model.surroundings is not None:
+        problems += [Problem(("surroundings", *place), text) for place, text in model.surroundings.problems()]
     screen = model.screen
     cell = 8 * screen.scale
     if screen.width - screen.origin[0] < 20 * cell or screen.height - screen.origin[1] < 8 * cell:

@@ -152,6 +152,10 @@ def load_lab(path: Path) -> Lab:
         Problem(("benches", index, place), text)
         for index, one in enumerate(document.value.benches) for place, text in _network_problems(one, models[one.model])
     ]
+    problems += [
+        Problem(("benches", index, "model"), text)
+        for index, one in enumerate(document.value.benches) if (text := _supply_problem(one, models[one.model]))
+    ]
     problems += _instrument_problems(document.value, models)
     if problems:
         document.refuse(problems)
@@ -177,6 +181,17 @@ def _network_problems(bench: BenchDocument, model: Model) -> list[tuple[str, str
     if bench.resolve == "name" and not model.names:
         found.append(("resolve", f"the model {model.name} does not resolve names"))
     return found
+
+
+def _supply_problem(bench: BenchDocument, model: Model) -> str:
+    """Why an emulated unit of that model would never run; "": it would."""
+    around = model.surroundings
+    if bench.kind != "emulated" or around is None or not around.stays_dark:
+        return ""
+    return (
+        f"the emulated {model.name} resets below {around.emulated.brown_out_v:g} V, and its supply may have"
+        f" {around.voltage_v.low:g} V: give `brown_out_v` in the model"
+    )
 
 
 def _instrument_problems(lab: LabDocument, models: Mapping[str, Model]) -> list[Problem]:

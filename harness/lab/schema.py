@@ -95,7 +95,7 @@ class BenchDocument(BaseModel):
     profile: str
     firmware: Annotated[str, Field(min_length=1)] = "reference"
     images: Annotated[str, Field(min_length=1)] | None = None
-    time_scale: Positive | None = None
+    time_scale: Annotated[float, Field(ge=0.1, le=100, allow_inf_nan=False)] | None = None
     physical_like: bool = False
     link: Literal["tcp", "tcp_standing", "tls", "http"] | None = None
     network: Literal["static", "dhcp"] | None = None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,8 +19,11 @@ from harness.errors import BadInput
 from harness.history.instrument_events import Criterion, Disturbance
 from harness.lab.documents import Place, Problem, read_document
 from harness.lab.schema import Name
-from harness.terminal.surroundings import Range, Surroundings
+from harness.terminal.surroundings import POSSIBLE, Range, Surroundings
 from harness.wire.moments import parse_moment
+
+if TYPE_CHECKING:
+    from harness.lab.inventory import BenchEntry
 
 FOLDER = "stress"
 BY_HAND = "by-hand"  # the name under which a single step is in the history
@@ -32,8 +35,8 @@ DISTURBANCES: Mapping[str, tuple[str, ...]] = {
 }
 OF_SUPPLY = ("dip", "interruption")
 LOWEST: Mapping[str, tuple[float, float]] = {  # what can be asked for at all; a bench's own limits are the guard's
-    "temperature_c": (-70, 150), "humidity_pct": (0, 100), "voltage_v": (0, 300), "dip": (0.1, 99), "burst": (0.1, 5),
-    "interruption": (0, 0), "esd": (0.1, 15), "surge": (0.1, 6), "field": (0.1, 30),
+    **POSSIBLE, "dip": (0.1, 99), "burst": (0.1, 5), "interruption": (0, 0), "esd": (0.1, 15), "surge": (0.1, 6),
+    "field": (0.1, 30),
 }
 _MEANINGLESS: Mapping[str, frozenset[str]] = {  # of the keys of disturbances
     "esd": frozenset({"duration_ms"}), "surge": frozenset({"duration_ms"}),
@@ -210,21 +213,21 @@ class Step:
         return told + (f" during {self.during}" if self.during else "")
 
 
-def load_stress(path: Path, surroundings: Surroundings | None = None) -> StressProfile:
-    """A profile file, for a model with these ``surroundings`` (None: whichever). Raises :class:`BadInput` with file,
-    line, column."""
+def load_stress(path: Path, *surroundings: Surroundings | None) -> StressProfile:
+    """A profile file, for models with these ``surroundings`` (none, or None: whichever). Raises :class:`BadInput` with
+    file, line, column."""
     document = read_document(path, StressProfile)
-    profile = document.value
+    profile, around = document.value, [one for one in surroundings if one is not None]
     problems = [
         Problem(("steps", index, *place), text)
         for index, step in enumerate(profile.steps)
-        for place, text in [*step.problems(), *(step.unreachable(surroundings) if surroundings is not None else [])]
+        for place, text in [*step.problems(), *(one for each in around for one in step.unreachable(each))]
     ]
     if profile.name != path.stem:
         text = f"the name {profile.name} and the file name {path.name} must be the same"
         problems.append(Problem(("name",), text))
     if problems:
-        document.refuse(problems)
+        document.refuse(list(dict.fromkeys(problems)))  # several models may have the same ends
     return profile
 
 
@@ -245,6 +248,18 @@ def by_hand(step: Mapping[str, Any]) -> StressProfile:
 def names(folder: Path) -> list[str]:
     """The profiles of a folder."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def check_all(benches: Iterable[BenchEntry]) -> None:
+    """All profiles that tests on these benches may ask for, each with the models of those that have instruments.
+    Raises :class:`BadInput` at the first file that is wrong."""
+    around: dict[Path, dict[str, Surroundings | None]] = {}
+    for entry in benches:
+        if entry.instruments and entry.catalogue:
+            around.setdefault(Path(entry.catalogue) / FOLDER, {})[entry.model.name] = entry.model.surroundings
+    for folder, models in around.items():
+        for name in names(folder):
+            load_stress(folder / f"{name}.yaml", *models.values())
 
 
 def load_named(folder: Path, name: str, surroundings: Surroundings | None = None) -> StressProfile:

@@ -64,7 +64,7 @@ class TerminalLibrary:
 
     def end_test(self, data: Any, result: Any) -> None:
         if self._span is not None:
-            self._end(None if result.passed else AssertionError(result.message), result)
+            self._end(None if result.passed else _raised(result.message), result)
 
     def _end(self, error: BaseException | None, result: Any) -> None:
         assert self._span is not None
@@ -328,6 +328,12 @@ _ORIGINALS = {
     "completion_void": ("completion", "completion_advice"), "offline_adjust": ("offline_adjust", "offline_sale"),
     "offline_tip": ("offline_sale", "sale"),
 }
+
+
+def _raised(message: str) -> Exception:
+    """What ended a test of which Robot Framework tells the message alone."""
+    name, _, told = message.partition(": ")
+    return BadInput(told) if name == BadInput.__name__ else AssertionError(message)
 
 
 def _card(name: str) -> Card:

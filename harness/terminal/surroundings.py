@@ -5,22 +5,30 @@ Part of the model file: :attr:`harness.terminal.model.Model.surroundings`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.history.instrument_events import Criterion, Disturbance, Part
 
-Amount = Annotated[float, Field(ge=0)]
+POSSIBLE: Mapping[str, tuple[float, float]] = {  # lowest and highest that anybody can declare or ask for
+    "temperature_c": (-70, 150), "humidity_pct": (0, 100), "voltage_v": (0, 300),
+}
+LONGEST_MS = 3_600_000  # of a dip
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Range(BaseModel):
     """Both ends belong to it; ``nominal`` is what a shop has."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    low: float
-    high: float
-    nominal: float
+    low: Finite
+    high: Finite
+    nominal: Finite
 
 
 class Immunity(BaseModel):
@@ -30,8 +38,8 @@ class Immunity(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     sort: Disturbance
-    level: float
-    residual_pct: float = 0.0
+    level: Annotated[float, Field(gt=0, le=LONGEST_MS, allow_inf_nan=False)]
+    residual_pct: Percent = 0.0
     criterion: Criterion
 
 
@@ -48,15 +56,15 @@ class Feeling(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    screen_slow_ms_per_k: Amount = 20
-    printer_stops_c: float = 60
-    reader_misses_per_pct: Amount = 0.04
-    worn_misses: Amount = 0.5
-    brown_out_v: Amount = 150
-    hold_up_ms: Amount = 20
-    drift_ppm_per_k: Amount = 2
-    battery_s: Amount = 0
-    battery_low_pct: Amount = 15
+    screen_slow_ms_per_k: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] = 20
+    printer_stops_c: Annotated[float, Field(ge=-100, le=300, allow_inf_nan=False)] = 60
+    reader_misses_per_pct: Share = 0.04
+    worn_misses: Share = 0.5
+    brown_out_v: Annotated[float, Field(ge=0, le=300, allow_inf_nan=False)] = 150
+    hold_up_ms: Annotated[float, Field(ge=0, le=60_000, allow_inf_nan=False)] = 20
+    drift_ppm_per_k: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] = 2
+    battery_s: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 0
+    battery_low_pct: Percent = 15
 
 
 class Surroundings(BaseModel):
@@ -69,7 +77,7 @@ class Surroundings(BaseModel):
     voltage_v: Range
     immunity: list[Immunity] = []
     texts: dict[Part, list[str]] = {}
-    back_s: float = 60  # criterion B: in service again by itself within this time
+    back_s: Positive = 60  # criterion B: in service again by itself within this time
     emulated: Feeling = Feeling()
 
     def criterion(self, sort: Disturbance, level: float, residual_pct: float = 0.0) -> Criterion | None:
@@ -79,3 +87,31 @@ class Surroundings(BaseModel):
             if one.sort == sort and level <= one.level and residual_pct >= one.residual_pct
         ]
         return min(met, default=None)
+
+    @property
+    def stays_dark(self) -> bool:
+        """Whether the emulated unit would be off within the declared range of its supply."""
+        return self.emulated.brown_out_v >= self.voltage_v.low
+
+    def problems(self) -> list[tuple[tuple[str, ...], str]]:
+        """What can't be so, with the place below ``surroundings``."""
+        found: list[tuple[tuple[str, ...], str]] = []
+        for quantity, (lowest, highest) in POSSIBLE.items():
+            span: Range = getattr(self, quantity)
+            beyond = [(end, value) for end, value in span if not lowest <= value <= highest]
+            found += [
+                ((quantity, end), f"{quantity} is from {lowest:g} to {highest:g}, not {value:g}")
+                for end, value in beyond
+            ]
+            if beyond:
+                continue
+            if span.low >= span.high:
+                found.append(((quantity, "low"), "`low` must be below `high`"))
+            elif not span.low <= span.nominal <= span.high:
+                text = f"`nominal` {span.nominal:g} is not within the range, {span.low:g} to {span.high:g}"
+                found.append(((quantity, "nominal"), text))
+        if not found and "brown_out_v" in self.emulated.model_fields_set and self.stays_dark:
+            low = self.voltage_v.low
+            text = f"brown_out_v {self.emulated.brown_out_v:g} must be below the low end of voltage_v, {low:g}"
+            found.append((("emulated", "brown_out_v"), text))
+        return found

@@ -15,7 +15,7 @@ from harness.bench.bench import Bench
 from harness.campaigns.keeper import BenchKeeper
 from harness.campaigns.plan import RunPlan
 from harness.campaigns.span import TestSpan
-from harness.errors import BenchError
+from harness.errors import BadInput, BenchError
 from harness.history.events import BenchFailed, OperationCompleted, Power, UnitReplaced
 from harness.history.instrument_events import InstrumentOpened, InstrumentsSafe, InstrumentTrouble, Readings
 from harness.judge_run import judge_run
@@ -107,6 +107,23 @@ def test_another_unit_stands_amid_the_same_instruments(opened: Bench) -> None:
     await_power(opened, "on", since)
     opened.instruments.supply.output(False)
     assert await_power(opened, "off", since).reason == "brown_out"
+
+
+def test_what_nobody_can_do_is_an_error_and_not_the_terminals(opened: Bench) -> None:
+    """A profile that was changed under a run, say: the test is an ERROR, and the bench goes on."""
+    span = TestSpan(opened, "t::typhoon", "a profile that there is not", [])
+    span.begin()
+    with pytest.raises(BadInput, match="there is no stress profile typhoon") as caught:
+        opened.stress("typhoon")
+    judged = span.end(caught.value)
+    assert (judged.outcome, judged.message) == ("error", str(caught.value)), judged
+    assert not opened.failed
+    verdict = judge_run(opened.plan.folder.parents[1])
+    assert [one.outcome for one in verdict.tests if one.test == "t::typhoon"] == ["error"]
+    assert verdict.status == 3, verdict.reasons
+    again = TestSpan(opened, "t::calm", "the next test", [])
+    again.begin()
+    assert again.end(None).outcome == "passed"
 
 
 @pytest.mark.parametrize("fault", ["drop", "impossible", "refuse"])

@@ -131,10 +131,11 @@ def raised() -> dict[str, str]:
 TELLING = {
     "lab/schema.py": {"contradictions"}, "lab/ports.py": {"missing", "_serial_problem"}, "lab/lease.py": {"__str__"},
     "lab/documents.py": {"_bad_input"}, "lab/process.py": {"check"},
-    "instruments/described.py": {"problems", "_option_problems", "_left_at_problems", "shared"},
+    "instruments/described.py": {"problems", "_option_problems", "_built_problems", "_left_at_problems", "shared"},
     "instruments/transport/visa.py": {"address_problem"}, "instruments/transport/http.py": {"address_problem"},
     "instruments/transport/modbus.py": {"address_problem"}, "instruments/drivers/operator.py": {"address_problem"},
-    "instruments/guard/limits.py": {"problems"},
+    "instruments/guard/limits.py": {"problems", "untenable"}, "terminal/surroundings.py": {"problems"},
+    "lab/inventory.py": {"_supply_problem"},
     "lab/stress.py": {"problems", "unreachable", "_of_quantity", "_of_disturbance"},
 }  # fmt: skip
 

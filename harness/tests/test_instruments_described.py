@@ -124,7 +124,10 @@ def with_model(folder: Path, old: str, new: str) -> str:
 
 def on_dc(folder: Path) -> str:
     """The physical bench with a terminal that runs on 9 V."""
-    return with_model(folder, "voltage_v: {.*}", "voltage_v: {low: 8.5, high: 9.9, nominal: 9}")
+    text = with_model(folder, "voltage_v: {.*}", "voltage_v: {low: 8.5, high: 9.9, nominal: 9}")
+    model = folder / "catalogue" / "models" / "HT-100.yaml"
+    model.write_text(model.read_text(encoding="utf-8").replace("brown_out_v: 150", "brown_out_v: 6"), encoding="utf-8")
+    return text
 
 
 def without_range(folder: Path) -> str:

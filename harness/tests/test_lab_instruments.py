@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from harness.cli import main
 from harness.errors import BadInput
 from harness.instruments import drivers
-from harness.instruments.described import driver_options, emulated_options
+from harness.instruments.described import _SERVER_OPTIONS, driver_options, emulated_options
+from harness.instruments.emulated.plan import SPANS
 from harness.instruments.methods import CONTRACTS, methods
 from harness.lab.instrument_entry import EMULATED, FULL_SET
 from harness.lab.inventory import Lab, load_lab
@@ -100,6 +102,58 @@ def test_the_model_says_what_the_supply_is_left_at(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_pointed_at(tmp_path: Path, instruments: str, told: str) -> None:
     assert told in refusal(tmp_path, EMULATED_BENCH + instruments + "\n")
+
+
+@pytest.mark.parametrize(("entry", "told"), [
+    ("scpi-chamber, options: {ambient_c: .nan}", "ambient_c must be a number"),
+    ("scpi-chamber, options: {ambient_c: .inf}", "ambient_c must be a number"),
+    ("scpi-chamber, options: {ambient_c: '23'}", "ambient_c must be a number"),
+    ("scpi-chamber, options: {ambient_c: true}", "ambient_c must be a number"),
+    ("scpi-chamber, options: {heat_k_per_min: -5}", "heat_k_per_min must be from 0.1 to 100, not -5"),
+    ("scpi-chamber, options: {low_c: 50}", "low_c must be from -80 to 20, not 50"),
+    ("scpi-supply, options: {load_w: -1}", "load_w must be from 0 to 1000, not -1"),
+    ("scpi-supply, options: {nominal_v: 200, high_v: 100}", "high_v 100 is below nominal_v 200"),
+    ("scpi-supply, options: {high_v: 100}", "high_v 100 is below nominal_v 220"),
+    ("shelly, options: {nominal_v: 0}", "nominal_v must be from 1 to 300, not 0"),
+    ("scpi-esd, options: {high_kv: 1e9}", "high_kv must be from 1 to 100, not 1e+09"),
+    ("scpi-field, options: {warm_up_s: -1}", "warm_up_s must be from 0 to 3600, not -1"),
+    ("modbus-relay, options: {channels: 2.5}", "channels must be a whole number"),
+    ("modbus-printer-sensor, options: {roll_mm: .nan}", "roll_mm must be a number"),
+    ("scpi-chamber, limits: {temperature_c: {high: 1e9}}", "the limit's high 1e+09 is beyond what this driver"),
+    ("scpi-chamber, limits: {temperature_c: {high: -300}}", "the limit's high -300 is below what this driver"),
+    ("scpi-chamber, limits: {temperature_c: {high: -30}}",
+     "with what follows from model and driver temperature_c would be limited to -20 to -30"),
+    ("scpi-chamber, limits: {temperature_c: {low: 66}}",
+     "with what follows from model and driver temperature_c would be limited to 66 to 65"),
+    ("scpi-chamber, limits: {ramp_k_per_min: {high: 1e9}}",
+     "ramp_k_per_min can only be 0 to 100, and its limit is 1e+09"),
+    ("scpi-chamber, limits: {ramp_k_per_min: {high: -1}}", "ramp_k_per_min would be limited to 0 to -1"),
+    ("scpi-supply, limits: {residual_pct: {low: -1}}", "residual_pct can only be 0 to 100, and its limit is -1"),
+    ("scpi-supply, limits: {voltage_v: {high: 24200}}", "the limit's high 24200 is beyond what this driver can do"),
+    ("scpi-field, limits: {field_v_m: {high: 1e6}}", "field_v_m can only be 0 to 1000, and its limit is 1e+06"),
+])  # fmt: skip
+def test_what_an_emulated_one_can_not_be_or_be_limited_to_is_pointed_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], entry: str, told: str
+) -> None:
+    (tmp_path / "lab.yaml").write_text(f"{EMULATED_BENCH}\n      it: {{driver: {entry}}}\n", encoding="utf-8")
+    assert main(["lab", "check", str(tmp_path / "lab.yaml")]) == 2
+    said = capsys.readouterr().err
+    assert told in said and said.count("lab.yaml:") == 1 and "lab.yaml:8:" in said, said
+
+
+def test_what_follows_from_the_model_can_be_too_much_for_an_emulated_one(tmp_path: Path) -> None:
+    shutil.copytree(CONFIG, tmp_path / "catalogue")
+    model = tmp_path / "catalogue" / "models" / "HT-100.yaml"
+    said = model.read_text(encoding="utf-8")
+    model.write_text(said.replace("{low: 0, high: 45, nominal: 23}", "{low: 0, high: 90, nominal: 80}"), "utf-8")
+    text = EMULATED_BENCH.replace(str(CONFIG), "catalogue")
+    told = "lab.yaml:8:11: ambient_c must be from -20 to 60, and `nominal` of the model is 80: give the option"
+    assert told in refusal(tmp_path, text + "\n      it: {driver: scpi-chamber}\n")
+    load(tmp_path, text + "\n      it: {driver: scpi-chamber, options: {ambient_c: 60}}\n")
+
+
+def test_all_that_an_inventory_can_say_of_an_emulated_one_has_a_span() -> None:
+    assert {name for names in _SERVER_OPTIONS.values() for name in names} == set(SPANS)
 
 
 @pytest.fixture

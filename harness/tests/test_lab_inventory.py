@@ -249,7 +249,7 @@ def test_a_wrong_key_is_pointed_at_with_the_right_one(tmp_path: Path) -> None:
         (
             "reference",
             "reference\n    time_scale: 0",
-            "lab.yaml:8:17: benches[1].time_scale: input should be greater than 0, not 0",
+            "lab.yaml:8:17: benches[1].time_scale: input should be greater than or equal to 0.1, not 0",
         ),
         (
             "reference",

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from harness.diagnosis.judging import Diagnosis, Evidence, Fit
+from harness.errors import BadInput
 from harness.robot.diagnosis import DiagnosisLibrary
+from harness.robot.library import _raised
 
 SEEN = (Evidence("code_97", "", (3,)),)
 TWO = Diagnosis("outside", (Fit("not_registered", 0.7, SEEN), Fit("under_review", 0.3, SEEN)), SEEN)
@@ -52,3 +54,11 @@ def test_a_new_test_begins_without_a_look() -> None:
     one.start_test(None, None)
     with pytest.raises(AssertionError, match="nobody has looked yet"):
         one.certain()
+
+
+def test_of_what_ended_a_test_robot_tells_the_message_alone() -> None:
+    """A profile that there is not is no fault of the terminal's, whoever asked for it."""
+    told = _raised("BadInput: stress: there is no stress profile typhoon; known: burst\n  look there")
+    assert isinstance(told, BadInput) and str(told).startswith("stress: there is no") and "look there" in str(told)
+    for message in ("expected a refusal with 97; got ok", "TerminalTimeout: waited 5.0 s for idle", "No keyword", ""):
+        assert isinstance(_raised(message), AssertionError) and str(_raised(message)) == message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -10,9 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.campaigns.launch import Request
+from harness.campaigns.launch import check as launch_check
+from harness.cli import main
 from harness.errors import BadInput
 from harness.lab import catalogue
-from harness.lab.stress import LOWEST, by_hand, load_named, load_stress, names, steps_for
+from harness.lab.inventory import load_lab
+from harness.lab.stress import LOWEST, by_hand, check_all, load_named, load_stress, names, steps_for
 from harness.terminal.model import Model
 
 CONFIG = Path(__file__).parents[2] / "lab_config"
@@ -115,6 +120,45 @@ def test_a_name_that_is_not_the_files_and_one_that_nobody_has(tmp_path: Path) ->
         load_named(SHIPPED, "typhoon")
     with pytest.raises(BadInput, match="there is no stress profile"):
         load_named(SHIPPED, "../models/HT-100")
+
+
+LAB = """\
+catalogue: catalogue
+benches:
+  - {name: one, kind: emulated, model: HT-100, profile: unionpay-direct, instruments: {chamber: {driver: scpi-chamber}}}
+  - {name: two, kind: emulated, model: HT-200, profile: unionpay-direct}
+"""
+
+
+@pytest.mark.parametrize(("step", "told"), [
+    ("{instrument: chambr, quantity: temperature_c, value: 40, criterion: A}", ":5:18: steps[1].instrument: "),
+    ("{instrument: chamber, quantity: temperature_c, value: 40, ramp_k_per_min: -1, criterion: A}", ":5:79: steps[1]."),
+    ("{instrument: chamber, quantity: temperature_c, value: 900, criterion: A}", ":5:59: temperature_c is from -70 to"),
+    ("{instrument: chamber, quantity: temperature_c, value: low, plus: -71, criterion: A}", "with `plus` is -71"),
+])  # fmt: skip
+def test_a_wrong_profile_is_told_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], step: str, told: str
+) -> None:
+    """Of a catalogue from which a bench with instruments may be asked to do it; else it is nobody's."""
+    shutil.copytree(CONFIG, tmp_path / "catalogue")
+    profile = tmp_path / "catalogue" / "stress" / "mine.yaml"
+    profile.write_text(f"{HEAD}  - {step}\n", encoding="utf-8")
+    lab = tmp_path / "lab.yaml"
+    lab.write_text(LAB, encoding="utf-8")
+    results = str(tmp_path / "results")
+    for command in (["lab", "check", str(lab)], ["run", str(CONFIG), "--lab", str(lab), "--results", results]):
+        assert main(command) == 2
+        said = capsys.readouterr().err
+        assert told in said and said.count("mine.yaml:") == 1 and "Traceback" not in said
+    with pytest.raises(BadInput, match=r"mine\.yaml:5:"):
+        launch_check(Request(str(lab), [str(CONFIG)], results))
+    assert not (tmp_path / "results").exists()
+    lab.write_text(LAB.replace(", instruments: {chamber: {driver: scpi-chamber}}", ""), encoding="utf-8")
+    assert main(["lab", "check", str(lab)]) == 0
+
+
+def test_what_is_shipped_is_for_all_models() -> None:
+    check_all(load_lab(CONFIG / "emulated.yaml").benches)
 
 
 _VALUES = st.recursive(

@@ -19,7 +19,8 @@ class ScpiChamber(ScpiInstrument):
     name: ClassVar[str] = "scpi-chamber"
     tried: ClassVar[bool] = True
     quantities: ClassVar[Mapping[str, Quantity]] = {
-        "temperature_c": Quantity(unit="°C"), "humidity_pct": Quantity(unit="%"), "door_open": Quantity(unit=""),
+        "temperature_c": Quantity(unit="°C", low=-70.0, high=150.0),  # whatever an inventory allows
+        "humidity_pct": Quantity(unit="%", low=0.0, high=100.0), "door_open": Quantity(unit=""),
     }
     safe: ClassVar[str] = "stopped, at rest towards ambient"
 

@@ -26,7 +26,8 @@ class ScpiSupply(ScpiInstrument):
     name: ClassVar[str] = "scpi-supply"
     tried: ClassVar[bool] = True
     quantities: ClassVar[Mapping[str, Quantity]] = {
-        "voltage_v": Quantity(unit="V"), "current_a": Quantity(unit="A"), "output_on": Quantity(unit=""),
+        "voltage_v": Quantity(unit="V", low=0.0, high=300.0),  # whatever an inventory allows
+        "current_a": Quantity(unit="A", low=0.0), "output_on": Quantity(unit=""),
     }
     safe: ClassVar[str] = "nominal voltage and current limit, output on"
 

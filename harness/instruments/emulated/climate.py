@@ -24,10 +24,10 @@ class EmulatedChamber(ScpiInstrument):
     def __init__(self, rig: Rig, plan: Plan, placed: Placed) -> None:
         options = placed.options
         self._build = ChamberBuild(
-            ambient_c=options.number("ambient_c", 23, -20, 60), ambient_pct=options.number("ambient_pct", 45, 1, 99),
-            low_c=options.number("low_c", -40, -80, 20), high_c=options.number("high_c", 150, 30, 200),
-            heat_k_per_min=options.number("heat_k_per_min", 8, 0.1, 100),
-            cool_k_per_min=options.number("cool_k_per_min", 5, 0.1, 100), scale=plan.climate_scale,
+            ambient_c=options.built("ambient_c", 23), ambient_pct=options.built("ambient_pct", 45),
+            low_c=options.built("low_c", -40), high_c=options.built("high_c", 150),
+            heat_k_per_min=options.built("heat_k_per_min", 8), cool_k_per_min=options.built("cool_k_per_min", 5),
+            scale=plan.climate_scale,
         )
         self.physics = ChamberPhysics(self._build)
         self._tick_s = max(_SHORTEST_TICK_S, min(_TICK_S, _TICK_OF_ITS_S / plan.climate_scale))

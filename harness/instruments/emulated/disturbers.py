@@ -23,8 +23,8 @@ class EmulatedGenerator(ScpiInstrument):
 
     def __init__(self, rig: Rig, plan: Plan, placed: Placed) -> None:
         usual = GeneratorBuild.of(cast(Sort, placed.kind))
-        high_kv = placed.options.number("high_kv", usual.high_kv, 1, 100)
-        charge = placed.options.number("charge_s_per_kv", usual.charge_s_per_kv, 0, 60)
+        high_kv = placed.options.built("high_kv", usual.high_kv)
+        charge = placed.options.built("charge_s_per_kv", usual.charge_s_per_kv)
         self.physics = GeneratorPhysics(GeneratorBuild(usual.sort, high_kv, charge / plan.time_scale))
         super().__init__(rig, plan, placed)
 
@@ -112,8 +112,7 @@ class EmulatedField(ScpiInstrument):
     """Kind ``field``: generator, amplifier, and the probe beside the terminal."""
 
     def __init__(self, rig: Rig, plan: Plan, placed: Placed) -> None:
-        build = FieldBuild(placed.options.number("high_v_m", 30, 1, 200),
-                           placed.options.number("warm_up_s", 3, 0, 3600) / plan.time_scale)
+        build = FieldBuild(placed.options.built("high_v_m", 30), placed.options.built("warm_up_s", 3) / plan.time_scale)
         self.physics = FieldPhysics(build)
         super().__init__(rig, plan, placed)
 

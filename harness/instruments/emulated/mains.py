@@ -15,7 +15,7 @@ from harness.instruments.emulated.physics.supply import (
     SupplyBuild,
     SupplyPhysics,
 )
-from harness.instruments.emulated.plan import Placed, Plan
+from harness.instruments.emulated.plan import HIGH_V, Placed, Plan
 from harness.instruments.emulated.rig import Rig
 from harness.instruments.emulated.scpi.errors import ScpiError
 from harness.instruments.emulated.scpi.tree import Command, action, question, setting, switch
@@ -32,9 +32,9 @@ class EmulatedSupply(ScpiInstrument):
     def __init__(self, rig: Rig, plan: Plan, placed: Placed) -> None:
         options = placed.options
         build = SupplyBuild(
-            nominal_v=options.number("nominal_v", 230, 1, 300), high_v=options.number("high_v", 300, 1, 400),
-            limit_a=options.number("limit_a", 5, 0.1, 100), hold_up_ms=options.number("hold_up_ms", 20, 0, 10_000),
-            load_w=options.number("load_w", 12, 0, 1000),
+            nominal_v=options.built("nominal_v", 230), high_v=options.built("high_v", HIGH_V),
+            limit_a=options.built("limit_a", 5), hold_up_ms=options.built("hold_up_ms", 20),
+            load_w=options.built("load_w", 12),
         )
         self.physics, self._frequency_hz = SupplyPhysics(build), 50.0
         super().__init__(rig, plan, placed)

@@ -11,7 +11,7 @@ from harness.emulator.data_port import DataPort
 from harness.errors import BadInput
 from harness.instruments.emulated.instrument import Instrument
 from harness.instruments.emulated.listener import Line
-from harness.instruments.emulated.plan import Options, Placed, Plan
+from harness.instruments.emulated.plan import SPANS, Options, Placed, Plan
 from harness.instruments.emulated.rig import Rig
 
 _FULL = 0xFFFF
@@ -45,7 +45,7 @@ class EmulatedRelay(ModbusInstrument):
     model = "EMU-RELAY"
 
     def __init__(self, rig: Rig, plan: Plan, placed: Placed) -> None:
-        channels = placed.options.whole("channels", 8, 1, 64)
+        channels = placed.options.whole("channels", 8, *SPANS["channels"])
         self._closed = [True] * channels
         self._ports = {
             channel: _port(channel, values, channels, placed.options.where)
@@ -78,7 +78,7 @@ class EmulatedPaperSensor(ModbusInstrument):
     model = "EMU-PAPER"
 
     def __init__(self, rig: Rig, plan: Plan, placed: Placed) -> None:
-        self._roll_mm = placed.options.number("roll_mm", 40_000, 0, 1e6)
+        self._roll_mm = placed.options.built("roll_mm", 40_000)
         super().__init__(rig, plan, placed)
 
     def inputs(self, address: int, count: int) -> list[int] | None:

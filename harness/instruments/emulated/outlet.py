@@ -22,7 +22,7 @@ class EmulatedSwitch(HttpInstrument):
 
     def __init__(self, rig: Rig, plan: Plan, placed: Placed) -> None:
         self.output_on = True
-        self.nominal_v = placed.options.number("nominal_v", 230, 1, 300)
+        self.nominal_v = placed.options.built("nominal_v", 230)
         super().__init__(rig, plan, placed)
 
     def state(self) -> dict[str, Any]:

@@ -14,6 +14,14 @@ from harness.errors import BadInput
 KINDS = ("chamber", "supply", "power_switch", "burst", "esd", "surge", "field", "card_robot", "key_pusher", "camera",
          "printer_sensor", "relay")
 _LARGEST_SCALE = 100_000.0
+SPANS: Mapping[str, tuple[float, float]] = {  # of the options that say how an instrument is built
+    "ambient_c": (-20, 60), "ambient_pct": (1, 99), "low_c": (-80, 20), "high_c": (30, 200),
+    "heat_k_per_min": (0.1, 100), "cool_k_per_min": (0.1, 100), "nominal_v": (1, 300), "high_v": (1, 400),
+    "limit_a": (0.1, 100), "hold_up_ms": (0, 10_000), "load_w": (0, 1000), "high_kv": (1, 100),
+    "charge_s_per_kv": (0, 60), "high_v_m": (1, 200), "warm_up_s": (0, 3600), "roll_mm": (0, 1e6), "channels": (1, 64),
+}
+WHOLE = frozenset({"channels"})
+HIGH_V = 300.0  # of a supply of which the plan does not say it
 
 
 class Options:
@@ -30,7 +38,11 @@ class Options:
             raise BadInput(f"{name} is from {low:g} to {high:g}, not {value:g}", where=self.where)
         return float(value)
 
-    def whole(self, name: str, default: int, low: int, high: int) -> int:
+    def built(self, name: str, default: float) -> float:
+        """One of :data:`SPANS`."""
+        return self.number(name, default, *SPANS[name])
+
+    def whole(self, name: str, default: int, low: float, high: float) -> int:
         value = self.number(name, default, low, high)
         if value != int(value):
             raise BadInput(f"{name} is a whole number, not {value:g}", where=self.where)

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.history.instrument_events import InstrumentKind, Quantity
 from harness.instruments.methods import Method, methods
-from harness.instruments.quantities import margin
+from harness.instruments.quantities import margin, possible
 from harness.lab.instrument_entry import Limit
 from harness.terminal.surroundings import Surroundings
 
@@ -34,6 +34,10 @@ _ALWAYS = {  # by argument
     "duration_ms": Limit(low=0.0, high=600_000.0), "count": Limit(low=1, high=10_000),
     "every_ms": Limit(low=0.0, high=600_000.0), "speed_cm_s": Limit(low=1.0, high=150.0),
     "hold_ms": Limit(low=1.0, high=30_000.0),
+}  # fmt: skip
+_POSSIBLE: Mapping[str, tuple[float, float]] = {  # of arguments; of quantities: harness.instruments.quantities
+    "ramp_k_per_min": (0, 100), "residual_pct": (0, 100), "duration_ms": (0, 3_600_000), "count": (1, 1_000_000),
+    "every_ms": (0, 3_600_000), "speed_cm_s": (0.1, 1000), "hold_ms": (0, 600_000),
 }  # fmt: skip
 _UNITS = {
     "_c": "°C", "_pct": "%", "_v": "V", "_a": "A", "_kv": "kV", "_v_m": "V/m", "_ms": "ms", "_k_per_min": "K/min",
@@ -188,6 +192,21 @@ def problems(
             found.append((name, f"the limit's low {limit.low:g} is beyond what this driver can do, {can.low:g}"))
         elif limit.high is not None and can.high is not None and limit.high > can.high:
             found.append((name, f"the limit's high {limit.high:g} is beyond what this driver can do, {can.high:g}"))
+    return found
+
+
+def untenable(limits: Limits) -> list[tuple[str, str]]:
+    """(quantity or argument, what is wrong with its limit) of what has come of inventory, model and driver."""
+    found = []
+    for name, limit in limits.by_name.items():
+        lowest, highest = _POSSIBLE.get(name) or possible(name)
+        ends = [end for end in (limit.low, limit.high) if end is not None]
+        beyond = [end for end in ends if not lowest <= end <= highest]
+        if len(ends) == 2 and ends[0] > ends[1]:
+            text = f"with what follows from model and driver {name} would be limited to {ends[0]:g} to {ends[1]:g}"
+            found.append((name, text))
+        elif beyond:
+            found.append((name, f"{name} can only be {lowest:g} to {highest:g}, and its limit is {beyond[0]:g}"))
     return found
 
 
