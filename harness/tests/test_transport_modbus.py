@@ -5,19 +5,21 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from harness.instruments.contracts import InstrumentError
 from harness.instruments.transport.modbus import Modbus
-from harness.tests.instrument_fakes import DROP, closed_port
+from harness.tests.instrument_fakes import DROP, TRICKLE, closed_port, trickling
 
 Handler = Callable[[bytes], bytes]
 
 
 class ModbusDevice:
-    """``answer``: a request's function and data -> those of the response; b"" for none, DROP to close."""
+    """``answer``: a request's function and data -> those of the response; b"" for none, DROP to close, TRICKLE for a
+    byte now and then."""
 
     def __init__(self, answer: Handler) -> None:
         self.answer, self.accepted, self.heard = answer, 0, list[bytes]()
@@ -49,6 +51,10 @@ class ModbusDevice:
                 request = line.recv(length - 1, socket.MSG_WAITALL)
                 self.heard.append(request)
                 said = self.answer(request)
+                if said == TRICKLE:
+                    line.sendall(struct.pack(">HHHB", number, 0, 200, unit))
+                    trickling(line.sendall)
+                    return
                 body = said.removesuffix(DROP)
                 if body:
                     size = len(body) + 1 + (5 if body is not said else 0)  # what is dropped lacks something
@@ -125,6 +131,14 @@ def test_slow(device: ModbusDevice) -> None:
         line.coils(0, 8)
     device.answer = relay
     assert len(line.coils(0, 8)) == 8
+
+
+def test_an_answer_that_only_trickles(device: ModbusDevice) -> None:
+    device.answer = lambda request: TRICKLE
+    line, began = Modbus(device.url, timeout_s=0.4), time.monotonic()
+    with pytest.raises(InstrumentError, match=r"did not answer 'read coils 0 to 7' within 0.4 s"):
+        line.coils(0, 8)
+    assert time.monotonic() - began < 1
 
 
 def test_refusals_have_their_reason(device: ModbusDevice) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +43,7 @@ class Modbus:
         self._host, self._port = parts.hostname or "", parts.port or PORT
         self._device = "" if self._host else parts.path
         self._client: Any = None
+        self._end = 0.0  # of the monotonic clock: when the answer must be there
 
     def identity(self) -> str:
         """Vendor, product and revision by function 43/14, with commas between."""
@@ -95,6 +97,7 @@ class Modbus:
         from pymodbus.exceptions import ConnectionException, ModbusException
 
         client = self._connected()
+        self._end = time.monotonic() + self._timeout_s
         try:
             answer = ask(client)
         except (ConnectionException, ConnectionError) as error:
@@ -136,9 +139,15 @@ class Modbus:
 
         # whatever happens is told by the error; pymodbus would also log it
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        client: Any
         if self._host:
-            return ModbusTcpClient(self._host, port=self._port, timeout=self._timeout_s, retries=0)
-        return ModbusSerialClient(self._device, baudrate=self._baud_rate, timeout=self._timeout_s, retries=0)
+            client = ModbusTcpClient(self._host, port=self._port, timeout=self._timeout_s, retries=0)
+        else:
+            client = ModbusSerialClient(self._device, baudrate=self._baud_rate, timeout=self._timeout_s, retries=0)
+        receive = client.recv
+        # 3.10 waits anew after each piece of an answer; by nothing it takes it for not given
+        client.recv = lambda size: receive(size) if time.monotonic() < self._end else b""
+        return client
 
     def _not_connected(self) -> InstrumentError:
         """pymodbus says only that it could not: try it ourselves, for the reason."""
