@@ -169,6 +169,24 @@ def test_garbage(device: ModbusDevice, said: bytes) -> None:
     assert told.value.remedy
 
 
+def _identified(*parts: bytes) -> Handler:
+    body = b"".join(bytes([n, len(text)]) + text for n, text in enumerate(parts))
+    said = bytes([0x2B, 0x0E, 1, 1, 0, 0, len(parts)]) + body
+    return lambda request: said if request[0] == 0x2B else relay(request)
+
+
+def test_an_identification_that_is_filled_up(device: ModbusDevice) -> None:
+    device.answer = _identified(b"MAKER\0\0", b"R8   ", b"1.0")
+    assert Modbus(device.url).identity() == "MAKER,R8,1.0"
+
+
+@pytest.mark.parametrize("parts", [(b"A\x1b[2J", b"B"), (b"x" * 120, b"y" * 120)], ids=["an escape", "too much"])
+def test_an_identification_that_can_t_be_told(device: ModbusDevice, parts: tuple[bytes, ...]) -> None:
+    device.answer = _identified(*parts)
+    with pytest.raises(InstrumentError, match="which is no identity"):
+        Modbus(device.url).identity()
+
+
 def test_no_identification(device: ModbusDevice) -> None:
     device.answer = lambda request: b"\x2b\x0e\x01\x01\x00\x00\x00" if request[0] == 0x2B else relay(request)
     with pytest.raises(InstrumentError, match="which is no identity"):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.instruments.contracts import InstrumentError
-from harness.instruments.transport import troubles
+from harness.instruments.transport import answers, troubles
 
 TIMEOUT_S = 2.0
 PORT = 502
@@ -43,7 +43,7 @@ class Modbus:
         self._host, self._port = parts.hostname or "", parts.port or PORT
         self._device = "" if self._host else parts.path
         self._client: Any = None
-        self._end = 0.0  # of the monotonic clock: when the answer must be there
+        self._end = 0.0  # of the monotonic clock: when the answer must be there; 0: it is not waited for yet
 
     def identity(self) -> str:
         """Vendor, product and revision by function 43/14, with commas between."""
@@ -52,9 +52,8 @@ class Modbus:
         said = getattr(answer, "information", None)
         if not isinstance(said, dict) or not said:
             raise self._garbage(what, str(said), "identity")
-        return ",".join(
-            value.decode("ascii", "replace") for _, value in sorted(said.items()) if isinstance(value, bytes)
-        )
+        parts = [value.rstrip(b"\0 ") for _, value in sorted(said.items()) if isinstance(value, bytes)]  # some pad them
+        return answers.identity(self.address, what, b",".join(parts).decode("ascii", "replace"))
 
     def coils(self, first: int, count: int) -> list[bool]:
         what = f"read coils {first} to {first + count - 1}"
@@ -97,7 +96,7 @@ class Modbus:
         from pymodbus.exceptions import ConnectionException, ModbusException
 
         client = self._connected()
-        self._end = time.monotonic() + self._timeout_s
+        self._end = 0.0
         try:
             answer = ask(client)
         except (ConnectionException, ConnectionError) as error:
@@ -145,8 +144,13 @@ class Modbus:
         else:
             client = ModbusSerialClient(self._device, baudrate=self._baud_rate, timeout=self._timeout_s, retries=0)
         receive = client.recv
-        # 3.10 waits anew after each piece of an answer; by nothing it takes it for not given
-        client.recv = lambda size: receive(size) if time.monotonic() < self._end else b""
+
+        def received(size: int | None) -> bytes:  # 3.10 waits anew after each piece; nothing is "no response" to it
+            now = time.monotonic()
+            self._end = self._end or now + self._timeout_s
+            return bytes(receive(size)) if now < self._end else b""
+
+        client.recv = received
         return client
 
     def _not_connected(self) -> InstrumentError:

@@ -191,9 +191,7 @@ class Scpi:
         if not self._identify:
             self._known = self.address
             return
-        said = self._exchange(self._identify)
-        if not said or not said.isprintable() or "\ufffd" in said:
-            raise troubles.garbage(self.address, self._identify, said, "identity")
+        said = answers.identity(self.address, self._identify, self._exchange(self._identify))
         if self._known and said != self._known:
             raise troubles.other_identity(self.address, self._known, said)
         self._known = said
