@@ -15,15 +15,18 @@ from harness.acquirer.cards import read_cards
 from harness.acquirer.download_data import read_downloads
 from harness.campaigns.gate import Wanted
 from harness.campaigns.gate import check as check_gate
+from harness.campaigns.sweep.run import Job, sweep
 from harness.cli import main
 from harness.emulator.build import build
 from harness.emulator.nor import LARGEST_IMAGE
-from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY
+from harness.emulator.shipped import REFERENCE_SOURCE, TEST_KEY, TEST_PUBLIC_KEY
 from harness.errors import BadInput
 from harness.given_file import LARGEST, head, whole
 from harness.instruments.emulated.plan import read_plan
+from harness.lab.catalogue import load_model
 from harness.lab.firmware_images import check_firmware, check_from, existing, make_from, make_image
 from harness.lab.inventory import load_lab
+from harness.tests.system_helpers import ROOT
 
 Taker = Callable[[Path, Path], object]
 HUGE = 3 << 30
@@ -87,6 +90,14 @@ def refusal(take: Taker, path: Path, folder: Path) -> str:
 def test_what_is_no_regular_file(pipe: Path, tmp_path: Path, take: Taker) -> None:
     assert refusal(take, pipe, tmp_path).startswith(f"{pipe}: is no regular file")
     assert refusal(take, Path("/dev/zero"), tmp_path).startswith("/dev/zero: is no regular file")
+
+
+def test_the_flash_of_a_sweep_is_no_pipe(pipe: Path, tmp_path: Path) -> None:
+    model = load_model(ROOT / "lab_config" / "models" / "HT-200.yaml")
+    image = tmp_path / "new.img"
+    build(REFERENCE_SOURCE, "2.0.0", TEST_KEY, image)
+    job = Job(model, TEST_PUBLIC_KEY, image, None, pipe)
+    assert refusal(lambda _path, _folder: sweep(job), pipe, tmp_path) == f"{pipe}: is no regular file"
 
 
 @pytest.mark.parametrize("name", ["existing", "--from", "gate", *OTHERS])
