@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from harness.errors import BadInput
+from harness.given_file import whole
 from harness.protocol.frames import FrameError
 from harness.protocol.tlv import read_ber
 
@@ -37,7 +38,7 @@ class IssuerCard:
 def read_cards(path: Path) -> Mapping[str, IssuerCard]:
     """The card file, by PAN. Raises :class:`BadInput` with the place in the file."""
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(whole(path).decode())
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"not a readable card file: {error}", where=str(path)) from error
     if not isinstance(entries, list):

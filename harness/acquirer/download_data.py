@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import BadInput
+from harness.given_file import whole
 
 SHIPPED = Path(__file__).with_name("downloads.json")
 MORE, LAST, NONE = b"2", b"3", b"1"  # first byte of a page of a list: more follow, the last one, nothing (left)
@@ -137,7 +138,7 @@ def tlv(tag: str, value: str) -> bytes:
 def read_downloads(path: Path) -> DownloadData:
     """The data of a file. Raises :class:`BadInput` with the place in it."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(whole(path).decode())
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"not a readable file of downloads: {error}", where=str(path)) from error
     return parse(document, str(path))

@@ -55,7 +55,7 @@ class Wanted:
 
 def check(wanted: Wanted) -> Image:
     """The image. BadInput for whatever can be seen to be wrong before a bench is opened."""
-    if not wanted.image.is_file():
+    if not wanted.image.exists():
         raise BadInput("there is no such image", where=str(wanted.image),
                        remedy="build one: hil97 firmware build --help")
     image = existing(wanted.image)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.emulator.image_key import SIGNATURES
 from harness.errors import BadInput
+from harness.given_file import whole
 from harness.i18n import _
 
 if TYPE_CHECKING:
@@ -76,18 +77,23 @@ def _build(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from harness.emulator.image import ImageRefused, public_key_bytes, read
+    from harness.lab.firmware_images import image_bytes
 
     key = None
     if args.boot_key is not None:
         try:
-            key = public_key_bytes(_read(args.boot_key).decode("ascii", "replace"))
+            key = public_key_bytes(whole(args.boot_key).decode("ascii", "replace"))
+        except OSError as error:
+            raise _unread(args.boot_key, error) from error
         except ValueError as error:
             raise BadInput(str(error), where=str(args.boot_key)) from error
-    data = _read(args.image)
     try:
+        data = image_bytes(args.image)
         application = read(data, key)
         if application.size != len(data):
             raise ImageRefused(_("bytes after the end of the image"), application.size)
+    except OSError as error:
+        raise _unread(args.image, error) from error
     except ImageRefused as error:
         raise BadInput(error.reason, where=f"{args.image}: offset {error.offset}",
                        remedy=_("The terminal would refuse it. Build the image again.")) from error
@@ -122,8 +128,5 @@ def _self_test(args: argparse.Namespace) -> int:
     return run_self_test(args.firmwares, args)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInput(error.strerror or str(error), where=str(path)) from error
+def _unread(path: Path, error: OSError) -> BadInput:
+    return BadInput(error.strerror or str(error), where=str(path))

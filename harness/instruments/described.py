@@ -15,6 +15,7 @@ from harness.instruments.contracts import InstrumentError
 from harness.instruments.emulated.plan import HIGH_V, SPANS, WHOLE
 from harness.instruments.guard.limits import Limits, unit_of, unlimited, untenable
 from harness.instruments.guard.limits import problems as limit_problems
+from harness.instruments.transport import answers
 from harness.lab.instrument_entry import EMULATED, FULL_SET, OPERATOR, InstrumentEntry, Limit, Option
 from harness.terminal.surroundings import Surroundings
 
@@ -234,7 +235,9 @@ def emulated_options(one: InstrumentEntry, driver: type[Any], around: Surroundin
 
 
 def check_identity(address: str, wanted: str, answered: str) -> None:
-    """Raises InstrumentError where another device answers than the inventory has there; ``wanted`` "": any is right."""
+    """Raises InstrumentError where another device answers than the inventory has there (``wanted`` "": any is right),
+    or what it says can't be told: a driver of the lab's own may pass on anything."""
+    answers.identity(address, "its identification", answered)
     if wanted.casefold() not in answered.casefold():
         raise InstrumentError(
             f"at {address} answers {answered!r}, and the inventory has {wanted!r} there",

@@ -21,10 +21,12 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
 from harness.errors import BadInput
+from harness.given_file import head
 
 M = TypeVar("M", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -32,6 +34,8 @@ Place = tuple[str | int, ...]
 
 _SHOWN = 10
 _LARGEST = 1 << 20
+_WIDEST = 500
+_DEEPEST = 32  # lists and mappings in each other; an inventory has 6
 _TOKEN = re.compile(r"\"(?:\\.|[^\"\\])*\"?|'[^']*'?|[\[{][^\]}]*[\]}]?|[^,\]}#\s](?:[^,\]}#\n]*[^,\]}#\s])?")
 
 
@@ -88,11 +92,12 @@ def read_document(
 
 def _text(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        data = head(path, _LARGEST + 1)
     except OSError as error:
         raise BadInput(f"can't be read: {error.strerror}", where=str(path)) from error
     if len(data) > _LARGEST:
-        raise BadInput(f"has {len(data)} bytes, more than a configuration file may have ({_LARGEST})", where=str(path))
+        size = max(len(data), path.stat().st_size)
+        raise BadInput(f"has {size} bytes, more than a configuration file may have ({_LARGEST})", where=str(path))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -101,8 +106,29 @@ def _text(path: Path) -> str:
         raise BadInput(f"is not UTF-8: byte 0x{data[error.start]:02X}", where=f"{path}:{line}:{column}") from error
 
 
+class _TooDeep(MarkedYAMLError):
+    pass
+
+
+class _Shallow(Composer):
+    """Refuses what is nested deeper than any of our files, while it is read: to the end it would take minutes."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self._depth > _DEEPEST:
+            what = f"lists and mappings are nested more than {_DEEPEST} deep"
+            raise _TooDeep(problem=what, problem_mark=self.parser.peek_event().start_mark)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
 def _tree(path: Path, text: str, source: Sequence[str]) -> Any:
     yaml = YAML(typ="rt", pure=True)
+    yaml.Composer = _Shallow
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor used twice is legal, and the message would lack the file
@@ -114,7 +140,7 @@ def _tree(path: Path, text: str, source: Sequence[str]) -> Any:
         if isinstance(error, DuplicateKeyError):
             match = re.search(r'found duplicate key "?([^"\s]+)"?', what)
             what = f"the key `{match[1]}` is here for the second time" if match else what
-        else:
+        elif not isinstance(error, _TooDeep):
             what = f"no valid YAML: {what}"
         raise BadInput(what + _pointed(source, line, column, 1), where=f"{path}:{line + 1}:{column + 1}") from error
     except Exception as error:  # beside YAMLError whatever its constructors stumble over, e.g. AttributeError for !!set
@@ -184,8 +210,8 @@ def _locate(tree: Any, source: Sequence[str], problem: Problem) -> tuple[int, in
 
 
 def _pointed(source: Sequence[str], line: int, column: int, width: int) -> str:
-    """The source line with a caret below; Chinese characters take two columns."""
-    if line >= len(source):
+    """The source line with a caret below; Chinese characters take two columns. "" where it is beyond any console."""
+    if line >= len(source) or len(source[line]) > _WIDEST:
         return ""
     number, text = f"{line + 1:>5} | ", source[line]
     indent = "".join("\t" if c == "\t" else " " * _columns(c) for c in text[:column])

@@ -16,6 +16,7 @@ from harness.emulator.shipped import (
     version_sources,
 )
 from harness.errors import BadInput
+from harness.given_file import head
 
 if TYPE_CHECKING:
     from harness.emulator.image import Application
@@ -64,14 +65,12 @@ def check_firmware(firmware: str) -> Image | None:
     """The image that ``firmware`` names, checked, or None where it is a source. BadInput where it is neither."""
     shipped = firmware_sources()
     source = shipped.get(firmware, Path(firmware))
-    if source.is_file():
-        return existing(source)
-    if not source.is_dir():
+    if not source.exists():
         raise BadInput(
             f"firmware {firmware!r} is neither a shipped one nor an image file nor a source folder",
             remedy=f"shipped: {', '.join(sorted(shipped))}; or see docs/firmware-images.md",
         )
-    return None
+    return None if source.is_dir() else existing(source)
 
 
 def make_image(firmware: str, folder: Path) -> Image:
@@ -94,7 +93,7 @@ def check_from(names: Iterable[str]) -> None:
     for name in names:
         if name in known:
             continue
-        if not Path(name).is_file():
+        if not Path(name).exists():
             raise BadInput(
                 f"{name!r} is neither a released version nor an image file, so nothing can be updated from it",
                 remedy=f"released: {', '.join(known)}; or name the image of a version of yours",
@@ -137,18 +136,26 @@ def check_fits(path: Path, model: str) -> None:
         ) from error
 
 
-def _application(path: Path) -> Application:
-    from harness.emulator.image import ImageRefused, public_key_bytes, read
+def image_bytes(path: Path) -> bytes:
+    """What is in an image file. BadInput where it is no regular file, ImageRefused where no slot holds it, OSError."""
+    from harness.emulator.image import ImageRefused
     from harness.emulator.nor import LARGEST_IMAGE
 
+    data = head(path, LARGEST_IMAGE + 1)
+    if len(data) > LARGEST_IMAGE:
+        size = max(len(data), path.stat().st_size)
+        raise ImageRefused(f"{size} bytes do not fit into the {LARGEST_IMAGE} of the slot", LARGEST_IMAGE)
+    return data
+
+
+def _application(path: Path) -> Application:
+    from harness.emulator.image import ImageRefused, public_key_bytes, read
+
     try:
-        data = path.read_bytes()
+        data = image_bytes(path)
         application = read(data, public_key_bytes(TEST_PUBLIC_KEY.read_text(encoding="ascii")))
         if application.size != len(data):
             raise ImageRefused("bytes after the end of the image", application.size)
-        if application.size > LARGEST_IMAGE:
-            reason = f"{application.size} bytes do not fit into the {LARGEST_IMAGE} of the slot"
-            raise ImageRefused(reason, LARGEST_IMAGE)
     except OSError as error:
         raise BadInput(f"the firmware image can't be read: {error.strerror or error}", where=str(path)) from error
     except ImageRefused as error:
@@ -162,10 +169,12 @@ def _application(path: Path) -> Application:
 
 def _copied(image: Image, folder: Path) -> Image:
     """The same in ``folder``, checked there."""
+    from harness.emulator.nor import LARGEST_IMAGE
+
     kept = folder / image.sha256[:12] / Path(image.path).name
     kept.parent.mkdir(parents=True, exist_ok=True)
     try:
-        kept.write_bytes(Path(image.path).read_bytes())
+        kept.write_bytes(head(Path(image.path), LARGEST_IMAGE + 1))
     except OSError as error:
         raise BadInput(f"the image can't be copied: {error.strerror}", where=image.path) from error
     copied = existing(kept)

@@ -7,10 +7,12 @@ import os
 import pty
 import socket
 import threading
+import time
 import tty
 from collections.abc import Callable, Iterator
 
 DROP = b"<drop>"  # in place of an answer: close the connection; behind one: after it
+TRICKLE = b"<trickle>"  # in place of an answer: a byte of it now and then, and no end
 Answer = Callable[[bytes], bytes]
 
 
@@ -63,12 +65,24 @@ class Lines:
                 for one in whole:
                     self.heard.append(one)
                     answer = self.answer(one)
+                    if answer == TRICKLE:
+                        trickling(line.sendall)
+                        return
                     if answer.endswith(DROP):
                         line.sendall(answer.removesuffix(DROP))
                         with contextlib.suppress(OSError):
                             line.shutdown(socket.SHUT_RDWR)
                         return
                     line.sendall(answer)
+
+
+def trickling(send: Callable[[bytes], object], seconds: float = 20, every_s: float = 0.05) -> None:
+    """A byte now and then, and no end. As an answer that takes ``seconds``, or until nobody is there."""
+    end = time.monotonic() + seconds
+    with contextlib.suppress(OSError):
+        while time.monotonic() < end:
+            send(b"1")
+            time.sleep(every_s)  # that slow is what the test is about
 
 
 class SerialLines:
@@ -91,7 +105,11 @@ class SerialLines:
                 *whole, held = (held + data).split(self._end)
                 for one in whole:
                     self.heard.append(one)
-                    os.write(self._far, self.answer(one))
+                    answer = self.answer(one)
+                    if answer == TRICKLE:
+                        trickling(lambda data: os.write(self._far, data))
+                        return
+                    os.write(self._far, answer)
 
 
 def scpi(table: dict[str, str], *, idn: str = "HIL97,EMU-TEST,1,1.0", end: str = "\n") -> Answer:

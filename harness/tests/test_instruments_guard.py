@@ -210,6 +210,14 @@ def test_another_device_than_the_inventory_has(rig: Rig) -> None:
     assert "instrument chamber" in str(said.value) and "supply" not in str(said.value)
 
 
+def test_a_device_whose_identity_no_log_can_hold(rig: Rig) -> None:
+    """It took the guard down, and with it all that the other instruments do."""
+    rig.fakes["chamber"].identity = "\ud800"
+    with pytest.raises(BenchError, match="which is no identity") as said:
+        rig.open()
+    assert "instrument chamber" in str(said.value)
+
+
 def test_a_lost_network_during_the_restore_and_back(rig: Rig) -> None:
     instruments = rig.open()
     instruments.chamber.set_climate(temperature_c=40)

@@ -17,6 +17,7 @@ from harness.instruments.methods import CONTRACTS, methods
 from harness.lab.instrument_entry import EMULATED, FULL_SET
 from harness.lab.inventory import Lab, load_lab
 from harness.tests.fake_instruments import FakeInstrument, drivers_installed
+from harness.tests.instrument_fakes import Lines
 from harness.tests.lab_helpers import eventually
 from harness.tests.test_lab_inventory import CONFIG, PHYSICAL
 
@@ -206,6 +207,30 @@ def test_lab_check_open_asks_each(fakes: Path, capsys: pytest.CaptureFixture[str
     told = capsys.readouterr().err
     assert "can't be reached: Connection refused" in told
     assert [line.strip() for line in told.splitlines()][1:] == ["next: plug it in"]  # what the driver says, and once
+
+
+@pytest.mark.parametrize(
+    "said", ["\ud800", "HIL97\x1b[2J", "\u202eHIL97", "x" * 50_000], ids=lambda said: ascii(said)[:20]
+)
+def test_who_it_is_must_be_a_line_that_can_be_printed(
+    fakes: Path, capsys: pytest.CaptureFixture[str], said: str
+) -> None:
+    """Also of a driver of the lab's own."""
+    load(fakes, bench_of(FakeInstrument(said)))
+    assert main(["lab", "check", "--open", str(fakes / "lab.yaml")]) == 2
+    told = capsys.readouterr()
+    assert "env-1: instrument ps: " in told.err and "which is no identity" in told.err
+    assert len(told.err) < 500 and told.err.replace("\n", "").isprintable() and "xxx" not in told.out
+
+
+def test_a_power_switch_with_a_name_that_no_file_can_hold(fakes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = b'{"model": "S", "id": "\\ud800", "ver": "1"}'
+    answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    device = Lines(lambda line: answer, end=b"\r\n\r\n")
+    load(fakes, f"{EMULATED_BENCH}{{ps: {{driver: shelly, address: 'http://127.0.0.1:{device.port}'}}}}\n")
+    assert main(["lab", "check", "--open", str(fakes / "lab.yaml")]) == 2
+    assert "/rpc/Shelly.GetDeviceInfo' with" in capsys.readouterr().err
+    device.close()
 
 
 def test_lab_safe(fakes: Path, capsys: pytest.CaptureFixture[str]) -> None:

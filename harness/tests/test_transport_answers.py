@@ -20,6 +20,7 @@ READERS: list[Callable[[str], object]] = [
     lambda text: answers.switch("A", "Q?", text),
     lambda text: answers.error_of("A", text),
 ]
+UNTELLABLE = ["\ud800", "a\x1b[2J", "a\u202eb", "a\nb"]  # a lone surrogate can't even be written down
 
 
 @given(st.text())
@@ -51,6 +52,7 @@ def test_any_member_is_understood_or_an_instrument_error(found: dict[str, Any]) 
             assert error.what.isprintable()
         else:
             assert not isinstance(value, float) or math.isfinite(value)
+            assert not isinstance(value, str) or (value.isprintable() and value.encode() is not None)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e30, max_value=1e30))
@@ -85,6 +87,31 @@ def test_what_scpi_says_for_infinite_and_for_no_number(text: str) -> None:
 def test_what_is_quoted_is_short_and_printable(text: str) -> None:
     told = troubles.shortened(text)
     assert len(told) <= 60 and (told.isprintable() or not told)
+
+
+@pytest.mark.parametrize("said", UNTELLABLE, ids=ascii)
+def test_a_text_that_can_t_be_told(said: str) -> None:
+    with pytest.raises(InstrumentError, match="which is no text") as told:
+        answers.text("A", "GET /", {"id": said}, "id")
+    assert told.value.what.isprintable()
+
+
+@given(st.text(max_size=300))
+def test_an_identity_is_a_line_that_can_be_printed_or_none(said: str) -> None:
+    try:
+        assert answers.identity("A", "*IDN?", said) == said
+    except InstrumentError as error:
+        assert error.what.isprintable() and len(error.what) < 150
+    else:
+        assert said.isprintable() and len(said) <= 200 and said.encode()
+
+
+@pytest.mark.parametrize(
+    "said", [*UNTELLABLE, "", " ", "a\ufffd", "x" * 50_000, None], ids=lambda said: ascii(said)[:20]
+)
+def test_an_identity_that_is_none(said: object) -> None:
+    with pytest.raises(InstrumentError, match="which is no identity"):
+        answers.identity("A", "*IDN?", said)
 
 
 def test_an_identity_that_fits() -> None:

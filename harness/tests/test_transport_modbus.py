@@ -5,19 +5,21 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from harness.instruments.contracts import InstrumentError
 from harness.instruments.transport.modbus import Modbus
-from harness.tests.instrument_fakes import DROP, closed_port
+from harness.tests.instrument_fakes import DROP, TRICKLE, closed_port, trickling
 
 Handler = Callable[[bytes], bytes]
 
 
 class ModbusDevice:
-    """``answer``: a request's function and data -> those of the response; b"" for none, DROP to close."""
+    """``answer``: a request's function and data -> those of the response; b"" for none, DROP to close, TRICKLE for a
+    byte now and then."""
 
     def __init__(self, answer: Handler) -> None:
         self.answer, self.accepted, self.heard = answer, 0, list[bytes]()
@@ -49,6 +51,10 @@ class ModbusDevice:
                 request = line.recv(length - 1, socket.MSG_WAITALL)
                 self.heard.append(request)
                 said = self.answer(request)
+                if said == TRICKLE:
+                    line.sendall(struct.pack(">HHHB", number, 0, 200, unit))
+                    trickling(line.sendall)
+                    return
                 body = said.removesuffix(DROP)
                 if body:
                     size = len(body) + 1 + (5 if body is not said else 0)  # what is dropped lacks something
@@ -127,6 +133,14 @@ def test_slow(device: ModbusDevice) -> None:
     assert len(line.coils(0, 8)) == 8
 
 
+def test_an_answer_that_only_trickles(device: ModbusDevice) -> None:
+    device.answer = lambda request: TRICKLE
+    line, began = Modbus(device.url, timeout_s=0.4), time.monotonic()
+    with pytest.raises(InstrumentError, match=r"did not answer 'read coils 0 to 7' within 0.4 s"):
+        line.coils(0, 8)
+    assert time.monotonic() - began < 1
+
+
 def test_refusals_have_their_reason(device: ModbusDevice) -> None:
     device.answer = lambda request: bytes([request[0] | 0x80, 4])
     with pytest.raises(InstrumentError, match="refused 'write coil 3': server device failure") as told:
@@ -153,6 +167,24 @@ def test_garbage(device: ModbusDevice, said: bytes) -> None:
     with pytest.raises(InstrumentError) as told:
         Modbus(device.url, timeout_s=0.3).coils(0, 8)
     assert told.value.remedy
+
+
+def _identified(*parts: bytes) -> Handler:
+    body = b"".join(bytes([n, len(text)]) + text for n, text in enumerate(parts))
+    said = bytes([0x2B, 0x0E, 1, 1, 0, 0, len(parts)]) + body
+    return lambda request: said if request[0] == 0x2B else relay(request)
+
+
+def test_an_identification_that_is_filled_up(device: ModbusDevice) -> None:
+    device.answer = _identified(b"MAKER\0\0", b"R8   ", b"1.0")
+    assert Modbus(device.url).identity() == "MAKER,R8,1.0"
+
+
+@pytest.mark.parametrize("parts", [(b"A\x1b[2J", b"B"), (b"x" * 120, b"y" * 120)], ids=["an escape", "too much"])
+def test_an_identification_that_can_t_be_told(device: ModbusDevice, parts: tuple[bytes, ...]) -> None:
+    device.answer = _identified(*parts)
+    with pytest.raises(InstrumentError, match="which is no identity"):
+        Modbus(device.url).identity()
 
 
 def test_no_identification(device: ModbusDevice) -> None:

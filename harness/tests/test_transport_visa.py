@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 import pytest
 
 from harness.instruments.contracts import InstrumentError
 from harness.instruments.transport.visa import Scpi
-from harness.tests.instrument_fakes import DROP, Lines, SerialLines, closed_port, scpi, serving
+from harness.tests.instrument_fakes import DROP, TRICKLE, Lines, SerialLines, closed_port, scpi, serving
 
 TABLE = {"READ?": "23.4,45,0", "OUTP?": "1"}
 
@@ -89,6 +90,53 @@ def test_no_answer_and_its_reason() -> None:
         said = r"did not answer 'X\?' within 0.3 s; it says: -113, Undefined header"
         with pytest.raises(InstrumentError, match=said):
             line.ask("X?")
+
+
+def _assert_is_given_up(line: Scpi) -> None:
+    began = time.monotonic()
+    with pytest.raises(InstrumentError, match=r"did not answer 'READ\?' within 0.4 s\n"):
+        line.ask("READ?")
+    assert time.monotonic() - began < 0.8
+
+
+def test_an_answer_that_only_trickles() -> None:
+    """The time is that of the whole answer; what it has in its list of errors would be taken for the rest of it."""
+    with serving(lambda line: TRICKLE if line == b"READ?" else scpi(TABLE)(line)) as device:
+        line = Scpi(device.visa, timeout_s=0.4)
+        assert line.identity()
+        _assert_is_given_up(line)
+        assert line.switch("OUTP?")  # opened again
+    assert device.heard.count(b"SYST:ERR?") == 0
+
+
+def test_an_answer_that_only_trickles_over_a_serial_line() -> None:
+    device = SerialLines(lambda line: TRICKLE if line == b"READ?" else scpi(TABLE)(line))
+    line = Scpi(device.visa, timeout_s=0.4)
+    assert line.identity()
+    _assert_is_given_up(line)
+    line.close()
+    device.close()
+
+
+def test_an_answer_in_pieces() -> None:
+    """Each of them in time, and the whole of it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        line = Scpi(f"TCPIP::127.0.0.1::{server.getsockname()[1]}::SOCKET", identify="", errors="")
+        line.send("READ?")
+        device, _ = server.accept()
+        with device:
+            pieces = [b"23", b".4,", b"45,0\n"]
+
+            def say() -> None:
+                for piece in pieces:
+                    device.sendall(piece)
+                    time.sleep(0.05)  # so that each is a packet
+
+            said = threading.Thread(target=say)
+            said.start()
+            assert line.receive("READ?") == "23.4,45,0"
+            said.join()
+        line.close()
 
 
 def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
@@ -173,7 +221,7 @@ def test_another_device_at_the_same_address() -> None:
                         raise
 
 
-@pytest.mark.parametrize("said", ["", "\x00\x01\x02", "\xff\xfe"], ids=repr)
+@pytest.mark.parametrize("said", ["", "\x00\x01\x02", "\xff\xfe", "x" * 50_000], ids=lambda said: repr(said)[:20])
 def test_an_identity_that_is_none(said: str) -> None:
     with serving(scpi(TABLE, idn=said)) as device, pytest.raises(InstrumentError, match="which is no identity"):
         Scpi(device.visa).identity()

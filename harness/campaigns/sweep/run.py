@@ -22,6 +22,7 @@ from harness.emulator.in_process import Rom
 from harness.emulator.journal import JournalledNor
 from harness.emulator.nor import SIZE
 from harness.errors import BadInput
+from harness.given_file import head
 from harness.terminal.model import Model
 
 TRANSFER_SAMPLE = 60  # cuts of the transfer where not every one is wanted
@@ -123,12 +124,12 @@ def sweep(job: Job, told: Told = lambda what, done, total: None) -> Report:
 def _content(job: Job, starter: Starter, new: Application) -> bytes:
     if job.flash is not None:
         try:
-            data = job.flash.read_bytes()
+            data = head(job.flash, SIZE)
         except OSError as error:
             raise BadInput(error.strerror or str(error), where=str(job.flash)) from error
         if len(data) < SIZE:
             raise BadInput(f"a flash file has more than {SIZE} bytes, this has {len(data)}", where=str(job.flash))
-        return quieted(starter, JournalledNor(data[:SIZE])).content
+        return quieted(starter, JournalledNor(data)).content
     if job.old is None:
         raise BadInput("neither the image that runs nor a flash is named")
     _checked(job.old, public_key_bytes(job.boot_key.read_text("ascii")))

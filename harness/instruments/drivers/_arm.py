@@ -19,9 +19,10 @@ class HttpDevice:
 
     def identity(self) -> str:
         """Manufacturer, model, serial number and version."""
-        found = self._line.get("/v1/info")
+        where, found = self._line.address, self._line.get("/v1/info")
         keys = ("manufacturer", "model", "serial", "version")
-        return ",".join(answers.text(self._line.address, "GET /v1/info", found, key) for key in keys)
+        said = ",".join(answers.text(where, "GET /v1/info", found, key) for key in keys)
+        return answers.identity(where, "GET /v1/info", said)
 
     def close(self) -> None:
         self._line.close()

@@ -34,8 +34,9 @@ class ShellySwitch:
     def identity(self) -> str:
         """Model, serial number and version."""
         path = "/rpc/Shelly.GetDeviceInfo"
-        found = self._line.get(path)
-        return ",".join(answers.text(self._line.address, path, found, key) for key in ("model", "id", "ver"))
+        where, found = self._line.address, self._line.get(path)
+        said = ",".join(answers.text(where, path, found, key) for key in ("model", "id", "ver"))
+        return answers.identity(where, path, said)
 
     def read(self) -> Mapping[str, float]:
         return {"output_on": float(self._is_on())}

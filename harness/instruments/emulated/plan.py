@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
+from harness.given_file import whole
 
 KINDS = ("chamber", "supply", "power_switch", "burst", "esd", "surge", "field", "card_robot", "key_pusher", "camera",
          "printer_sensor", "relay")
@@ -96,7 +97,7 @@ class Plan:
 def read_plan(path: Path) -> Plan:
     """Raises :class:`BadInput` with the file, and the line where it is no JSON."""
     try:
-        values = json.loads(path.read_bytes())
+        values = json.loads(whole(path))
     except OSError as error:
         raise BadInput(f"the plan can't be read: {error.strerror}", where=str(path)) from error
     except json.JSONDecodeError as error:

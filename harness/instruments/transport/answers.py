@@ -16,6 +16,7 @@ _NO_READING = 9.9e37  # SCPI-99, 21.13.2: infinite; 9.91E37 is not a number
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _NUMBERS = re.compile(rf"\s*{_NUMBER.pattern}\s*(?:,\s*{_NUMBER.pattern}\s*)*")
 _ERROR = re.compile(r'\s*([+-]?\d{1,6})\s*(?:,\s*(.*?)\s*)?', re.DOTALL)
+_LONGEST_IDENTITY = 200  # characters; IEEE 488.2, 10.14, has 72
 _SWITCH = {"1": True, "ON": True, "0": False, "OFF": False}
 
 
@@ -94,11 +95,20 @@ def flag(where: str, what: str, found: Mapping[str, Any], key: str) -> bool:
 
 
 def text(where: str, what: str, found: Mapping[str, Any], key: str) -> str:
-    """A text of a JSON object; a number counts as one."""
+    """A text of a JSON object, which may be printed and stored; a number counts as one."""
     value = found.get(key)
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).isprintable():
         raise troubles.garbage(where, what, f"{key}: {value!r}", "text")
     return str(value)
+
+
+def identity(where: str, what: str, said: object) -> str:
+    """What an instrument says of itself: something, printable, no longer than a line."""
+    if not isinstance(said, str) or not said.strip() or not said.isprintable() or "\ufffd" in said:
+        raise troubles.garbage(where, what, str(said), "identity")
+    if len(said) > _LONGEST_IDENTITY:
+        raise troubles.garbage(where, what, f"{said[:30]}... ({len(said)} characters)", "identity")
+    return said
 
 
 def identity_fits(where: str, wanted: str, answered: str) -> None:

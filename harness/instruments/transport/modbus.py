@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
 from harness.instruments.contracts import InstrumentError
-from harness.instruments.transport import troubles
+from harness.instruments.transport import answers, troubles
 
 TIMEOUT_S = 2.0
 PORT = 502
@@ -42,6 +43,7 @@ class Modbus:
         self._host, self._port = parts.hostname or "", parts.port or PORT
         self._device = "" if self._host else parts.path
         self._client: Any = None
+        self._end = 0.0  # of the monotonic clock: when the answer must be there; 0: it is not waited for yet
 
     def identity(self) -> str:
         """Vendor, product and revision by function 43/14, with commas between."""
@@ -50,9 +52,8 @@ class Modbus:
         said = getattr(answer, "information", None)
         if not isinstance(said, dict) or not said:
             raise self._garbage(what, str(said), "identity")
-        return ",".join(
-            value.decode("ascii", "replace") for _, value in sorted(said.items()) if isinstance(value, bytes)
-        )
+        parts = [value.rstrip(b"\0 ") for _, value in sorted(said.items()) if isinstance(value, bytes)]  # some pad them
+        return answers.identity(self.address, what, b",".join(parts).decode("ascii", "replace"))
 
     def coils(self, first: int, count: int) -> list[bool]:
         what = f"read coils {first} to {first + count - 1}"
@@ -95,6 +96,7 @@ class Modbus:
         from pymodbus.exceptions import ConnectionException, ModbusException
 
         client = self._connected()
+        self._end = 0.0
         try:
             answer = ask(client)
         except (ConnectionException, ConnectionError) as error:
@@ -136,9 +138,20 @@ class Modbus:
 
         # whatever happens is told by the error; pymodbus would also log it
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        client: Any
         if self._host:
-            return ModbusTcpClient(self._host, port=self._port, timeout=self._timeout_s, retries=0)
-        return ModbusSerialClient(self._device, baudrate=self._baud_rate, timeout=self._timeout_s, retries=0)
+            client = ModbusTcpClient(self._host, port=self._port, timeout=self._timeout_s, retries=0)
+        else:
+            client = ModbusSerialClient(self._device, baudrate=self._baud_rate, timeout=self._timeout_s, retries=0)
+        receive = client.recv
+
+        def received(size: int | None) -> bytes:  # 3.10 waits anew after each piece; nothing is "no response" to it
+            now = time.monotonic()
+            self._end = self._end or now + self._timeout_s
+            return bytes(receive(size)) if now < self._end else b""
+
+        client.recv = received
+        return client
 
     def _not_connected(self) -> InstrumentError:
         """pymodbus says only that it could not: try it ourselves, for the reason."""

@@ -4,8 +4,8 @@ GPIB where pyvisa-py finds their drivers.
     TCPIP::10.1.2.3::5025::SOCKET      raw socket: most instruments, and the emulated ones
     ASRL/dev/ttyUSB0::INSTR            serial line; ``baud_rate``, 8 bits, no parity
 
-pyvisa-py opens a port where nobody listens without any error, and takes a closed connection for a slow one; both are
-looked for here.
+pyvisa-py opens a port where nobody listens without any error, takes a closed connection for a slow one, and waits anew
+after each byte that a socket gives; all three are looked for here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import select
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
@@ -123,16 +124,12 @@ class Scpi:
         resource = self._resource
         if resource is None:
             raise troubles.dropped(self.address, query)
+        raw = bytearray()
         try:
-            if not _await(resource, self._timeout_s):  # it ended: pyvisa-py would spin until the time is up
-                self.close()
-                raise troubles.dropped(self.address, query)
-            raw = resource.read_bytes(_LARGEST, chunk_size=_LARGEST, break_on_termchar=True)
-        except InstrumentError:
-            raise
+            self._read(resource, self._timeout_s, raw)
         except Exception as error:
             try:
-                raise self._told(error, query) from error
+                raise self._told(error, query, begun=bool(raw)) from error
             finally:
                 self.close()  # what comes late must not be taken for the answer to the next question
         if not raw.endswith(self._end):
@@ -140,12 +137,21 @@ class Scpi:
             raise troubles.garbage(self.address, query, raw.decode("ascii", "replace"), "line")
         return raw.removesuffix(self._end).decode("ascii", "replace").strip()
 
-    def _told(self, error: Exception, what: str) -> InstrumentError:
-        """The error to raise for what PyVISA, pyserial or the system raised during an exchange."""
+    def _read(self, resource: _Resource, seconds: float, held: bytearray) -> None:
+        """Adds an answer to ``held`` as its pieces come, to its end and within ``seconds`` as a whole: a byte now and
+        then is no answer in time. Raises TimeoutError, ConnectionError and whatever PyVISA does."""
+        end = time.monotonic() + seconds
+        while not held.endswith(self._end[-1:]) and len(held) < _LARGEST:
+            size = min(_await(resource, end - time.monotonic()), _LARGEST - len(held))
+            held += resource.read_bytes(size, chunk_size=size, break_on_termchar=True)
+
+    def _told(self, error: Exception, what: str, *, begun: bool = False) -> InstrumentError:
+        """The error to raise for what PyVISA, pyserial or the system raised during an exchange. ``begun``: a part of
+        the answer is there, and another one would be taken for its rest."""
         if _is_timeout(error):
             if self._resource is not None and _peek(self._resource) is None:
                 return troubles.dropped(self.address, what)
-            return troubles.slow(self.address, what, self._timeout_s, self._why(what))
+            return troubles.slow(self.address, what, self._timeout_s, "" if begun else self._why(what))
         if isinstance(error, ConnectionRefusedError):
             return troubles.refused(self.address)
         if isinstance(error, UnicodeEncodeError):
@@ -156,11 +162,10 @@ class Scpi:
         """What an instrument that did not answer has in its list of errors; "" where it says nothing at all."""
         if not self._errors or what in (self._errors, self._identify) or self._resource is None:
             return ""
-        resource = self._resource
+        resource, raw = self._resource, bytearray()
         with contextlib.suppress(Exception):
-            resource.timeout = _SAYS_WHY_S * 1000
             resource.write_raw(self._errors.encode("ascii") + self._end)
-            raw = resource.read_bytes(_LARGEST, chunk_size=_LARGEST, break_on_termchar=True)
+            self._read(resource, _SAYS_WHY_S, raw)
             return answers.error_of(self.address, raw.decode("ascii", "replace").strip())
         return ""
 
@@ -186,9 +191,7 @@ class Scpi:
         if not self._identify:
             self._known = self.address
             return
-        said = self._exchange(self._identify)
-        if not said or not said.isprintable() or "\ufffd" in said:
-            raise troubles.garbage(self.address, self._identify, said, "identity")
+        said = answers.identity(self.address, self._identify, self._exchange(self._identify))
         if self._known and said != self._known:
             raise troubles.other_identity(self.address, self._known, said)
         self._known = said
@@ -290,17 +293,31 @@ def _peek(resource: _Resource) -> bytes | None:
         return None
 
 
-def _await(resource: _Resource, seconds: float) -> bool:
-    """Waits until something has come, at most so long; False: the connection has ended."""
+def _await(resource: _Resource, seconds: float) -> int:
+    """Waits until something has come, at most so long: how many bytes can be read without waiting. Raises TimeoutError
+    and, where the connection has ended, ConnectionError: pyvisa-py would spin until the time is up.
+
+    What has no line to look at (USB, GPIB, a port behind a server) gets the time that is left for its message."""
+    import serial
+
+    if seconds <= 0:
+        raise TimeoutError
+    session = resource.visalib.sessions.get(resource.session)
     line = _socket_of(resource)
-    if line is None or resource.visalib.sessions[resource.session]._pending_buffer:
-        return True
-    if not select.select([line], [], [], seconds)[0]:
-        return True  # the read will tell
-    try:
-        return bool(line.recv(1, socket.MSG_PEEK))
-    except OSError:
-        return False
+    if line is not None:
+        if not session._pending_buffer and not select.select([line], [], [], seconds)[0]:
+            raise TimeoutError
+        there = _peek(resource)
+        if not there:
+            raise ConnectionResetError
+        return len(there)
+    port = getattr(session, "interface", None)
+    if not isinstance(port, serial.Serial):
+        resource.timeout = max(1.0, seconds * 1000)
+        return _LARGEST
+    if not port.in_waiting and not select.select([port], [], [], seconds)[0]:
+        raise TimeoutError
+    return int(port.in_waiting) or 1  # ready and none: it is gone, as reading it tells
 
 
 def _is_timeout(error: Exception) -> bool:
