@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from harness.history.base import Event as Event
 from harness.history.base import Firmware as Firmware
-from harness.history.base import Hex
+from harness.history.base import Hex, Moment
 from harness.history.diagnosis_events import DiagnosisEvent
 from harness.history.instrument_events import InstrumentEvent
 from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, StoredChanged, UpdateCut
@@ -25,7 +25,7 @@ class RunOpened(Event):
     """First event of every log. Holds all that judging needs beside the events: profile and model, as data."""
 
     kind: Literal["run.opened"] = "run.opened"
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Annotated[int, Field(ge=1, le=SCHEMA_VERSION)] = SCHEMA_VERSION
     hil97: str
     run: str
     bench: str
@@ -186,7 +186,7 @@ class WireFrame(Event):
     direction: Literal["to_acquirer", "to_terminal"]
     hex: Hex
     packets: list[int]
-    t_first: int
+    t_first: Moment
 
 
 class WireConnection(Event):
