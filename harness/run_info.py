@@ -15,6 +15,7 @@ from harness.errors import BadInput
 
 VERSION = 1
 FILE = "run.json"
+Word = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # may become a path
 
 
 class _Value(BaseModel):
@@ -44,7 +45,7 @@ class LeftOut(_Value):
 
 
 class ImageFile(_Value):
-    path: str
+    path: Word
     name: str = ""
     version: str = ""
     sha256: str = ""
@@ -69,8 +70,8 @@ class RunInfo(_Value):
 
     version: Annotated[int, Field(ge=0, le=VERSION)] = VERSION
     run: str = ""
-    lab: str = ""
-    arguments: list[str] = []
+    lab: Word = ""
+    arguments: list[Word] = []
     opened: str = ""
     status: Annotated[int, Field(ge=0, le=255)] = 0
     coverage: Coverage = Coverage()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.diagnosis.records import DiagnosisRecord
 from harness.errors import BadInput
+from harness.history.base import Moment, Seconds
 from harness.history.events import Firmware
 from harness.stored_json import parsed
 
@@ -46,7 +47,7 @@ class FindingRecord(_Value):
     verdict: FindingVerdict
     reason: str
     bench: str
-    t: int
+    t: Moment
     test: str | None
     evidence: Evidence
 
@@ -88,9 +89,9 @@ class TestRecord(_Value):
     message: str
     declares: list[str]
     rules: dict[str, FindingVerdict]
-    t: int
-    duration_s: float
-    waiting_s: float
+    t: Moment
+    duration_s: Seconds
+    waiting_s: Seconds
     diagnoses: list[DiagnosisRecord] = []
 
 

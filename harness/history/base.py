@@ -10,6 +10,7 @@ Hex = Annotated[str, Field(pattern=r"^([0-9A-F]{2})*$")]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Moment = Annotated[int, Field(ge=0, lt=2**63)]
 """Nanoseconds of CLOCK_MONOTONIC."""
+Seconds = Annotated[float, Field(ge=0, le=10**9)]
 
 
 class Event(BaseModel):

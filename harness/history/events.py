@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from harness.history.base import Event as Event
 from harness.history.base import Firmware as Firmware
-from harness.history.base import Hex, Moment
+from harness.history.base import Hex, Moment, Seconds
 from harness.history.diagnosis_events import DiagnosisEvent
 from harness.history.instrument_events import InstrumentEvent
 from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, StoredChanged, UpdateCut
@@ -36,7 +36,7 @@ class RunOpened(Event):
     declaration: dict[str, Any]  # the model file as JSON
     physical: bool  # a real device
     physical_like: bool  # emulated, but without any convenience of the emulator
-    time_scale: float  # protocol timers of the terminal run this many times faster
+    time_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # protocol timers run this many times faster
     wall: str  # ISO 8601 UTC at t
     from_versions: list[str] = []  # an update from each of these to the bench's firmware is planned (FWU-09)
 
@@ -71,8 +71,8 @@ class TestClosed(Event):
     test: str
     outcome: Literal["passed", "failed", "error", "skipped"]
     message: str = ""
-    duration_s: float
-    waiting_s: float
+    duration_s: Seconds
+    waiting_s: Seconds
 
 
 class OperationInvoked(Event):
