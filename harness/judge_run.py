@@ -17,6 +17,7 @@ from typing import Literal
 from harness import __version__, run_info
 from harness.checkers.finding import Finding
 from harness.checkers.firmware import missing_pairs
+from harness.checkers.observed import check_header
 from harness.checkers.reading import Reading
 from harness.checkers.recovery import untried
 from harness.diagnosis.records import of_span
@@ -114,6 +115,7 @@ def judge_run(run_dir: Path) -> RunVerdict:
         if header is None:
             empty.append(f"{path.parent.name}: the log is empty, the runner died before anything was seen")
             continue
+        check_header(header, path)
         reading = Reading.of(events)
         benches.append(_Bench(header, str(path.relative_to(run_dir)), reading, tuple(judge(reading))))
     opened = {e.test for bench in benches for e in bench.events if isinstance(e, TestOpened)}

@@ -133,6 +133,7 @@ def _of_tests(events: Sequence[AnyEvent], test: str | None, level: Level) -> Ite
 
 def _logs_of(folder: Path, bench: str) -> list[list[AnyEvent]]:
     """The bench's logs in the run, in order: one for each time that it was opened. BadInput where there is none."""
+    from harness.checkers.observed import check_header
     from harness.history import reader
 
     if bench != Path(bench).name:
@@ -149,6 +150,9 @@ def _logs_of(folder: Path, bench: str) -> list[list[AnyEvent]]:
         )
     logs = [(path, reader.read(path)) for _number, path in numbered]
     headers = [reader.header_of(events, path) for path, events in logs]
+    for (path, _events), header in zip(logs, headers, strict=True):
+        if header is not None:
+            check_header(header, path)
 
     def belongs(path: Path, header: RunOpened | None) -> bool:
         """The second time of bench a, and the first of bench a.2, are both in a.2."""

@@ -7,9 +7,10 @@ Nothing here is a judgement: checkers make those from these events alone.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from harness.history.base import Event as Event
 from harness.history.base import Firmware as Firmware
@@ -19,6 +20,12 @@ from harness.history.instrument_events import InstrumentEvent
 from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, StoredChanged, UpdateCut
 
 SCHEMA_VERSION = 1
+
+
+def _dated(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("the time zone is missing")
+    return text
 
 
 class RunOpened(Event):
@@ -37,7 +44,7 @@ class RunOpened(Event):
     physical: bool  # a real device
     physical_like: bool  # emulated, but without any convenience of the emulator
     time_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # protocol timers run this many times faster
-    wall: str  # ISO 8601 UTC at t
+    wall: Annotated[str, AfterValidator(_dated)]  # ISO 8601 UTC at t
     from_versions: list[str] = []  # an update from each of these to the bench's firmware is planned (FWU-09)
 
 

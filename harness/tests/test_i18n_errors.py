@@ -36,8 +36,8 @@ ROOMS = (
 FILES = (
     "emulator/build.py", "emulator/source.py", "emulator/image.py", "emulator/shipped.py", "emulator/factory.py",
     "emulator/image_key.py", "emulator/image_set.py",
-    "history/reader.py", "history/recorder.py", "checkers/reading.py", "judge_run.py", "verdicts.py",
-    "run_info.py", "stored_json.py", "gate.py",
+    "history/reader.py", "history/recorder.py", "checkers/reading.py", "checkers/observed.py", "judge_run.py",
+    "verdicts.py", "run_info.py", "stored_json.py", "gate.py",
     "robot/session.py",
     "terminal/serial_line.py", "terminal/alone.py", "terminal/typed.py", "terminal/wires.py", "wire/netns.py",
     "campaigns/recorded.py", "campaigns/replay.py", "wire/faults/__init__.py", "wire/faults/spoken.py",

@@ -182,6 +182,21 @@ def test_a_test_lasts_a_time_that_can_be_told(run: Path, refused: Callable[..., 
     assert "test.closed.waiting_s: input should be" in refused("judge")
 
 
+@pytest.mark.parametrize("wall", ["", "yesterday", "2025-06-01T04:00:00"])
+def test_a_run_began_at_some_time(run: Path, refused: Callable[..., str], wall: str) -> None:
+    lines(run, lambda log: [json.dumps(json.loads(log[0]) | {"wall": wall}) + "\n", *log[1:]])
+    assert f"{LOG}:1: this line is no event: run.opened.wall: value error, " in refused("judge")
+
+
+@pytest.mark.parametrize("command", ["judge", "diagnose"])
+@pytest.mark.parametrize("name", ["profile", "declaration"])
+def test_what_a_log_is_judged_by_must_be_whole(
+    run: Path, refused: Callable[..., str], command: str, name: str
+) -> None:
+    lines(run, lambda log: [json.dumps(json.loads(log[0]) | {name: {}}) + "\n", *log[1:]])
+    assert f"{LOG}: run.opened has no usable {name}: name: field required" in refused(command)
+
+
 # -- what a log lacks --------------------------------------------------------------------------------------------------
 
 
