@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import BadInput
 from harness.history.events import Firmware
+from harness.stored_json import parsed
 from harness.verdicts import FindingVerdict, TestOutcome
 
 VERSION = 1
@@ -101,7 +102,7 @@ class GateRecord(_Value):
     ``again``: folder of the run of what was run again, relative; ``bundle``: the file by which the finding comes back
     elsewhere."""
 
-    schema_version: int = VERSION
+    schema_version: Annotated[int, Field(ge=0, le=VERSION)] = VERSION
     hil97: str
     run: str
     image: Firmware
@@ -137,16 +138,8 @@ def read(run_dir: Path) -> GateRecord:
     """The gate's decision in a run's folder; BadInput where there is none, or it is damaged or of a newer version."""
     path = run_dir / FILE
     try:
-        data = json.loads(path.read_bytes())
-        version = data.get("schema_version", 0) if isinstance(data, dict) else 0
-        if isinstance(version, int) and version > VERSION:
-            raise BadInput(
-                f"version {version} of the format; this hil97 knows versions up to {VERSION}", where=str(path),
-                remedy="read it with the hil97 that wrote it, or a newer one",
-            )
-        return GateRecord.model_validate(data)
+        data = path.read_bytes()
     except OSError as error:
         why = f"can't be read: {error.strerror}"
         raise BadInput(why, where=str(path), remedy="name the folder of a gate") from None
-    except (ValueError, ValidationError) as error:
-        raise BadInput(f"is damaged: {str(error).splitlines()[0]}", where=str(path)) from None
+    return parsed(GateRecord, data, str(path), newest=VERSION)

@@ -3,20 +3,21 @@
 * 0  every declared requirement PASS (or NOT APPLICABLE by the model's declaration), every test passed, every log whole
 * 1  a FAIL anywhere
 * 3  no FAIL, but an ERROR: a bench or a checker failed, or a test ended in error
-* 4  neither, but something is undecided: a declared requirement, a failed test without a FAIL, a log cut short, no test
+* 4  neither, but something is undecided: a declared requirement, a failed test without a FAIL, a log cut short, no
+  test, or no word of which tests were to run
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness import __version__
+from harness import __version__, run_info
 from harness.checkers.finding import Finding
 from harness.checkers.firmware import missing_pairs
+from harness.checkers.observed import check_header
 from harness.checkers.reading import Reading
 from harness.checkers.recovery import untried
 from harness.diagnosis.records import of_span
@@ -37,6 +38,7 @@ from harness.history.events import (
 from harness.judge import judge
 from harness.protocol.transactions import STORED
 from harness.requirements import Feature, catalogue
+from harness.run_info import RunInfo
 from harness.terminal.model import Model
 from harness.verdicts import (
     BenchKind,
@@ -53,7 +55,6 @@ from harness.verdicts import (
 
 BENCHES = "benches"
 HISTORY = "history.jsonl"
-RUN = "run.json"
 _GRAVITY: dict[FindingVerdict, int] = {"PASS": 0, "INCONCLUSIVE": 1, "ERROR": 2, "FAIL": 3}
 
 
@@ -103,47 +104,38 @@ def judge_run(run_dir: Path) -> RunVerdict:
             f"no {BENCHES}/*/{HISTORY} here: this is no stored run", where=str(run_dir),
             remedy="name a folder under results/, e.g. hil97 judge results/<run>",
         )
-    run, declared, planned, outside, stopped = _run_table(run_dir)
+    info = run_info.read(run_dir)
+    unplanned = _unplanned(info)
+    info = info or RunInfo()
     benches: list[_Bench] = []
     empty: list[str] = []
     for path in logs:
         events = reader.read(path)
-        header = next((e for e in events if isinstance(e, RunOpened)), None)
-        if header is None and events:
-            raise BadInput("has no run.opened event, so nothing says what it is about", where=str(path))
+        header = reader.header_of(events, path)
         if header is None:
             empty.append(f"{path.parent.name}: the log is empty, the runner died before anything was seen")
             continue
+        check_header(header, path)
         reading = Reading.of(events)
         benches.append(_Bench(header, str(path.relative_to(run_dir)), reading, tuple(judge(reading))))
     opened = {e.test for bench in benches for e in bench.events if isinstance(e, TestOpened)}
+    empty += unplanned
+    planned = [one.test for one in info.tests or ()]
     never = [test for test in planned if test not in opened]
     if never:
-        why = f" ({stopped})" if stopped else ""
+        why = f" ({info.stopped})" if info.stopped else ""
         empty.append(f"{len(never)} of {len(planned)} tests never ran{why}, the first of them {never[0]}")
-    empty += [f"outside any bench: {line}" for line in outside]
-    return _verdict(run or (benches[0].header.run if benches else run_dir.name), benches, declared, empty)
+    empty += [f"outside any bench: {line}" for line in info.outside]
+    run = info.run or (benches[0].header.run if benches else run_dir.name)
+    return _verdict(run, benches, info.declared or {}, empty)
 
 
-def _run_table(run_dir: Path) -> tuple[str, dict[str, list[str]], list[str], list[str], str]:
-    """The run's name, its declared requirements by group, its tests, what failed outside any bench, why it was ended
-    before its last test; nothing without run.json (killed early)."""
-    path = run_dir / RUN
-    try:
-        data = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return "", {}, [], [], ""
-    except (OSError, ValueError) as error:
-        raise BadInput(f"is damaged: {error}", where=str(path)) from None
-    table = data.get("declared", {}) if isinstance(data, dict) else None
-    if not isinstance(table, dict) or not all(
-        isinstance(rules, list) and all(isinstance(rule, str) for rule in rules) for rules in table.values()
-    ):
-        raise BadInput('"declared" must be a table of lists of requirements by group', where=str(path))
-    tests = [str(test["test"]) for test in data.get("tests", []) if isinstance(test, dict) and "test" in test]
-    outside = data.get("outside", [])
-    lines = [str(line) for line in outside] if isinstance(outside, list) else []
-    return str(data.get("run", "")), table, tests, lines, str(data.get("stopped", ""))
+def _unplanned(info: RunInfo | None) -> list[str]:
+    """Why it is not known which tests were to run, in one line; nothing where it is. Who was killed before the tests
+    were collected, and whose run.json is lost, has not shown that nothing is missing."""
+    if info is None:
+        return ["run.json is missing, so it is not known which tests were to run"]
+    return ["run.json has no tests, so it is not known which were to run"] if info.tests is None else []
 
 
 def _verdict(

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.diagnosis.records import DiagnosisRecord
 from harness.errors import BadInput, writing
+from harness.history.base import Moment, Seconds
 from harness.history.events import Firmware
+from harness.stored_json import parsed
 
 VERSION = 2  # 1 had no diagnoses, and is read as having none
 FILE = "verdicts.json"
@@ -45,7 +47,7 @@ class FindingRecord(_Value):
     verdict: FindingVerdict
     reason: str
     bench: str
-    t: int
+    t: Moment
     test: str | None
     evidence: Evidence
 
@@ -87,9 +89,9 @@ class TestRecord(_Value):
     message: str
     declares: list[str]
     rules: dict[str, FindingVerdict]
-    t: int
-    duration_s: float
-    waiting_s: float
+    t: Moment
+    duration_s: Seconds
+    waiting_s: Seconds
     diagnoses: list[DiagnosisRecord] = []
 
 
@@ -106,7 +108,7 @@ class BenchRecord(_Value):
 class RunVerdict(_Value):
     """A judged run. ``status`` is the exit status; ``reasons`` say why it is not 0."""
 
-    schema_version: int = VERSION
+    schema_version: Annotated[int, Field(ge=0, le=VERSION)] = VERSION
     run: str
     hil97: str
     status: Literal[0, 1, 3, 4]
@@ -129,23 +131,12 @@ class RunVerdict(_Value):
 
 
 def read(run_dir: Path) -> RunVerdict:
-    """The verdicts of a judged run; BadInput where there are none or they are of a newer version."""
+    """The verdicts of a judged run; BadInput where there are none, or they are damaged or of a newer version."""
     path = run_dir / FILE
     try:
-        data = json.loads(path.read_bytes())
-        version = data.get("schema_version", 0) if isinstance(data, dict) else 0
-        if isinstance(version, int) and version > VERSION:
-            raise BadInput(
-                f"version {version} of the format; this hil97 knows versions up to {VERSION}", where=str(path),
-                remedy="judge the run again: hil97 judge RUN",
-            )
-        return RunVerdict.model_validate(data)
+        data = path.read_bytes()
     except OSError as error:
         raise BadInput(
             f"can't be read: {error.strerror}", where=str(path), remedy="judge the run first: hil97 judge RUN"
         ) from None
-    except (ValueError, ValidationError) as error:
-        raise BadInput(
-            f"is damaged: {str(error).splitlines()[0]}", where=str(path),
-            remedy="judge the run again: hil97 judge RUN",
-        ) from None
+    return parsed(RunVerdict, data, str(path), newest=VERSION, remedy="judge the run again: hil97 judge RUN")

@@ -6,7 +6,6 @@ once more, as a run of its own in the folder ``again``. Decisions: :mod:`harness
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness import __version__, verdicts
+from harness import __version__, run_info, verdicts
 from harness.campaigns import gate_bundle, gate_decision, gate_proof
 from harness.campaigns.launch import Request
 from harness.campaigns.launch import check as launch_check
@@ -152,7 +151,7 @@ def gate(wanted: Wanted, name: str, *, launch: Launch, told: Callable[[str, int]
             gate_decision.compare(found, first, tests, baseline, partial=wanted.quick) if baseline else None
         ),
         left_out=left_out(wanted, info, found, first, proof), again=AGAIN if again else None,
-        bundle=gate_bundle.FILE if status == 1 else None,
+        bundle=gate_bundle.FILE if status == 1 and info.get("benches") else None,
         times=Times(opened=opened, closed=_now(), seconds=round(time.monotonic() - began, 1), first_s=round(first_s, 1),
                     again_s=round(time.monotonic() - began - first_s, 1) if ids else 0.0),
     )
@@ -260,17 +259,20 @@ def _came_to_its_end(folder: Path, run: RunVerdict) -> bool:
     """Whether every test that was planned ran, or could not for a reason that is told: a run that was broken off is not
     continued by running things again."""
     info = _info(folder)
+    if not info:
+        return False
     never = {str(test.get("test")) for test in info.get("tests", [])} - {test.test for test in run.tests}
     outside = [str(line) for line in info.get("outside", [])]
     return all(any(line.startswith(test) for line in outside) for test in never)
 
 
 def _info(folder: Path) -> dict[str, Any]:
+    """``run.json`` as checked; {} where it can't be read: judging has said so."""
     try:
-        loaded = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        info = run_info.read(folder)
+    except BadInput:
         return {}
-    return loaded if isinstance(loaded, dict) else {}
+    return info.model_dump(by_alias=True, exclude_unset=True) if info else {}
 
 
 def _firmware(image: Image) -> Firmware:

@@ -11,9 +11,9 @@ import json
 import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 
 from harness import __version__
@@ -21,6 +21,7 @@ from harness.errors import BadInput
 from harness.gate import GateRecord
 from harness.lab import catalogue, stress
 from harness.protocol.profile import Profile
+from harness.stored_json import parsed
 from harness.terminal.model import Model
 
 FILE = "bundle.zip"
@@ -55,7 +56,7 @@ class Bundle(BaseModel):
     first units had old versions, and got the image by an update."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    version: int = VERSION
+    version: Annotated[int, Field(ge=0, le=VERSION)] = VERSION
     hil97: str
     image: str
     from_images: list[str]
@@ -128,17 +129,10 @@ def unpack(path: Path, folder: Path) -> Bundle:
 
 def _index(archive: zipfile.ZipFile, path: Path) -> Bundle:
     try:
-        data = json.loads(archive.read(INDEX))
-        version = data.get("version", 0) if isinstance(data, dict) else 0
-        if isinstance(version, int) and version > VERSION:
-            known = f"version {version} of the format; this hil97 knows versions up to {VERSION}"
-            raise BadInput(known, where=str(path))
-        bundle = Bundle.model_validate(data)
+        data = archive.read(INDEX)
     except KeyError:
         raise BadInput(f"holds no {INDEX}: it is no bundle of a gate", where=str(path)) from None
-    except (ValueError, ValidationError) as error:
-        raise BadInput(f"{INDEX} is damaged: {str(error).splitlines()[0]}", where=str(path)) from None
-    return bundle
+    return parsed(Bundle, data, f"{path}, {INDEX}", newest=VERSION, key="version")
 
 
 def _image_path(info: dict[str, Any]) -> Path:

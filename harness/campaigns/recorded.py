@@ -26,7 +26,6 @@ from harness.history.events import (
     OperationCompleted,
     OperationInvoked,
     Power,
-    RunOpened,
     Screen,
     Service,
     TestClosed,
@@ -37,7 +36,7 @@ from harness.history.events import (
     WireLink,
 )
 from harness.history.instrument_events import Disturbed, HardwareState, InstrumentSet, InstrumentsSafe, StressStep
-from harness.history.reader import read
+from harness.history.reader import header_of, read
 from harness.terminal.contracts import Completion
 
 PAUSE_S = 0.5  # a longer time in which nothing was done or seen is part of the test, and is waited for again
@@ -94,7 +93,7 @@ def recorded(run_dir: Path, wanted: str | None = None) -> list[Recorded]:
 
     Raises BadInput where there is none, or where several are meant.
     """
-    found = [one for log in sorted(run_dir.glob("benches/*/history.jsonl")) for one in _of(read(log))]
+    found = [one for log in sorted(run_dir.glob("benches/*/history.jsonl")) for one in _of(read(log), log)]
     if not found:
         raise BadInput("this folder holds no test that could be done again", where=str(run_dir))
     if wanted is None:
@@ -107,8 +106,8 @@ def recorded(run_dir: Path, wanted: str | None = None) -> list[Recorded]:
     raise BadInput(problem, where=f"{run_dir}, {wanted}", remedy=f"It has, among others:\n  {names}")
 
 
-def _of(events: Sequence[AnyEvent]) -> Iterator[Recorded]:
-    header = next((e for e in events if isinstance(e, RunOpened)), None)
+def _of(events: Sequence[AnyEvent], log: Path) -> Iterator[Recorded]:
+    header = header_of(events, log)
     idle = tuple(header.declaration.get("idle_texts", ())) if header else ()
     merchants = tuple(dict.fromkeys((e.tid, e.mid) for e in events if isinstance(e, Key)))
     spans: dict[str, list[AnyEvent]] = {}
@@ -116,7 +115,9 @@ def _of(events: Sequence[AnyEvent]) -> Iterator[Recorded]:
         if event.span is not None:
             spans.setdefault(event.span, []).append(event)
     for test, span in spans.items():
-        opened = next(e for e in span if isinstance(e, TestOpened))
+        opened = next((e for e in span if isinstance(e, TestOpened)), None)
+        if opened is None:
+            raise BadInput(f"has events of a test whose test.opened event is missing: {test}", where=str(log))
         label = label_of(test)
         if label is not None and any(isinstance(e, TestClosed) for e in span):
             body = next((e.t for e in span if isinstance(e, TestPhase) and e.phase == "body"), opened.t)

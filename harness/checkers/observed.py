@@ -5,9 +5,10 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from harness.checkers.timeline import SECOND
 from harness.errors import BadInput
@@ -38,6 +39,7 @@ from harness.history.instrument_events import (
 )
 from harness.history.update_events import FirmwareTold
 from harness.protocol.profile import Limits, Profile
+from harness.stored_json import first_problem
 from harness.terminal.model import Model
 
 E = TypeVar("E", bound=Event)
@@ -50,6 +52,15 @@ LASTING = (  # a part of a log has it of what came before
 def _known(stored: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
     """A stored run stays judgeable when a later version has dropped a key of its profile or model."""
     return {key: value for key, value in stored.items() if key in kind.model_fields}
+
+
+def check_header(header: RunOpened, path: Path) -> None:
+    """BadInput where the profile or the model by which that log is to be judged is none."""
+    for name, kind, stored in (("profile", Profile, header.profile), ("declaration", Model, header.declaration)):
+        try:
+            kind.model_validate(_known(stored, kind))
+        except ValidationError as error:
+            raise BadInput(f"run.opened has no usable {name}: {first_problem(error)}", where=str(path)) from None
 
 
 class Observed:

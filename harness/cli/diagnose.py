@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.diagnosis.judging import Diagnosis
     from harness.diagnosis.signs import Level
-    from harness.history.events import AnyEvent
+    from harness.history.events import AnyEvent, RunOpened
 
 NOT_KNOWN = 4
 LAB = "lab_config/emulated.yaml"
@@ -133,28 +133,32 @@ def _of_tests(events: Sequence[AnyEvent], test: str | None, level: Level) -> Ite
 
 def _logs_of(folder: Path, bench: str) -> list[list[AnyEvent]]:
     """The bench's logs in the run, in order: one for each time that it was opened. BadInput where there is none."""
+    from harness.checkers.observed import check_header
     from harness.history import reader
-    from harness.history.events import RunOpened
 
     if bench != Path(bench).name:
         raise BadInput(_("{bench} can't be the name of a bench").format(bench=bench))
     again = re.compile(re.escape(bench) + r"(?:\.(\d+))?")
     places = {path: again.fullmatch(path.parent.name) for path in folder.glob("benches/*/history.jsonl")}
     numbered = sorted((int(found[1] or 0), path) for path, found in places.items() if found)
+    if not places:
+        raise BadInput(_("this run has no histories: no bench was opened"), where=str(folder))
     if not numbered:
-        known = sorted(path.name for path in (folder / "benches").glob("*") if path.is_dir())
         raise BadInput(
             _("this run has no bench {bench}").format(bench=bench), where=str(folder),
-            remedy=_("There are: {names}.").format(names=", ".join(known) or "-"),
+            remedy=_("There are: {names}.").format(names=", ".join(sorted(path.parent.name for path in places))),
         )
     logs = [(path, reader.read(path)) for _number, path in numbered]
+    headers = [reader.header_of(events, path) for path, events in logs]
+    for (path, _events), header in zip(logs, headers, strict=True):
+        if header is not None:
+            check_header(header, path)
 
-    def belongs(path: Path, events: Sequence[AnyEvent]) -> bool:
+    def belongs(path: Path, header: RunOpened | None) -> bool:
         """The second time of bench a, and the first of bench a.2, are both in a.2."""
-        opened = events[0] if events else None
-        return isinstance(opened, RunOpened) and (path.parent.name == bench or opened.bench == bench)
+        return header is not None and (path.parent.name == bench or header.bench == bench)
 
-    its = [events for path, events in logs if belongs(path, events)]
+    its = [events for (path, events), header in zip(logs, headers, strict=True) if belongs(path, header)]
     if not its:
         raise BadInput(_("the log is empty: nothing was seen"), where=str(logs[-1][0]))
     return its

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import stored_json
 from harness.errors import BadInput
 from harness.i18n import _
 
@@ -76,6 +76,6 @@ def _cards() -> Iterator[tuple[str, Path]]:
 
     for card in sorted(runtime_folder().glob(f"scratch-*/{CARD}")):
         try:
-            yield str(json.loads(card.read_text(encoding="utf-8"))["bench"]), card.parent
-        except (OSError, ValueError, KeyError, TypeError):  # it is being made, or was just closed
+            yield str(stored_json.read(card)["bench"]), card.parent
+        except (OSError, BadInput, KeyError, TypeError):  # it is being made, or was just closed
             continue

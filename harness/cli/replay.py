@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import BadInput
@@ -38,11 +38,12 @@ def run(args: argparse.Namespace) -> int:
     from harness.campaigns.plan import check_results, new_run_name, open_lab
     from harness.campaigns.recorded import recorded
     from harness.cli.judge import find_run
+    from harness.run_info import RunInfo, read
 
     folder = find_run(args.run_dir).resolve()
-    info = _info(folder)
+    info = read(folder) or RunInfo()
     tests = recorded(folder, args.test)
-    lab = str(args.lab or info.get("lab") or "")
+    lab = args.lab or info.lab
     if not lab:
         raise BadInput("it is not known on which inventory this run was", where=str(folder), remedy="Name one: --lab.")
     known = {entry.label for entry in open_lab(Path(lab)).emulated}
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         )
     request = Request(
         lab=lab, suites=[str(Path(harness.campaigns.replaying.__file__).with_name("test_recorded.py"))],
-        results=args.results, firmware=args.firmware or _option(info.get("arguments", []), "--firmware"),
+        results=args.results, firmware=args.firmware or _option(info.arguments, "--firmware"),
         workers=min(len({one.label for one in tests}), len(tests)), replay=str(folder),
         replay_test=tests[0].test if args.test else None, language=args.lang,
     )
@@ -63,20 +64,5 @@ def run(args: argparse.Namespace) -> int:
     return launch(request, args.run_name or new_run_name())
 
 
-def _info(folder: Path) -> dict[str, object]:
-    """``run.json``; {} where it is missing. BadInput where it can't be read."""
-    path = folder / "run.json"
-    if not path.exists():
-        return {}
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadInput("is damaged", where=str(path)) from error
-    return loaded if isinstance(loaded, dict) else {}
-
-
-def _option(arguments: object, name: str) -> str | None:
-    if not isinstance(arguments, list):
-        return None
-    given = [str(one) for one in arguments]
-    return given[given.index(name) + 1] if name in given[:-1] else None
+def _option(arguments: Sequence[str], name: str) -> str | None:
+    return arguments[arguments.index(name) + 1] if name in arguments[:-1] else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.history.base import Event
+from harness.history.base import Event, Moment
 
 
 class WireLooked(Event):
@@ -19,7 +19,7 @@ class WireLooked(Event):
     """
 
     kind: Literal["wire.looked"] = "wire.looked"
-    since: int
+    since: Moment
     first: int
     last: int
     counts: dict[str, int]
@@ -40,7 +40,7 @@ class HostLookedUp(Event):
     """
 
     kind: Literal["host.looked_up"] = "host.looked_up"
-    since: int
+    since: Moment
     mid: str
     tid: str
     merchant: str

@@ -7,13 +7,14 @@ Nothing here is a judgement: checkers make those from these events alone.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from harness.history.base import Event as Event
 from harness.history.base import Firmware as Firmware
-from harness.history.base import Hex
+from harness.history.base import Hex, Moment, Seconds
 from harness.history.diagnosis_events import DiagnosisEvent
 from harness.history.instrument_events import InstrumentEvent
 from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffered, StoredChanged, UpdateCut
@@ -21,11 +22,17 @@ from harness.history.update_events import BackupTaken, FirmwareTold, ImageOffere
 SCHEMA_VERSION = 1
 
 
+def _dated(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("the time zone is missing")
+    return text
+
+
 class RunOpened(Event):
     """First event of every log. Holds all that judging needs beside the events: profile and model, as data."""
 
     kind: Literal["run.opened"] = "run.opened"
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Annotated[int, Field(ge=1, le=SCHEMA_VERSION)] = SCHEMA_VERSION
     hil97: str
     run: str
     bench: str
@@ -36,8 +43,8 @@ class RunOpened(Event):
     declaration: dict[str, Any]  # the model file as JSON
     physical: bool  # a real device
     physical_like: bool  # emulated, but without any convenience of the emulator
-    time_scale: float  # protocol timers of the terminal run this many times faster
-    wall: str  # ISO 8601 UTC at t
+    time_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # protocol timers run this many times faster
+    wall: Annotated[str, AfterValidator(_dated)]  # ISO 8601 UTC at t
     from_versions: list[str] = []  # an update from each of these to the bench's firmware is planned (FWU-09)
 
 
@@ -71,8 +78,8 @@ class TestClosed(Event):
     test: str
     outcome: Literal["passed", "failed", "error", "skipped"]
     message: str = ""
-    duration_s: float
-    waiting_s: float
+    duration_s: Seconds
+    waiting_s: Seconds
 
 
 class OperationInvoked(Event):
@@ -186,7 +193,7 @@ class WireFrame(Event):
     direction: Literal["to_acquirer", "to_terminal"]
     hex: Hex
     packets: list[int]
-    t_first: int
+    t_first: Moment
 
 
 class WireConnection(Event):

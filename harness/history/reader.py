@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness import stored_json
 from harness.errors import BadInput
 from harness.history.events import ADAPTER, SCHEMA_VERSION, AnyEvent, RunOpened
 
@@ -25,6 +25,14 @@ def read(path: Path) -> list[AnyEvent]:
     events = list(_events(data, path))
     events.sort(key=lambda event: (event.t, event.seq))
     return events
+
+
+def header_of(events: Sequence[AnyEvent], path: Path) -> RunOpened | None:
+    """What the log is about; None where it is empty. BadInput where it is not, and does not say."""
+    header = next((event for event in events if isinstance(event, RunOpened)), None)
+    if header is None and events:
+        raise BadInput("has no run.opened event, so nothing says what it is about", where=str(path))
+    return header
 
 
 def _events(data: bytes, path: Path) -> Iterator[AnyEvent]:
@@ -51,20 +59,15 @@ def _events(data: bytes, path: Path) -> Iterator[AnyEvent]:
 
 def _event(line: bytes, path: Path, number: int) -> AnyEvent:
     try:
-        event = ADAPTER.validate_json(line)
+        return ADAPTER.validate_json(line)
     except ValidationError as error:
         version = _schema_version(line)
-        if version is not None and version > SCHEMA_VERSION:
+        if version is not None and SCHEMA_VERSION < version < 10**6:
             raise _newer(version, path, number) from None
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise BadInput(
-            f"this line is no event: {f'{place}: ' if place else ''}{first['msg']}", where=f"{path}:{number}",
+            f"this line is no event: {stored_json.first_problem(error)}", where=f"{path}:{number}",
             remedy="only a torn last line is forgiven; the file was damaged or edited after the run",
         ) from None
-    if isinstance(event, RunOpened) and event.schema_version > SCHEMA_VERSION:
-        raise _newer(event.schema_version, path, number)
-    return event
 
 
 def _newer(version: int, path: Path, number: int) -> BadInput:
@@ -77,8 +80,8 @@ def _newer(version: int, path: Path, number: int) -> BadInput:
 def _schema_version(line: bytes) -> int | None:
     """The version that a ``run.opened`` line names, even if the rest of it is unknown to us."""
     try:
-        value = json.loads(line)
-    except ValueError:
+        value = stored_json.load(line, "")
+    except BadInput:
         return None
     version = value.get("schema_version") if isinstance(value, dict) and value.get("kind") == "run.opened" else None
     return version if isinstance(version, int) else None

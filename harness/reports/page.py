@@ -216,7 +216,7 @@ def _began(run: Run) -> tuple[str, str]:
     """(for people, for machines)."""
     began = run.began
     if began is None:
-        return str(run.info.get("opened", "–")), ""
+        return run.info.opened or "–", ""
     local = began.astimezone()
     return f"{local:%Y-%m-%d %H:%M} (UTC{local:%z})", began.isoformat()
 
@@ -314,4 +314,4 @@ def _bench_files(run: Run) -> list[dict[str, Any]]:
 
 
 def _arguments(run: Run) -> str:
-    return mask.text(" ".join(str(argument) for argument in run.info.get("arguments", [])))
+    return mask.text(" ".join(run.info.arguments))

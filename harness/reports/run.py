@@ -7,21 +7,20 @@ run leaves still opens; :attr:`Run.problems` says what is missing.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from harness import verdicts
+from harness import run_info, verdicts
 from harness.errors import BadInput
 from harness.history import reader
 from harness.history.events import AnyEvent, RunClosed, RunOpened
 from harness.judge_run import judge_run
 from harness.reports.bilingual import Both, _
+from harness.run_info import RunInfo
 from harness.verdicts import FindingRecord, GroupRecord, RequirementRecord, RunVerdict, TestRecord
 
 SEVERITY = ("FAIL", "ERROR", "INCONCLUSIVE", "SKIPPED", "PASS", "NOT APPLICABLE")  # the gravest first
@@ -106,7 +105,7 @@ class Run:
     """A run. ``loose``: findings between tests that are not PASS; ``never_ran``: tests that were planned."""
 
     folder: Path
-    info: Mapping[str, Any]
+    info: RunInfo
     verdict: RunVerdict | None
     benches: tuple[BenchLog, ...]
     tests: tuple[Test, ...]
@@ -135,7 +134,7 @@ class Run:
     def outcome(self) -> str:
         """The run's verdict in one word; ERROR, too, where the run says that it ended with the status of one."""
         judged = OF_STATUS[self.verdict.status] if self.verdict else "INCONCLUSIVE"
-        stated = OF_STATUS.get(self.info.get("status", 0), "ERROR")
+        stated = OF_STATUS.get(self.info.status, "ERROR")
         return judged if judged != "PASS" else stated
 
     @property
@@ -165,17 +164,16 @@ class Run:
     @property
     def coverage_options(self) -> list[tuple[str, str]]:
         """The options of ``hil97 run`` that give this run's transaction cases; none where it had the usual ones."""
-        coverage = self.info.get("coverage") or {}
-        named = (("--seed", "seed", "hil97"), ("--cases", "part", "pairwise"))
-        values = [(option, str(coverage.get(key, usual)), usual) for option, key, usual in named]
+        coverage = self.info.coverage
+        values = (("--seed", coverage.seed, "hil97"), ("--cases", coverage.part, "pairwise"))
         return [(option, value) for option, value, usual in values if value not in ("", usual)]
 
     def rerun(self, test: str) -> str:
         """The one line that runs just this test again."""
-        stated = next((t.get("rerun") for t in self.info.get("tests", []) if _names(t, test)), None)
+        stated = next((one.rerun for one in self.info.tests or () if one.test == test), None)
         if stated:
-            return str(stated)
-        lab, firmware = self.info.get("lab"), _option(self.info.get("arguments", []), "--firmware")
+            return stated
+        lab, firmware = self.info.lab, _option(self.info.arguments, "--firmware")
         options = [f"--lab {shlex.quote(_short(Path(lab)))}"] if lab else []
         options += [f"--firmware {shlex.quote(firmware)}"] if firmware else []
         options += [f"{name} {shlex.quote(value)}" for name, value in self.coverage_options]
@@ -188,9 +186,9 @@ def load(run_dir: Path) -> Run:
     if not run_dir.is_dir():
         raise BadInput("there is no such run", where=str(run_dir), remedy="name a folder under results/")
     problems: list[Both] = []
-    info = _info(run_dir / "run.json", problems)
+    info = _info(run_dir, problems)
     benches = _logs(run_dir, problems)
-    if not benches and not info:
+    if not benches and info is None:
         raise BadInput(
             "this folder holds no run: neither run.json nor benches/*/history.jsonl", where=str(run_dir),
             remedy="name a folder under results/",
@@ -206,21 +204,22 @@ def load(run_dir: Path) -> Run:
     known = {(test.record.bench, test.record.test) for test in tests}
     loose = tuple(j for j in judged if (j.record.bench, j.record.test) not in known and j.record.verdict != "PASS")
     ran = {name for _bench, name in known}
-    planned = [str(test.get("test") or test.get("nodeid") or "") for test in info.get("tests", [])]
-    never_ran = tuple(sorted({name for name in planned if name and name not in ran}))
+    info = info or RunInfo()
+    never_ran = tuple(sorted({one.test for one in info.tests or ()} - ran))
     return Run(run_dir, info, verdict, benches, tests, loose, never_ran, tuple(problems))
 
 
-def _info(path: Path, problems: list[Both]) -> Mapping[str, Any]:
+def _info(run_dir: Path, problems: list[Both]) -> RunInfo | None:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        problems.append(_("run.json is missing: how the run was started is not known."))
-        return {}
-    except (OSError, ValueError) as error:
+        info = run_info.read(run_dir)
+    except BadInput as error:
         problems.append(_("run.json can't be read: {error}").format(error=error))
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    if info is None:
+        problems.append(_("run.json is missing: how the run was started is not known."))
+    elif info.tests is None:
+        problems.append(_("run.json names no tests: whether all of them ran is not known."))
+    return info
 
 
 def _logs(run_dir: Path, problems: list[Both]) -> tuple[BenchLog, ...]:
@@ -272,17 +271,13 @@ def _tests(verdict: RunVerdict, judged: Sequence[Judged]) -> tuple[Test, ...]:
     return tuple(sorted(tests, key=lambda test: (test.record.t, test.record.bench)))
 
 
-def _names(planned: Mapping[str, Any], test: str) -> bool:
-    return test in (planned.get("test"), planned.get("nodeid"))
-
-
 def _option(arguments: Sequence[str], name: str) -> str | None:
     """The value of ``name value`` or ``name=value``."""
     for index, argument in enumerate(arguments):
         if argument == name and index + 1 < len(arguments):
-            return str(arguments[index + 1])
-        if str(argument).startswith(f"{name}="):
-            return str(argument).partition("=")[2]
+            return arguments[index + 1]
+        if argument.startswith(f"{name}="):
+            return argument.partition("=")[2]
     return None
 
 

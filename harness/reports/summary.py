@@ -91,6 +91,9 @@ def _print_tests(run: Run, console: Console) -> None:
             console.print(Text(f"    {matter.rstrip()}"), soft_wrap=True)
     if run.never_ran:
         console.print(Text(_("{count} tests never ran").format(count=len(run.never_ran)), STYLES["INCONCLUSIVE"]))
+    if run.info.tests is None:
+        text = _("which tests were to run is not known: run.json is missing, or names none")
+        console.print(Text(text, STYLES["INCONCLUSIVE"]), soft_wrap=True)
 
 
 def _matter(record: TestRecord) -> str:

@@ -28,6 +28,7 @@ class Given:
 _given: Given | None = None
 _keeper: BenchKeeper | None = None
 _plan: RunPlan | None = None
+_begun: dict[str, str] = {}  # test -> its group, of a plain ``robot`` run
 
 
 def give(given: Given | None) -> None:
@@ -44,7 +45,9 @@ def span_for(name: str, title: str, declares: list[str], lab: str, bench: str) -
     """The span of the Robot test that starts now, on the bench given or on one of our own."""
     if _given is not None:
         return TestSpan(_given.bench, _given.test, title, declares)
-    return TestSpan(_own_bench(lab, bench), name, title, declares)
+    opened = _own_bench(lab, bench)
+    _begun[name] = opened.plan.group
+    return TestSpan(opened, name, title, declares)
 
 
 def _own_bench(lab: str, bench: str) -> Bench:
@@ -75,6 +78,7 @@ def close() -> None:
         return
     keeper, plan, _keeper, _plan = _keeper, _plan, None, None
     keeper.close_all()
+    plan.declare({}, [{"test": test, "group": group} for test, group in _begun.items()])  # Robot counts what is missing
     from harness.judge_run import judge_run
     from harness.reports import junit, page
 

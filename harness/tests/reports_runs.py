@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from harness.emulator import font
-from harness.history.events import ADAPTER, AnyEvent, Screen, Slip
+from harness.history.events import ADAPTER, AnyEvent, Screen, Slip, TestOpened
 from harness.judge_run import judge_run
 from harness.tests.golden import World, late, lost, says
 
@@ -62,7 +62,11 @@ def write_run(
     run_dir.mkdir(parents=True, exist_ok=True)
     for bench, world in benches.items():
         write_bench(run_dir, bench, world.events, torn=bench in torn)
-    run_json = {"version": 1, "run": run_dir.name, "lab": "lab_config/emulated.yaml", "arguments": ["suites"], **info}
+    tests = [{"test": e.test} for world in benches.values() for e in world.events if isinstance(e, TestOpened)]
+    run_json = {
+        "version": 1, "run": run_dir.name, "lab": "lab_config/emulated.yaml", "arguments": ["suites"], "tests": tests,
+        **info,
+    }
     (run_dir / "run.json").write_text(json.dumps(run_json), encoding="utf-8")
     if judged:
         judge_run(run_dir).write(run_dir)

@@ -15,7 +15,7 @@ from harness import verdicts
 from harness.checkers.finding import Finding, checkers
 from harness.checkers.reading import Reading
 from harness.errors import BadInput
-from harness.history.events import AnyEvent
+from harness.history.events import AnyEvent, TestOpened
 from harness.judge import judge_bench
 from harness.judge_run import judge_run
 from harness.requirements import catalogue, load
@@ -54,6 +54,10 @@ def store(run_dir: Path, events: list[AnyEvent]) -> None:
     folder = run_dir / "benches" / events[0].bench  # type: ignore[union-attr]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "history.jsonl").write_text("".join(e.model_dump_json() + "\n" for e in events), encoding="utf-8")
+    path = run_dir / "run.json"
+    known = json.loads(path.read_text())["tests"] if path.exists() else []
+    known += [{"test": e.test} for e in events if isinstance(e, TestOpened)]
+    path.write_text(json.dumps({"version": 1, "tests": known}), encoding="utf-8")
 
 
 def requirement(verdict: verdicts.RunVerdict, rule: str, group: int = 0) -> verdicts.RequirementRecord:
