@@ -35,7 +35,9 @@ def finish(plan: RunPlan, pytest_status: int) -> int:
     if not seen(plan.folder):
         plan.discard()
         if pytest_status in (USAGE, NOTHING_COLLECTED):
-            print(_("hil97: no test was selected, so nothing was judged"), file=sys.stderr)
+            text = _("hil97: no test was selected, so nothing was judged\n  next: look at the suites and -k that were "
+                     "asked for, and at `suites` and `without` of the benches in {lab}")
+            print(text.format(lab=plan.lab.path), file=sys.stderr)
             return 2
         print(_("hil97: no bench was opened, so nothing was judged"), file=sys.stderr)
         return 2 if pytest_status == INTERRUPTED else 3  # collection errors and Ctrl-C; or benches that would not open
