@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 from harness.errors import BenchError
+from harness.instruments.guard import station
+from harness.instruments.guard.limits import Limits
+from harness.lab.instrument_entry import InstrumentEntry
 from harness.tests.guard_rig import Rig, made
 from harness.tests.lab_helpers import eventually
 
@@ -63,3 +67,58 @@ def test_what_was_never_open_is_not_called_safe(rig: Rig) -> None:
     assert told["safe"] == ["supply", "burst"]
     assert str(dict(told["unsafe"])["chamber"]).startswith("it was never open: ")  # type: ignore[call-overload]
     assert "all safe but chamber (runner_died)" in rig.log()
+
+
+class Unhurried:
+    """A driver's class, its one instrument, and the only clock: ``waits``: seconds of each reading to come."""
+
+    kind, safe = "power_switch", "on"
+    quantities: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, waits: Sequence[float]) -> None:
+        self.waits, self.now = list(waits), 1.0
+
+    def read(self) -> dict[str, float]:
+        self.now += self.waits.pop(0)
+        return {}
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def monotonic_ns(self) -> int:
+        return int(self.now * 1e9)
+
+
+class Told:
+    """What a station reports: its troubles alone."""
+
+    def __init__(self) -> None:
+        self.troubles: list[str] = []
+
+    def event(self, kind: str, **fields: Any) -> None:
+        self.troubles += [fields["what"]] if kind == "trouble" else []
+
+    def note(self, text: str) -> None:
+        pass
+
+    def changed(self, name: str) -> None:
+        pass
+
+    def settle(self, name: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("waits", "too_slow"), [
+    ((1.1, 0.1, 1.1, 0.1), False), ((0.1, 1.1, 1.1), True), ((1.1, 1.1), True), ((0.9, 0.9, 0.9), False),
+])  # fmt: skip
+def test_a_reading_that_was_slow_once_may_be_the_machine_s(
+    waits: Sequence[float], too_slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, driver = Told(), Unhurried(waits)
+    monkeypatch.setattr(station, "time", driver)
+    entry = InstrumentEntry(name="slow", driver="unhurried")
+    one = station.Station(entry, Unhurried, {}, Limits("power_switch", {}), told, sample_s=0.1, retry_s=1)
+    one._driver = driver
+    for _reading in waits:
+        one._sample()
+    assert any("1.1 s to read, which is too slow to be watched" in what for what in told.troubles) == too_slow

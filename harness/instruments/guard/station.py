@@ -26,7 +26,7 @@ from harness.lab.instrument_entry import EMULATED, OPERATOR, InstrumentEntry
 from harness.lab.lease import Lease
 
 AT_LEAST_NS = 5_000_000_000  # a reading is recorded at least so often
-SLOW_S = 1.0  # an instrument that takes longer for its readings can't be sampled
+SLOW_S = 1.0  # what takes longer twice in a row can't be sampled; once a machine at work may have kept us waiting
 ALONE_S = 60.0  # who was too slow to be read with the others is read by its own thread, until it was quick for so long
 SETTLES_S = 2.0  # from being told to being safe, as read back
 FIRST_RETRY_S, POLL_S = 0.1, 0.05
@@ -68,7 +68,7 @@ class Station:
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._driver: Any = None
         self._busy = threading.Lock()  # held by who has to do with the instrument
-        self._times_read = 0
+        self._times_read, self._was_slow = 0, False
         self._missed, self._alone_until = False, float("inf") if hasattr(driver, "slow_s") else 0.0
         self._ending = threading.Event()
         self._readings: dict[str, float] = {}
@@ -289,11 +289,13 @@ class Station:
         took = time.monotonic() - began
         if took > self._sample_s / 2 and self._is_alone():
             self._stay_alone()
-        if took > getattr(self._class, "slow_s", SLOW_S):
+        slow = took > getattr(self._class, "slow_s", SLOW_S)
+        if slow and self._was_slow:
             self._say_trouble(
                 f"it took {took:.1f} s to read, which is too slow to be watched",
                 "look at its network, and at who else talks to it",
             )
+        self._was_slow = slow
 
     def _take(self, values: Mapping[str, float]) -> None:
         """Checks what was read, records it where that is due, and stops what is driven too far."""
