@@ -22,6 +22,7 @@ from harness.emulator.image_key import Algorithm
 from harness.emulator.nor import LARGEST_IMAGE
 from harness.emulator.source import Source, load_source
 from harness.errors import BadInput, writing
+from harness.given_file import whole
 
 _UNCHECKED_HASH = struct.pack("<I", 0b01)  # PEP 552: hash-based, not to be compared with a source
 
@@ -174,7 +175,11 @@ def _load_key(path: Path) -> Any:
     from imgtool import keys
 
     try:
+        if not path.is_fifo():  # a key may come through a pipe and never be on a disk
+            whole(path)
         key = keys.load(str(path))
+    except BadInput:
+        raise
     except OSError as error:
         raise BadInput(f"the signing key can't be read: {error.strerror}", where=str(path)) from error
     except Exception as error:  # imgtool and cryptography raise a dozen kinds here

@@ -62,7 +62,7 @@ def pipe(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "fifo.img"
     os.mkfifo(path)
     writer = os.open(path, os.O_RDWR)
-    end = threading.Timer(10, os.close, [writer])  # for who waits for it
+    end = threading.Timer(60, os.close, [writer])  # for who waits for it
     end.start()
     yield path
     if end.is_alive():
@@ -82,14 +82,14 @@ def refusal(take: Taker, path: Path, folder: Path) -> str:
     began = time.monotonic()
     with pytest.raises(BadInput) as told:
         take(path, folder)
-    assert time.monotonic() - began < 9
+    assert time.monotonic() - began < 50
     return str(told.value)
 
 
-@pytest.mark.parametrize("take", [*IMAGES.values(), *OTHERS.values()], ids=[*IMAGES, *OTHERS])
-def test_what_is_no_regular_file(pipe: Path, tmp_path: Path, take: Taker) -> None:
-    assert refusal(take, pipe, tmp_path).startswith(f"{pipe}: is no regular file")
-    assert refusal(take, Path("/dev/zero"), tmp_path).startswith("/dev/zero: is no regular file")
+@pytest.mark.parametrize("name", [*IMAGES, *(name for name in OTHERS if name != "--key")])
+def test_what_is_no_regular_file(pipe: Path, tmp_path: Path, name: str) -> None:
+    assert refusal((IMAGES | OTHERS)[name], pipe, tmp_path).startswith(f"{pipe}: is no regular file")
+    assert refusal((IMAGES | OTHERS)[name], Path("/dev/zero"), tmp_path).startswith("/dev/zero: is no regular file")
 
 
 def test_the_flash_of_a_sweep_is_no_pipe(pipe: Path, tmp_path: Path) -> None:
@@ -98,6 +98,15 @@ def test_the_flash_of_a_sweep_is_no_pipe(pipe: Path, tmp_path: Path) -> None:
     build(REFERENCE_SOURCE, "2.0.0", TEST_KEY, image)
     job = Job(model, TEST_PUBLIC_KEY, image, None, pipe)
     assert refusal(lambda _path, _folder: sweep(job), pipe, tmp_path) == f"{pipe}: is no regular file"
+
+
+def test_a_key_may_come_through_a_pipe(tmp_path: Path) -> None:
+    """From a vault, say, and never be on a disk."""
+    path = tmp_path / "key"
+    os.mkfifo(path)
+    threading.Thread(target=lambda: path.write_bytes(TEST_KEY.read_bytes()), daemon=True).start()
+    build(REFERENCE_SOURCE, "1.0.0", path, tmp_path / "x.img")
+    assert (tmp_path / "x.img").stat().st_size > 0
 
 
 @pytest.mark.parametrize("name", ["existing", "--from", "gate", *OTHERS])

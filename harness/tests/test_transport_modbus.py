@@ -126,8 +126,8 @@ def test_a_name_that_nobody_has() -> None:
 
 def test_slow(device: ModbusDevice) -> None:
     device.answer = lambda request: b""
-    line = Modbus(device.url, timeout_s=0.2)
-    with pytest.raises(InstrumentError, match=r"did not answer 'read coils 0 to 7' within 0.2 s"):
+    line = Modbus(device.url, timeout_s=1.0)
+    with pytest.raises(InstrumentError, match=r"did not answer 'read coils 0 to 7' within 1 s"):
         line.coils(0, 8)
     device.answer = relay
     assert len(line.coils(0, 8)) == 8
@@ -138,7 +138,7 @@ def test_an_answer_that_only_trickles(device: ModbusDevice) -> None:
     line, began = Modbus(device.url, timeout_s=0.4), time.monotonic()
     with pytest.raises(InstrumentError, match=r"did not answer 'read coils 0 to 7' within 0.4 s"):
         line.coils(0, 8)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # of some twenty seconds
 
 
 def test_refusals_have_their_reason(device: ModbusDevice) -> None:
@@ -151,7 +151,7 @@ def test_refusals_have_their_reason(device: ModbusDevice) -> None:
 @pytest.mark.parametrize("said", [DROP, b"\x01\x08" + DROP], ids=["before its answer", "in its answer"])
 def test_dropped(device: ModbusDevice, said: bytes) -> None:
     device.answer = lambda request: said
-    line = Modbus(device.url, timeout_s=0.5)
+    line = Modbus(device.url, timeout_s=1.0)
     with pytest.raises(InstrumentError, match=r"dropped|which is no|did not answer"):
         line.coils(0, 8)
     device.answer = relay

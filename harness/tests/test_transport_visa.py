@@ -94,15 +94,15 @@ def test_no_answer_and_its_reason() -> None:
 
 def _assert_is_given_up(line: Scpi) -> None:
     began = time.monotonic()
-    with pytest.raises(InstrumentError, match=r"did not answer 'READ\?' within 0.4 s\n"):
+    with pytest.raises(InstrumentError, match=r"did not answer 'READ\?' within 1 s\n"):
         line.ask("READ?")
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 5  # of twenty seconds
 
 
 def test_an_answer_that_only_trickles() -> None:
     """The time is that of the whole answer; what it has in its list of errors would be taken for the rest of it."""
     with serving(lambda line: TRICKLE if line == b"READ?" else scpi(TABLE)(line)) as device:
-        line = Scpi(device.visa, timeout_s=0.4)
+        line = Scpi(device.visa, timeout_s=1.0)
         assert line.identity()
         _assert_is_given_up(line)
         assert line.switch("OUTP?")  # opened again
@@ -111,7 +111,7 @@ def test_an_answer_that_only_trickles() -> None:
 
 def test_an_answer_that_only_trickles_over_a_serial_line() -> None:
     device = SerialLines(lambda line: TRICKLE if line == b"READ?" else scpi(TABLE)(line))
-    line = Scpi(device.visa, timeout_s=0.4)
+    line = Scpi(device.visa, timeout_s=1.0)
     assert line.identity()
     _assert_is_given_up(line)
     line.close()
