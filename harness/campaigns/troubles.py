@@ -91,7 +91,7 @@ NETWORK: dict[str, Deed] = {
     "hold": Deed("hold", {"request": "silent", "response": "silent"}),
     "loss": Deed("drop", _SILENT),
     "partition": Deed("partition", {"connecting": "silent", "waiting": "silent", "between": "silent"}),
-    "partition-out": Deed("partition direction=to_acquirer", {"waiting": "silent", "between": "silent"}),
+    "partition-out": Deed("partition direction=to_acquirer", {"waiting": "repaired", "between": "silent"}),
     "partition-in": Deed("partition direction=to_terminal", {"waiting": "silent", "between": "silent"}),
     "syn-blackhole": Deed("syn_blackhole", {"between": "silent"}, links=("tcp", "tls", "http")),
     "timeout": Deed("timeout", {"waiting": "silent"}),

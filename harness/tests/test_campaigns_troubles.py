@@ -105,6 +105,8 @@ def test_what_is_declared(entries: list[BenchEntry]) -> None:
     assert "MON-09" not in declared("hold", "response", "settle", UNREGISTERED)
     assert "NET-05" in declared("partition", "between", "recovery", APPROVED)
     assert "NET-05" not in declared("delay", "between", "recovery", APPROVED)  # nobody sees it
+    assert "NET-05" not in declared("partition-out", "waiting", "recovery", APPROVED)  # the answer's way is open
+    assert "NET-05" in declared("partition-in", "waiting", "recovery", APPROVED)
     assert "NET-02" in declared("delay", "between", "sale", UNREGISTERED)
     for deed, moment in (("loss-light", "between"), ("slow-close", "between"), ("delay", "waiting")):
         assert "NET-02" not in declared(deed, moment, "sale", UNREGISTERED)  # it need not strike the answer
