@@ -129,9 +129,9 @@ def self_test(
     ``finished`` is called, from other threads, as each ends. Writes :data:`FILE` into ``plan.folder``. Raises
     :class:`BadInput` for a name that is none, a source that can't be built, a folder that exists, no suites.
     """
-    for suite in plan.suites:
-        if not Path(suite).exists():
-            raise BadInput("there are no suites here", where=str(Path(suite).absolute()),
+    for suite in (Path(suite.split("::")[0]) for suite in plan.suites):
+        if not suite.exists():
+            raise BadInput("there are no suites here", where=str(suite.absolute()),
                            remedy="start hil97 gate in the project's folder")
     sources = {name: source_of(name) for name in names}
     for model in dict.fromkeys(source.model or plan.model for source in sources.values()):

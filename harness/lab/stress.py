@@ -213,21 +213,21 @@ class Step:
         return told + (f" during {self.during}" if self.during else "")
 
 
-def load_stress(path: Path, *surroundings: Surroundings | None) -> StressProfile:
-    """A profile file, for models with these ``surroundings`` (none, or None: whichever). Raises :class:`BadInput` with
-    file, line, column."""
+def load_stress(path: Path, surroundings: Surroundings | None = None) -> StressProfile:
+    """A profile file, for a model with these ``surroundings`` (None: whichever). Raises :class:`BadInput` with file,
+    line, column."""
     document = read_document(path, StressProfile)
-    profile, around = document.value, [one for one in surroundings if one is not None]
+    profile = document.value
     problems = [
         Problem(("steps", index, *place), text)
         for index, step in enumerate(profile.steps)
-        for place, text in [*step.problems(), *(one for each in around for one in step.unreachable(each))]
+        for place, text in [*step.problems(), *(step.unreachable(surroundings) if surroundings is not None else [])]
     ]
     if profile.name != path.stem:
         text = f"the name {profile.name} and the file name {path.name} must be the same"
         problems.append(Problem(("name",), text))
     if problems:
-        document.refuse(list(dict.fromkeys(problems)))  # several models may have the same ends
+        document.refuse(problems)
     return profile
 
 
@@ -251,15 +251,12 @@ def names(folder: Path) -> list[str]:
 
 
 def check_all(benches: Iterable[BenchEntry]) -> None:
-    """All profiles that tests on these benches may ask for, each with the models of those that have instruments.
-    Raises :class:`BadInput` at the first file that is wrong."""
-    around: dict[Path, dict[str, Surroundings | None]] = {}
-    for entry in benches:
-        if entry.instruments and entry.catalogue:
-            around.setdefault(Path(entry.catalogue) / FOLDER, {})[entry.model.name] = entry.model.surroundings
-    for folder, models in around.items():
+    """All profiles that tests on those of these benches that have instruments may ask for. Raises :class:`BadInput` at
+    the first file that is wrong for whichever model: what one model can't reach need not be asked of it."""
+    folders = {Path(entry.catalogue) / FOLDER for entry in benches if entry.instruments and entry.catalogue}
+    for folder in sorted(folders):
         for name in names(folder):
-            load_stress(folder / f"{name}.yaml", *models.values())
+            load_stress(folder / f"{name}.yaml")
 
 
 def load_named(folder: Path, name: str, surroundings: Surroundings | None = None) -> StressProfile:

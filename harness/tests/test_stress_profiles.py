@@ -134,7 +134,6 @@ benches:
     ("{instrument: chambr, quantity: temperature_c, value: 40, criterion: A}", ":5:18: steps[1].instrument: "),
     ("{instrument: chamber, quantity: temperature_c, value: 40, ramp_k_per_min: -1, criterion: A}", ":5:79: steps[1]."),
     ("{instrument: chamber, quantity: temperature_c, value: 900, criterion: A}", ":5:59: temperature_c is from -70 to"),
-    ("{instrument: chamber, quantity: temperature_c, value: low, plus: -71, criterion: A}", "with `plus` is -71"),
 ])  # fmt: skip
 def test_a_wrong_profile_is_told_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], step: str, told: str
